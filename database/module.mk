@@ -1,0 +1,1 @@
+# database/: migrations, data only; installed under $(PREFIX)/share/pixel-analytics/database.

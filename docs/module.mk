@@ -1,0 +1,1 @@
+# docs/: generated references are compared with what the programs print (tests/lint).

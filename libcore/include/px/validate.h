@@ -1,0 +1,85 @@
+/* From raw fields to an event: the one path for pixels and JSON. Pure: the clock, ids and the catalog
+ * come as arguments. All field errors of an event are found in one pass. */
+#ifndef PX_VALIDATE_H
+#define PX_VALIDATE_H
+
+#include <px/catalog.h>
+
+enum px_reason {
+#define PX_REASON(name, code, http, text) PX_REASON_##name,
+#include <px/reason.def>
+#undef PX_REASON
+};
+#define PX_REASON(name, code, http, text) +1
+enum {
+    PX_REASON_COUNT = 0
+#include <px/reason.def>
+};
+#undef PX_REASON
+const char *px_reason_code(enum px_reason r);
+const char *px_reason_text(enum px_reason r);
+int px_reason_http(enum px_reason r);
+
+/* What a sender said, decoded but not judged. Absent: .p == NULL. Present and empty: .p != NULL, n 0. */
+struct px_raw_attr {
+    struct px_str name;
+    enum px_attr_kind kind; /* pixel parameters are always TEXT */
+    struct px_str text;
+    int64_t i;
+    double number;
+};
+struct px_raw_event {
+    struct px_str event_type, player_id, banner_tag, client_event_id, session_id, timestamp;
+    const struct px_raw_attr *attrs;
+    size_t nattrs;
+    struct px_str source_ip, user_agent, traffic_class, traceparent; /* from the server, trusted */
+};
+
+#define PX_MAX_ISSUES 16
+struct px_issue {
+    enum px_reason reason;
+    char field[64]; /* the sender's name of it: "playerId", "attributes.s" */
+};
+struct px_verdict {
+    struct px_issue issues[PX_MAX_ISSUES]; /* empty when the event was accepted */
+    size_t nissues;
+    unsigned dropped;      /* attributes outside the allow-list: left out and counted */
+    bool time_replaced;    /* a timestamp outside the window: received_at is used */
+};
+
+struct px_validate_policy {
+    px_us max_age;    /* oldest acceptable client time: raw retention   */
+    px_us max_future; /* 5 minutes                                      */
+};
+
+/* px_verdict_add(v, reason, field): note one more issue (the first PX_MAX_ISSUES are kept). */
+void px_verdict_add(struct px_verdict *v, enum px_reason reason, const char *field);
+
+/* px_validate(cat, policy, raw, arena, ret_event, ret_verdict): judge ${raw} by the catalog and, when
+ * nothing is wrong, build the event (views into raw's bytes and ${arena}). ret_event->id and
+ * received_at must be set by the caller before the call; the rest is filled here.
+ *   ids and tags: 1 to 128 bytes of valid UTF-8, no control character, not a junk placeholder
+ *   (null, undefined, [object Object], NaN, nil UUID: compared without case);
+ *   attributes: allow-listed by the type, else dropped and counted; text values that look like an
+ *   e-mail address or a payment card (13-19 digits with a valid Luhn sum, blanks and dashes between
+ *   groups allowed) are refused - in attributes, session and client ids alike;
+ *   user_agent is cut to 256 bytes at a character border, invalid bytes replaced by '?'.
+ * Returns: PX_OK, PX_INVALID (see the verdict), PX_NOMEM. Threads: pure. Source: S0 5.1, S1 rule 1. */
+struct px_validate_args {
+    const struct px_catalog *catalog;
+    const struct px_validate_policy *policy;
+    struct px_arena *arena;
+};
+PX_MUST_USE enum px_code px_validate(const struct px_validate_args *a, const struct px_raw_event *raw,
+                                     struct px_event *event, struct px_verdict *ret_verdict);
+
+/* px_event_check(cat, e, ret_type, ret_reason, ret_field): is an event read from the log one that this
+ * catalog accepts? Known type, ids within limits. False with the reason otherwise. Threads: pure. */
+PX_MUST_USE bool px_event_check(const struct px_catalog *cat, const struct px_event *e,
+                                const struct px_event_type **ret_type, struct px_issue *ret_issue);
+
+/* px_looks_like_email / px_looks_like_card: the two refusals of personal data. Threads: pure. */
+bool px_looks_like_email(struct px_str s);
+bool px_looks_like_card(struct px_str s);
+
+#endif

@@ -1,0 +1,1 @@
+# schemas/: data only; installed under $(PREFIX)/share/pixel-analytics/schemas.

@@ -1,0 +1,35 @@
+# tests: one binary per tests/{unit,integration}/**/test_*.c, run by tests/run.sh, which sums up.
+UNIT_SRC        := $(sort $(wildcard tests/unit/*/test_*.c))
+INTEGRATION_SRC := $(sort $(wildcard tests/integration/test_*.c))
+SUPPORT_SRC     := $(sort $(wildcard tests/support/*.c))
+UNIT_BIN        := $(patsubst tests/%.c,$(BUILD)/tests/%,$(UNIT_SRC))
+INTEGRATION_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(INTEGRATION_SRC))
+SUPPORT         := $(BUILD)/lib/support.a
+$(SUPPORT): $(call objects,$(SUPPORT_SRC))
+
+TEST_LIBS = -lcmocka $(LIBS_HTTP) $(LIBS_KAFKA) $(LIBS_SQL) $(LIBS_CORE)
+$(BUILD)/obj/tests/%.o: EXTRA_CPPFLAGS = -Itests/support $(LLHTTP_INC)
+# A test may include a service's private headers: tests/unit/<service>/ and tests/integration.
+$(BUILD)/obj/tests/unit/svc-ingest/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-ingest/src
+$(BUILD)/obj/tests/unit/svc-aggregator/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-aggregator/src
+$(BUILD)/obj/tests/unit/svc-metrics-api/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-metrics-api/src
+
+# Archives come in link order: service parts first, then the layers downwards.
+TEST_ARCHIVES := $(SUPPORT) $(LIBCORE_HTTP) $(LIBCORE_KAFKA) $(LIBCORE_SQL) $(LIBCORE)
+$(BUILD)/tests/unit/svc-ingest/%: LIBS = $(TEST_LIBS)
+$(BUILD)/tests/unit/svc-ingest/%: $(BUILD)/obj/tests/unit/svc-ingest/%.o $(INGEST_LIB) $(TEST_ARCHIVES)
+	$(link)
+$(BUILD)/tests/unit/svc-aggregator/%: $(BUILD)/obj/tests/unit/svc-aggregator/%.o $(AGGREGATOR_LIB) $(TEST_ARCHIVES)
+	$(link)
+$(BUILD)/tests/unit/svc-metrics-api/%: $(BUILD)/obj/tests/unit/svc-metrics-api/%.o $(METRICS_API_LIB) $(TEST_ARCHIVES)
+	$(link)
+$(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_ARCHIVES)
+	$(link)
+$(BUILD)/tests/%: LIBS = $(TEST_LIBS)
+
+.PHONY: check unit integration
+unit: $(UNIT_BIN) ## unit tests only (seconds)
+	@tests/run.sh $(UNIT_BIN)
+integration: $(INTEGRATION_BIN) $(PROGRAMS) ## integration tests: real drivers, mock broker
+	@PX_BIN=$(BIN) tests/run.sh $(INTEGRATION_BIN)
+check: unit integration ## unit and integration tests

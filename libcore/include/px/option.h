@@ -19,9 +19,9 @@
  *     static const struct px_option rows[] = {
  *     #include <px/option_rows.h>
  *     #include "options.def"
+ *     #undef PX_OPTION_AT
  *     #define PX_OPTION_AT kafka.          (rows of an adapter, kept in the member `kafka`)
  *     #include <px/options_kafka.def>
- *     #undef PX_OPTION_AT
  *     #include <px/option_end.h>
  *     };
  *

@@ -6,3 +6,4 @@
 #undef PX_OPT_SIZE
 #undef PX_OPT_ENUM
 #undef PX_OPT_ROW_
+#undef PX_OPTION_AT

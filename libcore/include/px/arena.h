@@ -17,8 +17,8 @@ void px_arena_fini(struct px_arena *a);
 /* px_arena_reset(a): forget everything, keep the newest (largest) block for reuse. */
 void px_arena_reset(struct px_arena *a);
 
-/* px_arena_alloc(a, n): ${n} uninitialised bytes aligned to 16; NULL over the cap or without memory.
- * px_arena_zalloc: zeroed. px_arena_dup: a copy of ${s} with a NUL behind it (not counted);
+/* px_arena_alloc(a, n): ${n} uninitialised bytes aligned to 16; NULL over the cap or without
+ * memory. px_arena_zalloc: zeroed. px_arena_dup: a copy of ${s} with a NUL behind it (not counted);
  * .p is NULL on failure. */
 void *px_arena_alloc(struct px_arena *a, size_t n);
 void *px_arena_zalloc(struct px_arena *a, size_t n, size_t size);

@@ -10,12 +10,14 @@
 struct px_buf {
     char *p;     /* owned; never NUL-terminated unless px_buf_cstr was called */
     size_t n;    /* bytes in use                                              */
-    size_t cap;  /* bytes allocated                                           */
+    size_t cap;  /* usable bytes (one more is allocated, for px_buf_cstr)     */
     size_t max;  /* hard limit on n                                           */
     bool failed; /* an append did not fit or memory ran out                   */
+    bool nomem;  /* with failed: it was memory                                */
 };
 
-#define PX_BUF_INIT(limit) {.p = NULL, .n = 0, .cap = 0, .max = (limit), .failed = false}
+#define PX_BUF_INIT(limit)                                                                         \
+    { .p = NULL, .n = 0, .cap = 0, .max = (limit), .failed = false }
 
 void px_buf_init(struct px_buf *b, size_t max);
 void px_buf_fini(struct px_buf *b);  /* frees; safe on a zeroed or finished buffer */
@@ -25,10 +27,30 @@ void px_buf_reset(struct px_buf *b); /* empties, keeps memory, clears failed    
  * memory, else the place to write. The caller then adds what it wrote to b->n. */
 char *px_buf_reserve(struct px_buf *b, size_t n);
 
-void px_buf_add(struct px_buf *b, const void *p, size_t n);
-void px_buf_str(struct px_buf *b, struct px_str s);
-void px_buf_c(struct px_buf *b, const char *c);
-void px_buf_byte(struct px_buf *b, uint8_t c);
+/* Appends. The common case, room is there, is inlined. ${p} must not point into ${b}. */
+static inline void px_buf_add(struct px_buf *b, const void *p, size_t n) {
+    if (n == 0) {
+        return;
+    }
+    char *to = !b->failed && n <= b->cap - b->n ? b->p + b->n : px_buf_reserve(b, n);
+    if (to) {
+        memcpy(to, p, n);
+        b->n += n;
+    }
+}
+static inline void px_buf_byte(struct px_buf *b, uint8_t c) {
+    char *to = !b->failed && b->n < b->cap ? b->p + b->n : px_buf_reserve(b, 1);
+    if (to) {
+        *to = (char)c;
+        b->n += 1;
+    }
+}
+static inline void px_buf_str(struct px_buf *b, struct px_str s) {
+    px_buf_add(b, s.p, s.n);
+}
+static inline void px_buf_c(struct px_buf *b, const char *c) {
+    px_buf_add(b, c, strlen(c));
+}
 void px_buf_i64(struct px_buf *b, int64_t v); /* decimal digits */
 void px_buf_u64(struct px_buf *b, uint64_t v);
 void px_buf_printf(struct px_buf *b, const char *fmt, ...) PX_PRINTF(2, 3);

@@ -12,7 +12,7 @@ struct px_clock {
 /* The machine's clocks. */
 extern const struct px_clock px_clock_system;
 
-/* A clock that stands still until told otherwise: for tests. */
+/* A clock that stands still until told otherwise: for tests. Its mono begins at one hour. */
 struct px_clock_fake {
     struct px_clock clock; /* first member: pass &fake.clock */
     px_us wall_now, mono_now;

@@ -6,9 +6,9 @@
 #include <px/buf.h>
 
 struct px_jsonw {
-    struct px_buf *out;   /* borrowed */
-    uint64_t comma;       /* bit per depth: a value has been written there */
-    unsigned depth;       /* at most 60 */
+    struct px_buf *out; /* borrowed */
+    uint64_t comma;     /* bit per depth: a value has been written there */
+    unsigned depth;     /* at most 60 */
 };
 
 static inline struct px_jsonw px_jsonw_on(struct px_buf *out) {

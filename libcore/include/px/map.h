@@ -11,6 +11,7 @@ struct px_map {
     struct px_map_slot *slots; /* power of two; NULL until the first insert */
     size_t n, cap, max;
     uint64_t k0, k1; /* hash key, drawn at init */
+    uint32_t gen;    /* a slot of another generation is empty, so that a reset touches no slot */
 };
 
 /* px_map_init(m, max): at most ${max} entries. */

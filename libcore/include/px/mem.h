@@ -15,6 +15,9 @@ char *px_strdup_n(const char *p, size_t n); /* NUL-terminated copy */
 /* px_mem_fail_at(n): make the n-th allocation from now fail once (tests only; 0 = never). */
 void px_mem_fail_at(uint64_t n);
 
+/* px_mem_fail_left(): allocations left until that failure; 0 = it has happened, or none is set. */
+uint64_t px_mem_fail_left(void);
+
 /* PX_TAKE(p): hand ownership out of a variable: evaluates to p and sets p to NULL. */
 #define PX_TAKE(p) px_take_((void **)(void *)&(p))
 static inline void *px_take_(void **p) {

@@ -1,5 +1,5 @@
 /* Strict parsing and formatting of numbers, durations, sizes, dates and times: the whole string or
- * an error; no blanks, no sign where none belongs, no octal, no overflow. Threads: pure. */
+ * an error; no blanks, no sign where none belongs, no leading zero, no overflow. Threads: pure. */
 #ifndef PX_NUM_H
 #define PX_NUM_H
 
@@ -27,10 +27,11 @@ struct px_civil px_civil_of(px_us t);
 px_day px_day_of_civil(int year, int month, int day);
 px_day px_day_of(px_us t); /* UTC day: floor(t / 86400 s) */
 
-/* Formatters write at most PX_TIME_TEXT bytes including a NUL and return the length. */
+/* Formatters write at most PX_TIME_TEXT bytes including a NUL and return the length. What lies
+ * outside the years 0 to 9999 is written as the nearest bound. */
 #define PX_TIME_TEXT 32
-size_t px_fmt_date(px_day d, char out[PX_TIME_TEXT]);    /* 2026-11-21                  */
-size_t px_fmt_instant(px_us t, char out[PX_TIME_TEXT]);  /* 2026-11-21T10:00:00.123456Z */
+size_t px_fmt_date(px_day d, char out[PX_TIME_TEXT]);   /* 2026-11-21                  */
+size_t px_fmt_instant(px_us t, char out[PX_TIME_TEXT]); /* 2026-11-21T10:00:00.123456Z */
 
 /* Checked narrowing; asserts, so only for values that our own limits bound. */
 static inline uint32_t px_u32(size_t n) {

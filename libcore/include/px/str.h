@@ -1,4 +1,5 @@
-/* Strings inside the program are views: pointer and length, not NUL-terminated, may hold any byte. */
+/* Strings inside the program are views: pointer and length, not NUL-terminated, may hold any byte.
+ */
 #ifndef PX_STR_H
 #define PX_STR_H
 
@@ -12,7 +13,8 @@ struct px_str {
 
 /* PX_S("literal"), and the pair for printf's "%.*s". */
 #define PX_S(lit) ((struct px_str){.p = (lit), .n = sizeof(lit) - 1})
-#define PX_S_INIT(lit) {.p = (lit), .n = sizeof(lit) - 1}
+#define PX_S_INIT(lit)                                                                             \
+    { .p = (lit), .n = sizeof(lit) - 1 }
 #define PX_S_ARG(s) (int)((s).n > 4096 ? 4096 : (s).n), ((s).p ? (s).p : "")
 
 static inline struct px_str px_str_c(const char *c) {
@@ -47,6 +49,10 @@ PX_MUST_USE bool px_str_copy(struct px_str s, char *dst, size_t cap);
 /* px_utf8_valid(s): well-formed UTF-8 by RFC 3629: no overlong form, no surrogate, nothing past
  * U+10FFFF. NUL and control characters are valid here. Threads: pure. Source: RFC 3629 §4. */
 bool px_utf8_valid(struct px_str s);
+
+/* px_utf8_char(s): length of the well-formed character that ${s} begins with, 1 to 4, or 0 when
+ * there is none. Threads: pure. */
+size_t px_utf8_char(struct px_str s);
 
 /* px_str_has_control(s): true when ${s} holds a byte below 0x20, 0x7f, or U+0080..U+009F. */
 bool px_str_has_control(struct px_str s);

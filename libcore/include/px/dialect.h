@@ -1,5 +1,6 @@
-/* Everything that differs between databases, as one row of functions per dialect; statements that do not
- * differ are ANSI text in sql/statements.c. Rendering is pure; golden files hold the rendered SQL. */
+/* Everything that differs between databases, as one row of functions per dialect; statements that
+ * do not differ are written once in sql/statements.c (px/statements.h). Rendering is pure; golden
+ * files hold the rendered SQL. */
 #ifndef PX_DIALECT_H
 #define PX_DIALECT_H
 
@@ -11,46 +12,73 @@ struct px_table_stmt { /* a set-based statement over px_rows */
     const char *const *columns; /* in the order of the rows' cells */
     const enum px_column *types;
     size_t ncolumns;
-    size_t nkeys;                  /* the first nkeys columns are the key */
-    const enum px_op *ops;         /* per column behind the key (upsert)  */
-    const char *const *returning;  /* columns to return (claim)           */
+    size_t nkeys;                 /* the first nkeys columns are the key */
+    const enum px_op *ops;        /* per column behind the key (upsert)  */
+    const char *const *returning; /* columns to return (claim, lookup)   */
     size_t nreturning;
 };
 
+/* Returned columns: a DATE or TIME column that is also among `columns` comes as ISO text or
+ * microseconds, every other column as it is stored. Every identifier is quoted. */
 struct px_dialect {
     const char *name;
-    bool rows_as_columns; /* px_rows: one array literal per column instead of one JSON text */
+    const char *package;  /* the Debian package of the driver, for the remedy of an error */
+    bool rows_as_columns; /* px_rows: one array literal per column instead of one JSON text;
+                           * with JSON, dates and times are rendered as text by px_rows already */
 
     /* Each renders SQL whose parameters are exactly those of px_rows_bind from 0 on. */
-    /* claim: insert what is new, return the keys that were inserted */
+    /* claim: insert what is new, return the `returning` columns of the rows that were inserted */
     void (*claim)(const struct px_table_stmt *t, struct px_buf *out);
-    /* upsert: insert, or combine by ops; NULL cells leave the stored value alone */
+    /* upsert: insert, or combine by ops; NULL cells leave the stored value alone, and a stored NULL
+     * takes the cell. A NULL cell of an ADD column counts 0; in other NOT NULL columns it is
+     * refused. Rows with equal keys in one call are refused (PostgreSQL): fold them first, sorted.
+     */
     void (*upsert)(const struct px_table_stmt *t, struct px_buf *out);
     /* append: insert, ignore rows whose key exists */
     void (*append)(const struct px_table_stmt *t, struct px_buf *out);
-    /* lookup: select `returning` columns of the rows whose key is among the given ones */
+    /* lookup: select `returning` columns of the rows whose key is among the given ones; only the
+     * first nkeys columns of the rows are used */
     void (*lookup)(const struct px_table_stmt *t, struct px_buf *out);
-    /* fence: columns (partition_id, lo, hi, epoch); advances those that match, returns partition_id */
+    /* fence: rows of px_fence_rows(); advances those that match, returns partition_id of each */
     void (*fence)(struct px_buf *out);
 
-    /* expressions for statements.c: a bound ISO date as this database's date; a stored date, time as ISO
-     * text or microseconds */
-    const char *date_param;                                      /* "CAST(? AS date)" */
-    void (*date_text)(struct px_buf *out, const char *column);   /* -> 'YYYY-MM-DD'   */
-    void (*time_us)(struct px_buf *out, const char *column);     /* -> int64 us       */
-    void (*time_param)(struct px_buf *out);                      /* int64 us -> time  */
+    /* rows: the rows as a common table expression v("column", ...): "WITH v(...) AS (SELECT ...)"
+     */
+    void (*rows)(const struct px_table_stmt *t, struct px_buf *out);
+    /* Expressions for statements.c: a bound ISO date as this database's date; a stored date, time
+     * as ISO text or microseconds */
+    const char *dml;                                           /* before INSERT, UPDATE, DELETE   */
+    const char *date_param;                                    /* "CAST(? AS date)"               */
+    const char *uuid_param;                                    /* "CAST(? AS uuid)"               */
+    void (*date_text)(struct px_buf *out, const char *column); /* -> 'YYYY-MM-DD'                 */
+    void (*time_us)(struct px_buf *out, const char *column);   /* -> int64 us                     */
+    void (*time_param)(struct px_buf *out);                    /* int64 us -> time                */
+    /* The smaller or greater of a stored and a given value, where NULL gives way to the other. */
+    void (*pick)(struct px_buf *out, enum px_op op, const char *stored, const char *given);
 
     /* connection: what to append to the connection string, session statements, driver check */
     void (*connect_string)(const struct px_sql_conf *c, enum px_sql_use use, struct px_buf *out);
-    enum px_code (*session)(struct px_sql *s, const struct px_sql_conf *c, enum px_sql_use use, struct px_err *reterr);
+    enum px_code (*session)(struct px_sql *s, const struct px_sql_conf *c, enum px_sql_use use,
+                            struct px_err *reterr);
     const char *driver_hint; /* part of SQL_DBMS_NAME that must match: "SQLite", "PostgreSQL" */
-    const char *begin_read;  /* statement that starts a read snapshot, NULL = plain transaction */
+    /* Statements that start a transaction; COMMIT and ROLLBACK then end it. NULL = the driver's own
+     * transaction control; the session decides what a transaction of its use is. */
+    const char *begin_write, *begin_read;
 
-    /* classify: SQLSTATE and native code -> px_code (PX_SQL, _RETRY, _LOST, _DATA, PX_DENIED ...) */
+    /* classify: SQLSTATE and native code -> px_code (PX_SQL, _RETRY, _LOST, _DATA, PX_DENIED,
+     * PX_CONFIG, PX_TIMEOUT, PX_SCHEMA) */
     enum px_code (*classify)(const char sqlstate[6], int native, const char *message);
-    /* migrate: take and release the lock that keeps two migrators apart */
+    /* refused: a COMMIT that failed like this certainly stored nothing */
+    bool (*refused)(const char sqlstate[6], int native);
+    /* migrate: take and release the lock that keeps two migrators apart for the whole run */
     enum px_code (*migrate_lock)(struct px_sql *s, bool take, struct px_err *reterr);
 };
+
+/* px_fence_rows(): the rows that a fence takes, sorted by key: log_id, topic, partition_id, lo, hi,
+ * epoch, high_watermark, looked_at, max_event_at (may be NULL; the stored one never goes back).
+ * Advances next_offset from lo to hi where the epoch is still the given one; revision grows by one.
+ */
+const struct px_table_stmt *px_fence_rows(void);
 
 const struct px_dialect *px_dialect_get(size_t i); /* NULL behind the last; index of Sql:Dialect */
 const struct px_dialect *px_dialect_find(struct px_str name);

@@ -1,0 +1,87 @@
+/* The statements that the services run besides the set-based ones of px/dialect.h: written once,
+ * rendered per dialect. Parameters are bound in the order given here. Dates are bound and returned
+ * as text 'YYYY-MM-DD', times as int64 microseconds since 1970; ranges of days are inclusive, of
+ * instants half-open. Golden files (tests/golden/sql) hold every one as rendered. */
+#ifndef PX_STATEMENTS_H
+#define PX_STATEMENTS_H
+
+#include <px/dialect.h>
+
+enum px_statement {
+    /* -> 1 */
+    PX_ST_PING,
+
+    /* --- progress (aggregator) ------------------------------------------------------------------
+     */
+    /* (log_id, topic) -> partition_id, next_offset, epoch, high_watermark, owner; by partition */
+    PX_ST_OFFSETS_LOAD,
+    /* rows (log_id, topic, partition_id, first_offset, looked_at): partitions seen for the first
+     * time get epoch 0, no owner, next_offset = high_watermark = first_offset; others stay ->
+     * partition_id of new ones */
+    PX_ST_OFFSETS_SEED,
+    /* the same rows -> a ledger row of zeros for new ones -> partition_id of new ones */
+    PX_ST_LEDGER_SEED,
+    /* rows (log_id, topic, partition_id, owner): issue the next epoch -> partition_id, next_offset,
+     * epoch */
+    PX_ST_OFFSETS_TAKE,
+    /* rows (log_id, topic, partition_id, epoch, high_watermark, looked_at): note that the owner
+     * looked; the revision stays -> partition_id of those whose epoch still is the given one */
+    PX_ST_OFFSETS_TOUCH,
+    /* (topic, log_id) -> every other log_id that has offsets of the topic; sorted */
+    PX_ST_LOGS_OTHER,
+    /* (log_id, topic, partition_id, from_offset, to_offset, noted_at): once per from_offset */
+    PX_ST_GAP_ADD,
+    /* (log_id, topic) -> partition_id, from_offset, to_offset, noted_at; sorted */
+    PX_ST_GAPS,
+    /* (log_id, topic) -> partition_id, first_offset, next_offset, rewound, counted, repeated,
+     * duplicate, conflict, excluded, late, erased, dead_lettered, hole, gap; by partition */
+    PX_ST_LEDGER_LOAD,
+
+    /* --- settings -------------------------------------------------------------------------------
+     */
+    PX_ST_SETTING_GET, /* (name) -> value */
+    PX_ST_SETTING_ADD, /* (name, value): kept as it is when the name exists; read it back */
+
+    /* --- retention: at most `limit` rows per call -> one row (1) per deleted row
+     * ------------------- */
+    PX_ST_PRUNE_DEDUPE_DAY,   /* (before day, limit)                                          */
+    PX_ST_PRUNE_DEDUPE_EVENT, /* (before day, limit)                                          */
+    PX_ST_PRUNE_MINUTES,      /* (before time, limit)                                         */
+    PX_ST_PRUNE_ROLLUP,       /* (rollup, before time, limit)                                 */
+    PX_ST_PRUNE_EVENTS,       /* (before id, limit): ids are UUIDv7, so an id stands for a time */
+
+    /* --- queries (metrics API) -------------------------------------------------------------------
+     */
+    /* -> log_id, topic, partition_id, next_offset, high_watermark, looked_at, max_event_at (or
+     * NULL), revision; all logs, sorted by topic, log_id, partition_id */
+    PX_ST_FRESHNESS,
+    /* (from day, to day) -> day, event_type, count; sorted */
+    PX_ST_DAILY,
+    /* (from day, to day, event_type) -> day, event_type, count; sorted */
+    PX_ST_DAILY_OF_TYPE,
+    /* (from day, to day, banner_tag) -> day, event_type, count; sorted */
+    PX_ST_DAILY_OF_BANNER,
+    /* (from day, to day, event_type, banner_tag) -> day, event_type, count; sorted */
+    PX_ST_DAILY_OF_BOTH,
+    /* (grain, grain, from, to) -> bucket, event_type, count; sorted. The grain (us, both times the
+     * same value) is a multiple of a minute; a bucket is its first instant, counted from 1970 UTC
+     */
+    PX_ST_SERIES,
+    PX_ST_SERIES_OF_TYPE,   /* (grain, grain, from, to, event_type)             */
+    PX_ST_SERIES_OF_BANNER, /* (grain, grain, from, to, banner_tag)             */
+    PX_ST_SERIES_OF_BOTH,   /* (grain, grain, from, to, event_type, banner_tag) */
+    /* (from day, to day, event_type, limit) -> banner_tag, count; greatest first, then by name */
+    PX_ST_TOP_BANNERS,
+    /* (rollup, from, to) -> bucket, dim1, dim2, dim3, value; sorted */
+    PX_ST_ROLLUP,
+};
+#define PX_STATEMENTS ((size_t)PX_ST_ROLLUP + 1)
+
+/* px_statement_render(st, d, out): append the SQL of ${st} to ${out}. Threads: pure. */
+void px_statement_render(enum px_statement st, const struct px_dialect *d, struct px_buf *out);
+/* px_statement_rows(st): columns and types of the px_rows that ${st} takes; NULL = plain
+ * parameters. */
+const struct px_table_stmt *px_statement_rows(enum px_statement st);
+const char *px_statement_name(enum px_statement st); /* "offsets_load" */
+
+#endif

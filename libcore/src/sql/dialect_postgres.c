@@ -1,0 +1,224 @@
+/* PostgreSQL through psqlODBC: rows as one array literal per column, turned into rows by unnest.
+ * Protocol 7.4-0 makes the server refuse everything after an error, so nothing partial can ever
+ * commit; sessions that hold locks without working are ended by the server. */
+#include "internal.h"
+
+static const char *array_type(enum px_column type) {
+    switch (type) {
+    case PX_COL_INT:
+    case PX_COL_TIME:
+        return "bigint[]";
+    case PX_COL_TEXT:
+        return "text[]";
+    case PX_COL_DATE:
+        return "integer[]";
+    case PX_COL_UUID:
+        return "uuid[]";
+    }
+    return "text[]";
+}
+
+static void rows(const struct px_table_stmt *t, struct px_buf *out) {
+    px_buf_c(out, "WITH v(");
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        px_buf_c(out, i ? ", " : "");
+        px_render_ident(out, t->columns[i]);
+    }
+    px_buf_c(out, ") AS (SELECT ");
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        bool date = t->types[i] == PX_COL_DATE;
+        bool time = t->types[i] == PX_COL_TIME;
+        px_buf_c(out, i ? ", " : "");
+        px_buf_c(out, date ? "DATE '1970-01-01' + " : time ? "TIMESTAMPTZ 'epoch' + " : "");
+        px_buf_printf(out, "c%zu%s", i, time ? " * INTERVAL '1 microsecond'" : "");
+    }
+    px_buf_c(out, "\nFROM unnest(");
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        px_buf_printf(out, "%sCAST(? AS %s)", i ? ", " : "", array_type(t->types[i]));
+    }
+    px_buf_c(out, ") AS u(");
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        px_buf_printf(out, "%sc%zu", i ? ", " : "", i);
+    }
+    px_buf_c(out, "))");
+}
+
+static void claim(const struct px_table_stmt *t, struct px_buf *out) {
+    px_render_claim(&px_dialect_postgresql, t, out);
+}
+static void upsert(const struct px_table_stmt *t, struct px_buf *out) {
+    px_render_upsert(&px_dialect_postgresql, t, out);
+}
+static void append(const struct px_table_stmt *t, struct px_buf *out) {
+    px_render_append(&px_dialect_postgresql, t, out);
+}
+static void lookup(const struct px_table_stmt *t, struct px_buf *out) {
+    px_render_lookup(&px_dialect_postgresql, t, out);
+}
+static void fence(struct px_buf *out) {
+    px_render_fence(&px_dialect_postgresql, out);
+}
+
+static void date_text(struct px_buf *out, const char *column) {
+    px_buf_printf(out, "to_char(%s, 'YYYY-MM-DD')", column);
+}
+
+/* EXTRACT gives numeric: exact. */
+static void time_us(struct px_buf *out, const char *column) {
+    px_buf_printf(out, "CAST(EXTRACT(EPOCH FROM %s) * 1000000 AS bigint)", column);
+}
+
+static void time_param(struct px_buf *out) {
+    px_buf_c(out, "(TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')");
+}
+
+/* LEAST and GREATEST pass over NULL. */
+static void pick(struct px_buf *out, enum px_op op, const char *stored, const char *given) {
+    px_buf_printf(out, "%s(%s, %s)", op == PX_OP_MIN ? "LEAST" : "GREATEST", stored, given);
+}
+
+static void connect_string(const struct px_sql_conf *c, enum px_sql_use use, struct px_buf *out) {
+    struct px_str user = px_str_c(c->connection);
+    struct px_str had;
+    px_connstr_default(out, user, "Protocol", "7.4-0"); /* no savepoint per statement */
+    px_connstr_default(out, user, "UseServerSidePrepare", "1");
+    px_connstr_default(out, user, "UseDeclareFetch", "0");
+    px_connstr_default(out, user, "SSLmode", "prefer"); /* the driver's own default is no TLS */
+    /* A peer that is gone is noticed in seconds. A server that became read-only is no server for a
+     * writer. */
+    px_connstr_default(out, user, "pqopt",
+                       use == PX_SQL_WRITE
+                           ? "{keepalives_idle=5 keepalives_interval=2 keepalives_count=3 "
+                             "tcp_user_timeout=8000 target_session_attrs=read-write}"
+                           : "{keepalives_idle=5 keepalives_interval=2 keepalives_count=3 "
+                             "tcp_user_timeout=8000}");
+    if (c->password && *c->password && !px_connstr_get(user, "PWD", &had) &&
+        !px_connstr_get(user, "Password", &had)) {
+        px_buf_c(out, ";PWD=");
+        px_connstr_quoted(out, c->password);
+    }
+}
+
+static void timeouts(struct px_buf *b, px_us statement, px_us lock, px_us idle) {
+    px_buf_printf(b,
+                  "SET statement_timeout = %lld; SET lock_timeout = %lld; "
+                  "SET idle_in_transaction_session_timeout = %lld",
+                  (long long)(statement / PX_US_PER_MS), (long long)(lock / PX_US_PER_MS),
+                  (long long)(idle / PX_US_PER_MS));
+}
+
+static enum px_code session(struct px_sql *s, const struct px_sql_conf *c, enum px_sql_use use,
+                            struct px_err *reterr) {
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1024);
+    s->statement_timeout = c->statement_timeout;
+    s->lock_timeout = c->lock_timeout;
+    px_buf_c(&b, "SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET jit = off; ");
+    timeouts(&b, c->statement_timeout, c->lock_timeout, 5 * PX_US_PER_S);
+    if (use == PX_SQL_READ) {
+        px_buf_c(&b, "; SET default_transaction_read_only = on; "
+                     "SET default_transaction_isolation = 'repeatable read'");
+    }
+    enum px_code code = px_buf_ok(&b, reterr);
+    return code ? code : px_sql_exec(s, px_buf_view(&b), reterr);
+}
+
+static bool contains_any(const char *message, const char *const *list, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (strstr(message, list[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Failures before there is a session come without a SQLSTATE of the server. */
+static enum px_code classify_connect(const char *message) {
+    static const char *const denied[] = {"authentication failed", "no password supplied",
+                                         "pg_hba.conf", "permission denied", "is not permitted"};
+    static const char *const config[] = {"does not exist", "could not translate host name",
+                                         "invalid connection option", "invalid sslmode",
+                                         "root certificate file"};
+    if (contains_any(message, denied, PX_ARRAY_LEN(denied))) {
+        return PX_DENIED;
+    }
+    return contains_any(message, config, PX_ARRAY_LEN(config)) ? PX_CONFIG : PX_SQL_LOST;
+}
+
+/* First row whose prefix fits; longer prefixes come first. */
+static enum px_code classify(const char sqlstate[6], int native, const char *message) {
+    static const struct {
+        const char *prefix;
+        enum px_code code;
+    } table[] = {
+        {"57014", PX_TIMEOUT},  {"57P0", PX_SQL_LOST},  {"25P03", PX_SQL_LOST},
+        {"25006", PX_SQL_LOST}, {"26000", PX_SQL_LOST}, {"28", PX_DENIED},
+        {"42501", PX_DENIED},   {"42P01", PX_SCHEMA},   {"42703", PX_SCHEMA},
+        {"3F000", PX_SCHEMA},   {"40", PX_SQL_RETRY},   {"55P03", PX_SQL_RETRY},
+        {"53", PX_SQL_RETRY},   {"22", PX_SQL_DATA},    {"23", PX_SQL_DATA},
+        {"3D000", PX_CONFIG},
+    };
+    (void)native;
+    if (strncmp(sqlstate, "08001", 5) == 0) {
+        return classify_connect(message);
+    }
+    if (strncmp(sqlstate, "08", 2) == 0) {
+        return PX_SQL_LOST;
+    }
+    /* A plan that no longer fits the tables: only a new session prepares anew. */
+    if (strncmp(sqlstate, "0A000", 5) == 0 && strstr(message, "cached plan")) {
+        return PX_SQL_LOST;
+    }
+    for (size_t i = 0; i < PX_ARRAY_LEN(table); i++) {
+        if (strncmp(sqlstate, table[i].prefix, strlen(table[i].prefix)) == 0) {
+            return table[i].code;
+        }
+    }
+    return PX_SQL;
+}
+
+static bool refused(const char sqlstate[6], int native) {
+    (void)native;
+    return strncmp(sqlstate, "23", 2) == 0 || strncmp(sqlstate, "40", 2) == 0;
+}
+
+/* Two migrators wait for each other up to a minute; the server frees the lock of one that dies. A
+ * migration may take longer than a statement of the service. */
+static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *reterr) {
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1024);
+    if (take) {
+        timeouts(&b, 0, PX_US_PER_MIN, PX_US_PER_MIN);
+        px_buf_c(&b, "; SELECT pg_advisory_lock(7017280452)");
+    } else {
+        px_buf_c(&b, "SELECT pg_advisory_unlock(7017280452); ");
+        timeouts(&b, s->statement_timeout, s->lock_timeout, 5 * PX_US_PER_S);
+    }
+    enum px_code code = px_buf_ok(&b, reterr);
+    return code ? code : px_sql_exec(s, px_buf_view(&b), reterr);
+}
+
+const struct px_dialect px_dialect_postgresql = {
+    .name = "postgresql",
+    .package = "odbc-postgresql",
+    .rows_as_columns = true,
+    .claim = claim,
+    .upsert = upsert,
+    .append = append,
+    .lookup = lookup,
+    .fence = fence,
+    .rows = rows,
+    .dml = "",
+    .date_param = "CAST(? AS date)",
+    .uuid_param = "CAST(? AS uuid)",
+    .date_text = date_text,
+    .time_us = time_us,
+    .time_param = time_param,
+    .pick = pick,
+    .connect_string = connect_string,
+    .session = session,
+    .driver_hint = "PostgreSQL",
+    .begin_write = NULL,
+    .begin_read = NULL,
+    .classify = classify,
+    .refused = refused,
+    .migrate_lock = migrate_lock,
+};

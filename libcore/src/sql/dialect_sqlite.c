@@ -1,0 +1,173 @@
+/* SQLite through sqliteodbc: rows as one JSON text, dates and times as text. The driver keeps a
+ * statement prepared, and returns rows of RETURNING, only when its text begins like a query:
+ * everything here begins with WITH. Every error of the driver is HY000; the native code tells. */
+#include "internal.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static void rows(const struct px_table_stmt *t, struct px_buf *out) {
+    px_buf_c(out, "WITH p(j) AS (SELECT ?), v(");
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        px_buf_c(out, i ? ", " : "");
+        px_render_ident(out, t->columns[i]);
+    }
+    px_buf_c(out, ") AS (SELECT ");
+    for (size_t i = 0; i < t->ncolumns; i++) {
+        px_buf_printf(out, "%sjson_extract(e.value, '$[%zu]')", i ? ", " : "", i);
+    }
+    px_buf_c(out, " FROM p, json_each(p.j) AS e)");
+}
+
+static void claim(const struct px_table_stmt *t, struct px_buf *out) {
+    px_render_claim(&px_dialect_sqlite, t, out);
+}
+static void upsert(const struct px_table_stmt *t, struct px_buf *out) {
+    px_render_upsert(&px_dialect_sqlite, t, out);
+}
+static void append(const struct px_table_stmt *t, struct px_buf *out) {
+    px_render_append(&px_dialect_sqlite, t, out);
+}
+static void lookup(const struct px_table_stmt *t, struct px_buf *out) {
+    px_render_lookup(&px_dialect_sqlite, t, out);
+}
+static void fence(struct px_buf *out) {
+    px_render_fence(&px_dialect_sqlite, out);
+}
+
+static void date_text(struct px_buf *out, const char *column) {
+    px_buf_c(out, column);
+}
+
+/* Whole seconds and microseconds apart: no fraction ever passes through a float. */
+static void time_us(struct px_buf *out, const char *column) {
+    px_buf_printf(out,
+                  "(CAST(strftime('%%s', substr(%s, 1, 19)) AS INTEGER) * 1000000 + "
+                  "CAST(substr(%s, 21) AS INTEGER))",
+                  column, column);
+}
+
+static void time_param(struct px_buf *out) {
+    px_buf_c(out, "(SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || "
+                  "printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))");
+}
+
+/* min() and max() of two values are NULL when one is. */
+static void pick(struct px_buf *out, enum px_op op, const char *stored, const char *given) {
+    px_buf_printf(out, "%s(COALESCE(%s, %s), COALESCE(%s, %s))", op == PX_OP_MIN ? "min" : "max",
+                  stored, given, given, stored);
+}
+
+static void connect_string(const struct px_sql_conf *c, enum px_sql_use use, struct px_buf *out) {
+    struct px_str user = px_str_c(c->connection);
+    char ms[32];
+    (void)snprintf(ms, sizeof ms, "%lld", (long long)(c->lock_timeout / PX_US_PER_MS));
+    px_connstr_default(out, user, "Timeout", ms);
+    if (use == PX_SQL_READ) {
+        px_connstr_default(out, user, "NoCreat", "1");
+        return;
+    }
+    px_connstr_default(out, user, "JournalMode", "WAL");
+    px_connstr_default(out, user, "SyncPragma", "FULL");
+}
+
+static enum px_code session(struct px_sql *s, const struct px_sql_conf *c, enum px_sql_use use,
+                            struct px_err *reterr) {
+    (void)c;
+    static const char *const pragmas[] = {
+        "PRAGMA cache_size = -16384", /* KiB */
+        "PRAGMA temp_store = MEMORY", /* RETURNING and sorting keep their rows there */
+        "PRAGMA wal_autocheckpoint = 4000",
+        "PRAGMA query_only = 1",
+    };
+    size_t n = PX_ARRAY_LEN(pragmas) - (use == PX_SQL_READ ? 0 : 1);
+    for (size_t i = 0; i < n; i++) {
+        enum px_code code = px_sql_exec(s, px_str_c(pragmas[i]), reterr);
+        if (code) {
+            return code;
+        }
+    }
+    return PX_OK;
+}
+
+/* Primary result codes of SQLite. */
+enum {
+    LITE_ERROR = 1,
+    LITE_PERM = 3,
+    LITE_BUSY = 5,
+    LITE_LOCKED = 6,
+    LITE_NOMEM = 7,
+    LITE_READONLY = 8,
+    LITE_INTERRUPT = 9,
+    LITE_IOERR = 10,
+    LITE_FULL = 13,
+    LITE_CANTOPEN = 14,
+    LITE_PROTOCOL = 15,
+    LITE_SCHEMA = 17,
+    LITE_TOOBIG = 18,
+    LITE_CONSTRAINT = 19,
+    LITE_MISMATCH = 20,
+    LITE_AUTH = 23,
+};
+
+static enum px_code classify(const char sqlstate[6], int native, const char *message) {
+    static const struct {
+        int native;
+        enum px_code code;
+    } table[] = {
+        {LITE_PERM, PX_DENIED},         {LITE_BUSY, PX_SQL_RETRY},    {LITE_LOCKED, PX_SQL_RETRY},
+        {LITE_NOMEM, PX_SQL_RETRY},     {LITE_READONLY, PX_SQL_LOST}, {LITE_INTERRUPT, PX_TIMEOUT},
+        {LITE_IOERR, PX_SQL_LOST},      {LITE_FULL, PX_SQL_RETRY},    {LITE_CANTOPEN, PX_SQL_LOST},
+        {LITE_PROTOCOL, PX_SQL_RETRY},  {LITE_SCHEMA, PX_SQL_RETRY},  {LITE_TOOBIG, PX_SQL_DATA},
+        {LITE_CONSTRAINT, PX_SQL_DATA}, {LITE_MISMATCH, PX_SQL_DATA}, {LITE_AUTH, PX_DENIED},
+    };
+    (void)sqlstate;
+    for (size_t i = 0; i < PX_ARRAY_LEN(table); i++) {
+        if (table[i].native == native) {
+            return table[i].code;
+        }
+    }
+    bool missing = strstr(message, "no such table") || strstr(message, "no such column") ||
+                   strstr(message, "has no column");
+    return native == LITE_ERROR && missing ? PX_SCHEMA : PX_SQL;
+}
+
+static bool refused(const char sqlstate[6], int native) {
+    (void)sqlstate;
+    return native == LITE_BUSY || native == LITE_CONSTRAINT;
+}
+
+/* BEGIN IMMEDIATE of each migration's transaction is the lock. */
+static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *reterr) {
+    (void)s;
+    (void)take;
+    (void)reterr;
+    return PX_OK;
+}
+
+const struct px_dialect px_dialect_sqlite = {
+    .name = "sqlite",
+    .package = "libsqliteodbc",
+    .rows_as_columns = false,
+    .claim = claim,
+    .upsert = upsert,
+    .append = append,
+    .lookup = lookup,
+    .fence = fence,
+    .rows = rows,
+    .dml = "WITH w(x) AS (SELECT 1) ",
+    .date_param = "?",
+    .uuid_param = "?",
+    .date_text = date_text,
+    .time_us = time_us,
+    .time_param = time_param,
+    .pick = pick,
+    .connect_string = connect_string,
+    .session = session,
+    .driver_hint = "SQLite",
+    .begin_write = "BEGIN IMMEDIATE",
+    .begin_read = "BEGIN",
+    .classify = classify,
+    .refused = refused,
+    .migrate_lock = migrate_lock,
+};

@@ -1,0 +1,116 @@
+/* What the files of this folder share: the bodies of connection and statement, and the helpers
+ * between them. The only header that knows ODBC types; it must not leave the folder. */
+#ifndef PX_SQL_INTERNAL_H
+#define PX_SQL_INTERNAL_H
+
+#include <px/buf.h>
+#include <px/dialect.h>
+
+#include <sql.h>
+#include <sqlext.h>
+
+#define PX_SQL_TEXT_MAX (1 << 20) /* longest statement text */
+
+struct px_sql {
+    SQLHENV env;
+    SQLHDBC dbc;
+    const struct px_dialect *dialect;
+    enum px_sql_use use;
+    struct px_stmt *stmts; /* all that are open, so that close can free them first */
+    px_us statement_timeout, lock_timeout; /* as configured */
+    bool connected;
+    bool in_tx, tx_failed;
+    bool lost;            /* never to be trusted again */
+    struct px_err tx_err; /* the first failure of the open transaction */
+};
+
+enum px_param_kind {
+    PX_PARAM_UNSET,
+    PX_PARAM_NULL,
+    PX_PARAM_I64,
+    PX_PARAM_TEXT
+};
+struct px_param {
+    enum px_param_kind kind;
+    int64_t i;
+    struct px_str s;
+    SQLLEN ind;
+};
+
+struct px_colbuf { /* one bound result column */
+    char *p;
+    size_t cap;
+    SQLLEN ind; /* bytes, or SQL_NULL_DATA */
+};
+
+struct px_stmt {
+    struct px_sql *s;
+    SQLHSTMT h;
+    struct px_stmt *prev, *next;
+    unsigned nparams;
+    struct px_param params[PX_SQL_MAX_PARAMS];
+    size_t ncols, allocated;
+    struct px_colbuf *cols;
+    bool open;    /* a result is being read */
+    bool on_row;  /* columns hold a row     */
+    bool *badint; /* a column was read as integer and is none; owned */
+};
+
+/* px_sql_diag(s, type, handle, what, reterr): first diagnostic of ${handle} -> px_err; notes a lost
+ * connection and a failed transaction in ${s}. Never includes values of rows. */
+enum px_code px_sql_diag(struct px_sql *s, SQLSMALLINT type, SQLHANDLE handle, const char *what,
+                         struct px_err *reterr);
+/* px_sql_note(s, code, err): what a failure means for connection and transaction. */
+void px_sql_note(struct px_sql *s, const struct px_err *err);
+bool px_sql_ok(SQLRETURN rc);
+
+/* px_bind_raw: like px_bind_text without looking at the bytes (px_rows has looked already). */
+void px_bind_raw(struct px_stmt *st, unsigned i, struct px_str v);
+
+/* --- connection strings (connstr.c) --- */
+/* px_connstr_get(cs, key, ret): value of ${key} (ASCII case ignored, first wins, braces removed).
+ */
+bool px_connstr_get(struct px_str cs, const char *key, struct px_str *ret);
+/* px_connstr_default(out, user, key, value): append ";key=value" unless ${user} says ${key} itself.
+ */
+void px_connstr_default(struct px_buf *out, struct px_str user, const char *key, const char *value);
+/* px_connstr_quoted(out, value): {value} with closing braces doubled. */
+void px_connstr_quoted(struct px_buf *out, const char *value);
+
+/* --- rendering shared by databases that know ON CONFLICT and RETURNING (render.c) --- */
+void px_render_ident(struct px_buf *out, const char *name);
+void px_render_claim(const struct px_dialect *d, const struct px_table_stmt *t, struct px_buf *out);
+void px_render_upsert(const struct px_dialect *d, const struct px_table_stmt *t,
+                      struct px_buf *out);
+void px_render_append(const struct px_dialect *d, const struct px_table_stmt *t,
+                      struct px_buf *out);
+void px_render_lookup(const struct px_dialect *d, const struct px_table_stmt *t,
+                      struct px_buf *out);
+void px_render_fence(const struct px_dialect *d, struct px_buf *out);
+
+extern const struct px_dialect px_dialect_sqlite;
+extern const struct px_dialect px_dialect_postgresql;
+
+/* --- migration files (migrate_files.c) --- */
+#define PX_MIGRATION_NAME 128
+struct px_migration {
+    int version;
+    char name[PX_MIGRATION_NAME]; /* file name */
+    char checksum[65];            /* SHA-256 of the file, hex */
+    struct px_buf text;
+};
+struct px_migrations {
+    struct px_migration *v; /* by version, ascending, versions unique */
+    size_t n;
+};
+/* px_migrations_load(dir, dialect, ret, reterr): read every NNNN_name.up.sql of dir/dialect.
+ * Errors: PX_IO (folder or file), PX_CONFIG (a file name out of shape, a version twice). */
+PX_MUST_USE enum px_code px_migrations_load(const char *dir, const char *dialect,
+                                            struct px_migrations *ret, struct px_err *reterr);
+void px_migrations_fini(struct px_migrations *m);
+/* px_split_next(text, at, out): the next statement of ${text} from *at on, without comments and
+ * without its semicolon, into ${out}; false at the end. Semicolons count outside quotes, dollar
+ * quotes, comments. */
+bool px_split_next(struct px_str text, size_t *at, struct px_buf *out);
+
+#endif

@@ -1,0 +1,168 @@
+/* A connection: open with the dialect's settings, check that the driver is the dialect's, run plain
+ * statements, close in the order that drivers survive. Must not log and never prints a password. */
+#include <px/mem.h>
+#include <px/num.h>
+
+#include "internal.h"
+
+#include <stdio.h>
+
+#define CONNECT_TIMEOUT_S 5
+#define CONNSTR_MAX       8192
+
+static enum px_code alloc_handles(struct px_sql *s, struct px_err *reterr) {
+    /* Pooling in the driver manager has crashed too often; one thread owns one connection. */
+    if (!px_sql_ok(SQLSetEnvAttr(SQL_NULL_HANDLE, SQL_ATTR_CONNECTION_POOLING,
+                                 (SQLPOINTER)SQL_CP_OFF, 0)) ||
+        !px_sql_ok(SQLAllocHandle(SQL_HANDLE_ENV, SQL_NULL_HANDLE, &s->env)) ||
+        !px_sql_ok(
+            SQLSetEnvAttr(s->env, SQL_ATTR_ODBC_VERSION, (SQLPOINTER)(uintptr_t)SQL_OV_ODBC3, 0)) ||
+        !px_sql_ok(SQLAllocHandle(SQL_HANDLE_DBC, s->env, &s->dbc))) {
+        return PX_FAIL(reterr, PX_NOMEM, "the ODBC driver manager gives no handle");
+    }
+    return PX_OK;
+}
+
+/* What went wrong before there was a session; the driver manager's own states come first. */
+static enum px_code connect_failed(struct px_sql *s, struct px_err *reterr) {
+    struct px_err e = PX_ERR_INIT;
+    enum px_code code = px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "connect", &e);
+    const char *db = s->dialect->name;
+    if (strstr(e.msg, "Can't open lib") || strcmp(e.sqlstate, "IM002") == 0 ||
+        strcmp(e.sqlstate, "IM003") == 0 || strcmp(e.sqlstate, "IM004") == 0) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "%s: no such ODBC driver; install the package %s and name its driver in "
+                       "Sql:ConnectionString (%.60s)",
+                       db, s->dialect->package, e.msg);
+    }
+    if (reterr) {
+        *reterr = e;
+    }
+    if (code == PX_DENIED) {
+        return px_err_context(reterr, "%s: check user, Sql:PasswordFile and the rights", db);
+    }
+    return px_err_context(reterr, "%s: check Sql:ConnectionString and the server", db);
+}
+
+static enum px_code driver_connect(struct px_sql *s, const struct px_sql_conf *conf,
+                                   struct px_err *reterr) {
+    PX_DEFER(px_buf_fini) struct px_buf cs = PX_BUF_INIT(CONNSTR_MAX);
+    struct px_str user = px_str_c(conf->connection);
+    px_buf_str(&cs, user);
+    s->dialect->connect_string(conf, s->use, &cs);
+    if (px_buf_ok(&cs, NULL) || strlen(px_buf_cstr(&cs)) != cs.n) {
+        return PX_FAIL(reterr, PX_CONFIG, "Sql:ConnectionString is too long");
+    }
+    const SQLCHAR *text = (const SQLCHAR *)px_buf_cstr(&cs);
+    if (!px_sql_ok(SQLSetConnectAttr(s->dbc, SQL_ATTR_LOGIN_TIMEOUT,
+                                     (SQLPOINTER)(uintptr_t)CONNECT_TIMEOUT_S, 0))) {
+        return px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "login timeout", reterr);
+    }
+    SQLRETURN rc = SQLDriverConnect(s->dbc, NULL, (SQLCHAR *)(uintptr_t)text, SQL_NTS, NULL, 0,
+                                    NULL, SQL_DRIVER_NOPROMPT);
+    explicit_bzero(cs.p, cs.n); /* it may hold the password */
+    if (!px_sql_ok(rc)) {
+        return connect_failed(s, reterr);
+    }
+    s->connected = true;
+    return PX_OK;
+}
+
+static enum px_code check_driver(struct px_sql *s, struct px_err *reterr) {
+    SQLCHAR name[64] = "";
+    SQLSMALLINT len = 0;
+    if (!px_sql_ok(SQLGetInfo(s->dbc, SQL_DBMS_NAME, name, sizeof name, &len))) {
+        return px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "driver information", reterr);
+    }
+    if (!strstr((const char *)name, s->dialect->driver_hint)) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "Sql:Dialect is %s, but the driver of Sql:ConnectionString speaks %s",
+                       s->dialect->name, (const char *)name);
+    }
+    return PX_OK;
+}
+
+enum px_code px_sql_open(const struct px_sql_conf *conf, enum px_sql_use use, struct px_sql **ret,
+                         struct px_err *reterr) {
+    const struct px_dialect *d = conf->dialect < 0 ? NULL : px_dialect_get((size_t)conf->dialect);
+    if (!d) {
+        return PX_FAIL(reterr, PX_CONFIG, "Sql:Dialect: no dialect %d", conf->dialect);
+    }
+    struct px_sql *s = px_alloc(sizeof *s);
+    if (!s) {
+        return PX_FAIL(reterr, PX_NOMEM, "no memory for a connection");
+    }
+    s->env = SQL_NULL_HANDLE;
+    s->dbc = SQL_NULL_HANDLE;
+    s->dialect = d;
+    s->use = use;
+    enum px_code code = alloc_handles(s, reterr);
+    code = code ? code : driver_connect(s, conf, reterr);
+    code = code ? code : check_driver(s, reterr);
+    code = code ? code : d->session(s, conf, use, reterr);
+    if (code) {
+        px_sql_close(s);
+        return code;
+    }
+    *ret = s;
+    return PX_OK;
+}
+
+void px_sql_close(struct px_sql *s) {
+    if (!s) {
+        return;
+    }
+    px_tx_rollback(s);
+    /* Drivers crash when a statement outlives its connection. */
+    while (s->stmts) {
+        px_stmt_free(s->stmts);
+    }
+    if (s->connected) {
+        (void)SQLDisconnect(s->dbc);
+    }
+    if (s->dbc != SQL_NULL_HANDLE) {
+        (void)SQLFreeHandle(SQL_HANDLE_DBC, s->dbc);
+    }
+    if (s->env != SQL_NULL_HANDLE) {
+        (void)SQLFreeHandle(SQL_HANDLE_ENV, s->env);
+    }
+    px_free(s);
+}
+
+const struct px_dialect *px_sql_dialect(const struct px_sql *s) {
+    return s->dialect;
+}
+
+enum px_code px_sql_exec(struct px_sql *s, struct px_str text, struct px_err *reterr) {
+    if (s->lost) {
+        return PX_FAIL(reterr, PX_SQL_LOST, "the connection was lost before");
+    }
+    SQLHSTMT h = SQL_NULL_HANDLE;
+    if (!px_sql_ok(SQLAllocHandle(SQL_HANDLE_STMT, s->dbc, &h))) {
+        return px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "statement handle", reterr);
+    }
+    SQLRETURN rc = SQLExecDirect(h, (SQLCHAR *)(uintptr_t)text.p, (SQLINTEGER)px_int(text.n));
+    enum px_code code = PX_OK;
+    if (!px_sql_ok(rc) && rc != SQL_NO_DATA) {
+        code = px_sql_diag(s, SQL_HANDLE_STMT, h, "execute", reterr);
+    }
+    (void)SQLFreeHandle(SQL_HANDLE_STMT, h);
+    return code;
+}
+
+static void add_info(const struct px_sql *s, SQLUSMALLINT what, const char *before,
+                     struct px_buf *out) {
+    SQLCHAR text[128] = "";
+    SQLSMALLINT len = 0;
+    if (px_sql_ok(SQLGetInfo(s->dbc, what, text, sizeof text, &len))) {
+        px_buf_printf(out, "%s%s", before, (const char *)text);
+    }
+}
+
+void px_sql_versions(const struct px_sql *s, struct px_buf *out) {
+    add_info(s, SQL_DM_VER, "driver manager ", out);
+    add_info(s, SQL_DRIVER_NAME, ", ", out);
+    add_info(s, SQL_DRIVER_VER, " ", out);
+    add_info(s, SQL_DBMS_NAME, ", ", out);
+    add_info(s, SQL_DBMS_VER, " ", out);
+}

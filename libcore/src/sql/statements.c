@@ -1,0 +1,216 @@
+/* The statements of the services besides the set-based ones, written once; what differs between
+ * databases stands in braces and is filled in by the dialect: {rows} the bound rows as v(...),
+ * {dml} what a plain INSERT or DELETE must begin with, {date} {time} {uuid} a bound value, {day:c}
+ * {us:c} a stored one. */
+#include <px/statements.h>
+
+#include "internal.h"
+
+struct statement {
+    const char *name;
+    const char *sql;
+    const struct px_table_stmt *rows;
+};
+
+#define ROWS(var, ...)                                                                             \
+    static const char *const var##_columns[] = {__VA_ARGS__};                                      \
+    static const struct px_table_stmt var = {.table = "consumer_offsets",                          \
+                                             .columns = var##_columns,                             \
+                                             .types = var##_types,                                 \
+                                             .ncolumns = PX_ARRAY_LEN(var##_columns),              \
+                                             .nkeys = 3};                                          \
+    static_assert(PX_ARRAY_LEN(var##_columns) == PX_ARRAY_LEN(var##_types), #var)
+
+static const enum px_column seed_rows_types[] = {PX_COL_TEXT, PX_COL_TEXT, PX_COL_INT, PX_COL_INT,
+                                                 PX_COL_TIME};
+ROWS(seed_rows, "log_id", "topic", "partition_id", "first_offset", "looked_at");
+static const enum px_column take_rows_types[] = {PX_COL_TEXT, PX_COL_TEXT, PX_COL_INT, PX_COL_TEXT};
+ROWS(take_rows, "log_id", "topic", "partition_id", "owner");
+static const enum px_column touch_rows_types[] = {PX_COL_TEXT, PX_COL_TEXT, PX_COL_INT,
+                                                  PX_COL_INT,  PX_COL_INT,  PX_COL_TIME};
+ROWS(touch_rows, "log_id", "topic", "partition_id", "epoch", "high_watermark", "looked_at");
+
+#define SAME_PARTITION                                                                             \
+    "consumer_offsets.log_id = v.log_id AND consumer_offsets.topic = v.topic\n"                    \
+    "    AND consumer_offsets.partition_id = v.partition_id"
+
+#define TEXT "CAST(? AS text)"
+#define INT  "CAST(? AS bigint)"
+
+/* Counts per day from a table, with a filter. */
+#define DAILY(table, filter)                                                                       \
+    "SELECT {day:event_date}, event_type, SUM(count)\nFROM " table                                 \
+    "\nWHERE event_date BETWEEN {date} AND {date}" filter                                          \
+    "\nGROUP BY event_date, event_type\nORDER BY event_date, event_type"
+
+/* Counts per bucket of any grain, summed up from minutes. */
+#define SERIES(filter)                                                                             \
+    "SELECT bucket, event_type, SUM(count)\n"                                                      \
+    "FROM (SELECT {us:bucket_start} / " INT " * " INT " AS bucket, event_type, count\n"            \
+    "    FROM minute_summary\n"                                                                    \
+    "    WHERE bucket_start >= {time} AND bucket_start < {time}" filter ") AS b\n"                 \
+    "GROUP BY bucket, event_type\nORDER BY bucket, event_type"
+
+/* Deletes a bounded number of old rows by key. */
+#define PRUNE(table, key, old)                                                                     \
+    "{dml}DELETE FROM " table "\nWHERE (" key ") IN (SELECT " key " FROM " table                   \
+    "\n    WHERE " old "\n    ORDER BY " key " LIMIT " INT ")\nRETURNING 1"
+
+static const struct statement statements[] = {
+    [PX_ST_PING] = {"ping", "SELECT 1", NULL},
+
+    [PX_ST_OFFSETS_LOAD] = {"offsets_load",
+                            "SELECT partition_id, next_offset, epoch, high_watermark, owner\n"
+                            "FROM consumer_offsets\nWHERE log_id = " TEXT " AND topic = " TEXT
+                            "\nORDER BY partition_id",
+                            NULL},
+    [PX_ST_OFFSETS_SEED] = {"offsets_seed",
+                            "{rows}\nINSERT INTO consumer_offsets (log_id, topic, partition_id, "
+                            "next_offset, epoch, owner,\n    revision, high_watermark, looked_at)\n"
+                            "SELECT v.log_id, v.topic, v.partition_id, v.first_offset, 0, '', 0, "
+                            "v.first_offset, v.looked_at\nFROM v WHERE true\n"
+                            "ON CONFLICT DO NOTHING\nRETURNING partition_id",
+                            &seed_rows},
+    [PX_ST_LEDGER_SEED] = {"ledger_seed",
+                           "{rows}\nINSERT INTO partition_ledger (log_id, topic, partition_id, "
+                           "first_offset, next_offset)\nSELECT v.log_id, v.topic, v.partition_id, "
+                           "v.first_offset, v.first_offset\nFROM v WHERE true\n"
+                           "ON CONFLICT DO NOTHING\nRETURNING partition_id",
+                           &seed_rows},
+    [PX_ST_OFFSETS_TAKE] =
+        {"offsets_take",
+         "{rows}\nUPDATE consumer_offsets SET epoch = epoch + 1, owner = v.owner\n"
+         "FROM v\nWHERE " SAME_PARTITION "\nRETURNING consumer_offsets.partition_id, "
+         "consumer_offsets.next_offset, consumer_offsets.epoch",
+         &take_rows},
+    [PX_ST_OFFSETS_TOUCH] = {"offsets_touch",
+                             "{rows}\nUPDATE consumer_offsets SET high_watermark = "
+                             "v.high_watermark, looked_at = v.looked_at\n"
+                             "FROM v\nWHERE " SAME_PARTITION
+                             "\n    AND consumer_offsets.epoch = v.epoch"
+                             "\nRETURNING consumer_offsets.partition_id",
+                             &touch_rows},
+    [PX_ST_LOGS_OTHER] = {"logs_other",
+                          "SELECT DISTINCT log_id\nFROM consumer_offsets\nWHERE topic = " TEXT
+                          " AND log_id <> " TEXT "\nORDER BY log_id",
+                          NULL},
+    [PX_ST_GAP_ADD] = {"gap_add",
+                       "{dml}INSERT INTO ingest_gaps (log_id, topic, partition_id, from_offset, "
+                       "to_offset, noted_at)\nVALUES (" TEXT ", " TEXT ", " INT ", " INT ", " INT
+                       ", {time})\nON CONFLICT DO NOTHING",
+                       NULL},
+    [PX_ST_GAPS] = {"gaps",
+                    "SELECT partition_id, from_offset, to_offset, {us:noted_at}\nFROM ingest_gaps\n"
+                    "WHERE log_id = " TEXT " AND topic = " TEXT
+                    "\nORDER BY partition_id, from_offset",
+                    NULL},
+    [PX_ST_LEDGER_LOAD] = {"ledger_load",
+                           "SELECT partition_id, first_offset, next_offset, rewound, counted, "
+                           "repeated, duplicate, conflict,\n    excluded, late, erased, "
+                           "dead_lettered, hole, gap\nFROM partition_ledger\nWHERE log_id = " TEXT
+                           " AND topic = " TEXT "\nORDER BY partition_id",
+                           NULL},
+
+    [PX_ST_SETTING_GET] = {"setting_get", "SELECT value FROM px_settings WHERE name = " TEXT, NULL},
+    [PX_ST_SETTING_ADD] = {"setting_add",
+                           "{dml}INSERT INTO px_settings (name, value) VALUES (" TEXT ", " TEXT
+                           ")\nON CONFLICT DO NOTHING",
+                           NULL},
+
+    [PX_ST_PRUNE_DEDUPE_DAY] = {"prune_dedupe_day",
+                                PRUNE("dedupe_day", "day, h1, h2", "day < {date}"), NULL},
+    [PX_ST_PRUNE_DEDUPE_EVENT] = {"prune_dedupe_event",
+                                  PRUNE("dedupe_event", "h1, h2", "seen_day < {date}"), NULL},
+    [PX_ST_PRUNE_MINUTES] = {"prune_minutes",
+                             PRUNE("minute_summary", "bucket_start, event_type, banner_tag",
+                                   "bucket_start < {time}"),
+                             NULL},
+    [PX_ST_PRUNE_ROLLUP] = {"prune_rollup",
+                            PRUNE("rollup_values", "rollup, bucket_start, dim1, dim2, dim3",
+                                  "rollup = " TEXT " AND bucket_start < {time}"),
+                            NULL},
+    [PX_ST_PRUNE_EVENTS] = {"prune_events", PRUNE("events", "id", "id < {uuid}"), NULL},
+
+    [PX_ST_FRESHNESS] = {"freshness",
+                         "SELECT log_id, topic, partition_id, next_offset, high_watermark,\n"
+                         "    {us:looked_at}, {us:max_event_at}, revision\nFROM consumer_offsets\n"
+                         "ORDER BY topic, log_id, partition_id",
+                         NULL},
+    [PX_ST_DAILY] = {"daily", DAILY("daily_metrics", ""), NULL},
+    [PX_ST_DAILY_OF_TYPE] = {"daily_of_type", DAILY("daily_metrics", " AND event_type = " TEXT),
+                             NULL},
+    [PX_ST_DAILY_OF_BANNER] = {"daily_of_banner", DAILY("event_summary", " AND banner_tag = " TEXT),
+                               NULL},
+    [PX_ST_DAILY_OF_BOTH] = {"daily_of_both",
+                             DAILY("event_summary",
+                                   " AND event_type = " TEXT " AND banner_tag = " TEXT),
+                             NULL},
+    [PX_ST_SERIES] = {"series", SERIES(""), NULL},
+    [PX_ST_SERIES_OF_TYPE] = {"series_of_type", SERIES(" AND event_type = " TEXT), NULL},
+    [PX_ST_SERIES_OF_BANNER] = {"series_of_banner", SERIES(" AND banner_tag = " TEXT), NULL},
+    [PX_ST_SERIES_OF_BOTH] = {"series_of_both",
+                              SERIES(" AND event_type = " TEXT " AND banner_tag = " TEXT), NULL},
+    [PX_ST_TOP_BANNERS] = {"top_banners",
+                           "SELECT banner_tag, SUM(count) AS total\nFROM event_summary\n"
+                           "WHERE event_date BETWEEN {date} AND {date} AND event_type = " TEXT
+                           "\nGROUP BY banner_tag\nORDER BY total DESC, banner_tag\nLIMIT " INT,
+                           NULL},
+    [PX_ST_ROLLUP] = {"rollup",
+                      "SELECT {us:bucket_start}, dim1, dim2, dim3, value\nFROM rollup_values\n"
+                      "WHERE rollup = " TEXT
+                      " AND bucket_start >= {time} AND bucket_start < {time}\n"
+                      "ORDER BY bucket_start, dim1, dim2, dim3",
+                      NULL},
+};
+static_assert(PX_ARRAY_LEN(statements) == PX_STATEMENTS, "one row per statement");
+
+static void fill(const struct statement *st, const struct px_dialect *d, struct px_str mark,
+                 struct px_buf *out) {
+    size_t colon = px_str_find(mark, ':');
+    PX_DEFER(px_buf_fini) struct px_buf column = PX_BUF_INIT(256);
+    struct px_str what = {.p = mark.p, .n = colon};
+    if (colon < mark.n) {
+        px_buf_add(&column, mark.p + colon + 1, mark.n - colon - 1);
+    }
+    if (px_str_is(what, "rows")) {
+        d->rows(st->rows, out);
+    } else if (px_str_is(what, "dml")) {
+        px_buf_c(out, d->dml);
+    } else if (px_str_is(what, "date")) {
+        px_buf_c(out, d->date_param);
+    } else if (px_str_is(what, "uuid")) {
+        px_buf_c(out, d->uuid_param);
+    } else if (px_str_is(what, "time")) {
+        d->time_param(out);
+    } else if (px_str_is(what, "day")) {
+        d->date_text(out, px_buf_cstr(&column));
+    } else {
+        px_assert(px_str_is(what, "us"));
+        d->time_us(out, px_buf_cstr(&column));
+    }
+}
+
+void px_statement_render(enum px_statement which, const struct px_dialect *d, struct px_buf *out) {
+    const struct statement *st = &statements[which];
+    struct px_str rest = px_str_c(st->sql);
+    while (rest.n > 0) {
+        size_t open = px_str_find(rest, '{');
+        px_buf_add(out, rest.p, open);
+        if (open == rest.n) {
+            return;
+        }
+        struct px_str mark = {.p = rest.p + open + 1, .n = rest.n - open - 1};
+        mark.n = px_str_find(mark, '}');
+        fill(st, d, mark, out);
+        rest.n -= open + mark.n + 2;
+        rest.p = mark.p + mark.n + 1;
+    }
+}
+
+const struct px_table_stmt *px_statement_rows(enum px_statement st) {
+    return statements[st].rows;
+}
+
+const char *px_statement_name(enum px_statement st) {
+    return statements[st].name;
+}

@@ -1,0 +1,328 @@
+/* A prepared statement: bind, run, fetch. Text travels as UTF-8 characters, integers as int64;
+ * results are fetched as text into bound buffers that grow with what comes. Must not interpret
+ * errors. */
+#include <px/mem.h>
+#include <px/num.h>
+
+#include "internal.h"
+
+#define COLBUF_START 128
+
+static struct px_stmt *stmt_new(struct px_sql *s) {
+    struct px_stmt *st = px_alloc(sizeof *st);
+    bool *badint = px_alloc(sizeof *badint);
+    if (!st || !badint) {
+        px_free(st);
+        px_free(badint);
+        return NULL;
+    }
+    st->s = s;
+    st->badint = badint;
+    st->h = SQL_NULL_HANDLE;
+    st->next = s->stmts;
+    if (st->next) {
+        st->next->prev = st;
+    }
+    s->stmts = st;
+    return st;
+}
+
+void px_stmt_free(struct px_stmt *st) {
+    if (!st) {
+        return;
+    }
+    if (st->prev) {
+        st->prev->next = st->next;
+    } else {
+        st->s->stmts = st->next;
+    }
+    if (st->next) {
+        st->next->prev = st->prev;
+    }
+    if (st->h != SQL_NULL_HANDLE) {
+        (void)SQLFreeHandle(SQL_HANDLE_STMT, st->h);
+    }
+    for (size_t i = 0; i < st->allocated; i++) {
+        px_free(st->cols[i].p);
+    }
+    px_free(st->cols);
+    px_free(st->badint);
+    px_free(st);
+}
+
+static enum px_code prepare(struct px_stmt *st, struct px_str text, struct px_err *reterr) {
+    struct px_sql *s = st->s;
+    SQLSMALLINT n = 0;
+    if (!px_sql_ok(SQLAllocHandle(SQL_HANDLE_STMT, s->dbc, &st->h))) {
+        return px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "statement handle", reterr);
+    }
+    SQLCHAR *sql = (SQLCHAR *)(uintptr_t)text.p;
+    if (!px_sql_ok(SQLPrepare(st->h, sql, (SQLINTEGER)px_int(text.n))) ||
+        !px_sql_ok(SQLNumParams(st->h, &n))) {
+        return px_sql_diag(s, SQL_HANDLE_STMT, st->h, "prepare", reterr);
+    }
+    if (n < 0 || n > PX_SQL_MAX_PARAMS) {
+        return PX_FAIL(reterr, PX_INTERNAL, "a statement with %d parameters", (int)n);
+    }
+    st->nparams = (unsigned)n;
+    return PX_OK;
+}
+
+enum px_code px_sql_prepare(struct px_sql *s, struct px_str text, struct px_stmt **ret,
+                            struct px_err *reterr) {
+    if (s->lost) {
+        return PX_FAIL(reterr, PX_SQL_LOST, "the connection was lost before");
+    }
+    if (text.n > PX_SQL_TEXT_MAX) {
+        return PX_FAIL(reterr, PX_TOO_LARGE, "a statement of %zu bytes", text.n);
+    }
+    struct px_stmt *st = stmt_new(s);
+    if (!st) {
+        return PX_FAIL(reterr, PX_NOMEM, "no memory for a statement");
+    }
+    enum px_code code = prepare(st, text, reterr);
+    if (code) {
+        px_stmt_free(st);
+        return code;
+    }
+    *ret = st;
+    return PX_OK;
+}
+
+/* --- parameters ------------------------------------------------------------------------------ */
+
+static struct px_param *param(struct px_stmt *st, unsigned i) {
+    px_assert(i < st->nparams);
+    return &st->params[i];
+}
+
+void px_bind_i64(struct px_stmt *st, unsigned i, int64_t v) {
+    *param(st, i) = (struct px_param){.kind = PX_PARAM_I64, .i = v};
+}
+
+void px_bind_null(struct px_stmt *st, unsigned i) {
+    *param(st, i) = (struct px_param){.kind = PX_PARAM_NULL, .ind = SQL_NULL_DATA};
+}
+
+void px_bind_raw(struct px_stmt *st, unsigned i, struct px_str v) {
+    *param(st, i) = (struct px_param){.kind = PX_PARAM_TEXT, .s = v, .ind = (SQLLEN)v.n};
+}
+
+enum px_code px_bind_text(struct px_stmt *st, unsigned i, struct px_str v, struct px_err *reterr) {
+    if (px_str_find(v, '\0') != v.n || !px_utf8_valid(v)) {
+        param(st, i)->kind = PX_PARAM_UNSET;
+        return PX_FAIL(reterr, PX_SQL_DATA, "parameter %u holds a NUL or is no valid UTF-8", i);
+    }
+    px_bind_raw(st, i, v);
+    return PX_OK;
+}
+
+static SQLRETURN bind_one(struct px_stmt *st, unsigned i) {
+    static char nothing = '\0';
+    struct px_param *p = &st->params[i];
+    SQLUSMALLINT at = (SQLUSMALLINT)(i + 1);
+    if (p->kind == PX_PARAM_I64) {
+        return SQLBindParameter(st->h, at, SQL_PARAM_INPUT, SQL_C_SBIGINT, SQL_BIGINT, 0, 0, &p->i,
+                                0, &p->ind);
+    }
+    char *text = p->s.n ? (char *)(uintptr_t)p->s.p : &nothing;
+    SQLULEN size = p->s.n ? p->s.n : 1;
+    return SQLBindParameter(st->h, at, SQL_PARAM_INPUT, SQL_C_CHAR, SQL_LONGVARCHAR, size, 0, text,
+                            (SQLLEN)p->s.n, &p->ind);
+}
+
+static enum px_code bind_params(struct px_stmt *st, struct px_err *reterr) {
+    for (unsigned i = 0; i < st->nparams; i++) {
+        if (st->params[i].kind == PX_PARAM_UNSET) {
+            return PX_FAIL(reterr, PX_INTERNAL, "parameter %u of %u is not bound", i, st->nparams);
+        }
+        if (!px_sql_ok(bind_one(st, i))) {
+            return px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "bind", reterr);
+        }
+    }
+    return PX_OK;
+}
+
+/* --- result columns -------------------------------------------------------------------------- */
+
+static bool grow(struct px_colbuf *c, size_t cap) {
+    char *p = px_realloc(c->p, cap);
+    if (!p) {
+        return false;
+    }
+    c->p = p;
+    c->cap = cap;
+    return true;
+}
+
+static bool alloc_cols(struct px_stmt *st, size_t n) {
+    if (n <= st->allocated) {
+        return true;
+    }
+    struct px_colbuf *v = px_realloc(st->cols, n * sizeof *v);
+    if (!v) {
+        return false;
+    }
+    st->cols = v;
+    for (; st->allocated < n; st->allocated++) {
+        v[st->allocated] = (struct px_colbuf){.p = NULL};
+        if (!grow(&v[st->allocated], COLBUF_START)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static SQLRETURN bind_col(struct px_stmt *st, size_t i) {
+    struct px_colbuf *c = &st->cols[i];
+    return SQLBindCol(st->h, (SQLUSMALLINT)(i + 1), SQL_C_CHAR, c->p, (SQLLEN)c->cap, &c->ind);
+}
+
+static enum px_code bind_cols(struct px_stmt *st, struct px_err *reterr) {
+    SQLSMALLINT n = 0;
+    if (!px_sql_ok(SQLNumResultCols(st->h, &n))) {
+        return px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "result", reterr);
+    }
+    if (!alloc_cols(st, (size_t)n)) {
+        return PX_FAIL(reterr, PX_NOMEM, "no memory for %d result columns", (int)n);
+    }
+    st->ncols = (size_t)n;
+    for (size_t i = 0; i < st->ncols; i++) {
+        if (!px_sql_ok(bind_col(st, i))) {
+            return px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "result column", reterr);
+        }
+    }
+    return PX_OK;
+}
+
+/* The value was longer than its buffer: make room and read it again as a whole. */
+static enum px_code read_long(struct px_stmt *st, size_t i, struct px_err *reterr) {
+    struct px_colbuf *c = &st->cols[i];
+    if (c->ind < 0 || c->ind > PX_SQL_MAX_TEXT) {
+        return PX_FAIL(reterr, PX_TOO_LARGE, "column %zu holds %lld bytes", i, (long long)c->ind);
+    }
+    size_t want = (size_t)c->ind;
+    if (!grow(c, want + want / 2 + 1)) {
+        return PX_FAIL(reterr, PX_NOMEM, "no memory for %zu bytes of a column", want);
+    }
+    SQLRETURN rc =
+        SQLGetData(st->h, (SQLUSMALLINT)(i + 1), SQL_C_CHAR, c->p, (SQLLEN)c->cap, &c->ind);
+    if (rc != SQL_SUCCESS || c->ind != (SQLLEN)want) {
+        return px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "long column", reterr);
+    }
+    if (!px_sql_ok(bind_col(st, i))) {
+        return px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "result column", reterr);
+    }
+    return PX_OK;
+}
+
+static enum px_code read_row(struct px_stmt *st, struct px_err *reterr) {
+    for (size_t i = 0; i < st->ncols; i++) {
+        struct px_colbuf *c = &st->cols[i];
+        if (c->ind == SQL_NULL_DATA || (c->ind >= 0 && (size_t)c->ind < c->cap)) {
+            continue;
+        }
+        enum px_code code = read_long(st, i, reterr);
+        if (code) {
+            return code;
+        }
+    }
+    return PX_OK;
+}
+
+/* A failure found on this side spoils the transaction as much as one of the database. */
+static enum px_code spoil(struct px_stmt *st, enum px_code code, const struct px_err *e,
+                          struct px_err *reterr) {
+    px_stmt_end(st);
+    px_sql_note(st->s, e);
+    if (reterr) {
+        *reterr = *e;
+    }
+    return code;
+}
+
+enum px_code px_stmt_run(struct px_stmt *st, struct px_err *reterr) {
+    struct px_err e = PX_ERR_INIT;
+    px_stmt_end(st);
+    *st->badint = false;
+    enum px_code code = PX_OK;
+    if (st->s->lost) {
+        code = PX_FAIL(&e, PX_SQL_LOST, "the connection was lost before");
+    }
+    code = code ? code : bind_params(st, &e);
+    if (code) {
+        return spoil(st, code, &e, reterr);
+    }
+    SQLRETURN rc = SQLExecute(st->h);
+    st->open = true;
+    if (rc == SQL_NO_DATA) { /* nothing matched: an outcome, not a failure */
+        px_stmt_end(st);
+        return PX_OK;
+    }
+    code = px_sql_ok(rc) ? bind_cols(st, &e)
+                         : px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "execute", &e);
+    if (code) {
+        return spoil(st, code, &e, reterr);
+    }
+    if (st->ncols == 0) {
+        px_stmt_end(st);
+    }
+    return PX_OK;
+}
+
+enum px_code px_stmt_next(struct px_stmt *st, struct px_err *reterr) {
+    struct px_err e = PX_ERR_INIT;
+    if (*st->badint) {
+        *st->badint = false;
+        return spoil(st, PX_FAIL(&e, PX_SQL, "a column read as integer holds something else"), &e,
+                     reterr);
+    }
+    if (!st->open) {
+        return PX_NO_ROW;
+    }
+    SQLRETURN rc = SQLFetch(st->h);
+    if (rc == SQL_NO_DATA) {
+        px_stmt_end(st);
+        return PX_NO_ROW;
+    }
+    enum px_code code =
+        px_sql_ok(rc) ? read_row(st, &e) : px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "fetch", &e);
+    if (code) {
+        return spoil(st, code, &e, reterr);
+    }
+    st->on_row = true;
+    return PX_OK;
+}
+
+void px_stmt_end(struct px_stmt *st) {
+    st->on_row = false;
+    if (!st->open) {
+        return;
+    }
+    st->open = false;
+    (void)SQLFreeStmt(st->h, SQL_CLOSE);
+}
+
+/* --- reading a row -----------------------------------------------------------------------------
+ */
+
+bool px_col_null(const struct px_stmt *st, unsigned i) {
+    px_assert(st->on_row && i < st->ncols);
+    return st->cols[i].ind == SQL_NULL_DATA;
+}
+
+struct px_str px_col_text(const struct px_stmt *st, unsigned i) {
+    if (px_col_null(st, i)) {
+        return (struct px_str){.p = NULL, .n = 0};
+    }
+    return (struct px_str){.p = st->cols[i].p, .n = (size_t)st->cols[i].ind};
+}
+
+int64_t px_col_i64(const struct px_stmt *st, unsigned i) {
+    int64_t v = 0;
+    if (!px_col_null(st, i) && !px_parse_i64(px_col_text(st, i), INT64_MIN, INT64_MAX, &v)) {
+        *st->badint = true;
+        return 0;
+    }
+    return v;
+}

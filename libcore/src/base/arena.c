@@ -78,13 +78,11 @@ static bool add_block(struct px_arena *a, size_t need) {
 }
 
 void *px_arena_alloc(struct px_arena *a, size_t n) {
-    if (n > a->max || n > SIZE_MAX / 4) {
+    n = n ? n : 1; /* nothing is a place of its own, too */
+    if (n > SIZE_MAX / 4 || n > a->max || a->used > a->max - n) {
         return NULL;
     }
-    size_t whole = n ? (n + ALIGN - 1) & ~(ALIGN - 1) : ALIGN;
-    if (a->used > a->max - n) {
-        return NULL;
-    }
+    size_t whole = (n + ALIGN - 1) & ~(ALIGN - 1);
     if (whole > (size_t)(a->end - a->at) && !add_block(a, whole)) {
         return NULL;
     }

@@ -33,7 +33,7 @@ void *px_alloc(size_t n) {
 }
 
 void *px_calloc2(size_t n, size_t size) {
-    if (must_fail()) {
+    if (must_fail() || (size && n > SIZE_MAX / size)) {
         return NULL;
     }
     return n && size ? calloc(n, size) : calloc(1, 1);

@@ -1,0 +1,12 @@
+/* What every unit test includes: cmocka with the headers that it wants before itself. */
+#ifndef UNIT_H
+#define UNIT_H
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#endif

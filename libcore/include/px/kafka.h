@@ -110,6 +110,7 @@ struct px_consumer;
 struct px_assigned {
     int32_t partition;
     int64_t start; /* filled by the assign callback: absolute offset or PX_OFFSET_BEGINNING */
+    int64_t low, high; /* the log's ends, asked before the callback; -1 when no broker answered */
 };
 
 struct px_consumer_conf {
@@ -146,7 +147,8 @@ PX_MUST_USE enum px_code px_consumer_pause(struct px_consumer *c, int32_t partit
 bool px_consumer_watermarks(const struct px_consumer *c, int32_t partition, int64_t *ret_low, int64_t *ret_high);
 /* px_consumer_query(c, partition, timeout, ...): ask the broker now. */
 PX_MUST_USE enum px_code px_consumer_query(struct px_consumer *c, int32_t partition, px_us timeout,
-                                           int64_t *ret_low_high, struct px_err *reterr);
+                                           int64_t *ret_low, int64_t *ret_high,
+                                           struct px_err *reterr);
 /* px_consumer_cluster_id(c, timeout, out, cap): the log's identity. */
 PX_MUST_USE enum px_code px_consumer_cluster_id(struct px_consumer *c, px_us timeout, char out[64], struct px_err *reterr);
 /* px_consumer_commit(c, v, n): group offsets for lag dashboards only, asynchronous, failures ignored. */

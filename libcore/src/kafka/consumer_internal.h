@@ -1,0 +1,30 @@
+/* The parts of the consumer: its state, its settings and what happens when partitions come and go.
+ * Everything runs on the owner's thread: librdkafka calls back from within its poll. */
+#ifndef PX_KAFKA_CONSUMER_INTERNAL_H
+#define PX_KAFKA_CONSUMER_INTERNAL_H
+
+#include "kafka_internal.h"
+
+struct px_consumer {
+    struct px_consumer_conf conf;
+    rd_kafka_t *rk;
+    struct px_err failure; /* sticky: once set, every poll returns it */
+    int32_t *held;         /* accepted by the assigned callback, revoked is due for them */
+    size_t nheld;
+    bool brokers_down;
+    px_us look_at;       /* while brokers are down: when to look for them again */
+    px_us missing_since; /* the topic is unknown since then; 0 = it is known */
+};
+
+/* consumer_conf.c: all settings that exactly-once reading rests on, and the callbacks. */
+PX_MUST_USE enum px_code px_consumer_settings(struct px_consumer *c, rd_kafka_conf_t **ret,
+                                              struct px_err *reterr);
+/* consumer_assign.c */
+void px_consumer_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
+                           rd_kafka_topic_partition_list_t *parts, void *opaque);
+/* px_consumer_gap(c, partition, offset): fill c->failure after the log refused ${offset}: PX_GAP
+ * when it is outside the log, PX_DEAD when the log turns out to hold it (a new consumer will read
+ * it). */
+void px_consumer_gap(struct px_consumer *c, int32_t partition, int64_t offset);
+
+#endif

@@ -4,8 +4,12 @@
  * Order of a run: parse argv -> load configuration (78 with all problems) -> log -> init (build, no
  * I/O) -> START probes -> start (ports open, threads run) -> [run until SIGTERM, SIGINT, finished or
  * fatal] -> not ready, keep serving the drain delay -> drain (bounded) -> stop -> fini -> exit code.
- * Signals are blocked in every thread and read from a signalfd by the main thread. A second SIGTERM
- * or SIGINT leaves at once (exit 0, draining cut short). */
+ * Signals are blocked in every thread and read from a signalfd by a thread of their own, so that a
+ * second SIGTERM or SIGINT leaves at once (exit 0, draining cut short) whatever the main thread does,
+ * and so does a drain that passes its bound: from SIGTERM to the exit never takes longer than
+ * Shutdown:Delay + Shutdown:Timeout (exit 75 when it had to be cut). A run that finished by itself
+ * skips the delay. A signal that comes before start() leaves at once. SIGHUP reads the configuration
+ * again, validates all of it, and applies the rows with PX_OPT_RELOAD. */
 #ifndef PX_APP_H
 #define PX_APP_H
 
@@ -36,6 +40,8 @@ struct px_app_def {
     size_t nprobes;
     const struct px_app_command *commands;
     size_t ncommands;
+    const struct px_metric_def *metrics; /* for --docs=metrics; may be NULL */
+    size_t nmetrics;
 
     /* init(app, conf, ret_svc, reterr): check cross-option rules, load catalogs, build objects; no
      * network. The values in ${conf} live until fini. */
@@ -43,12 +49,14 @@ struct px_app_def {
     /* start: open connections and ports, start threads. A failure ends the program. */
     enum px_code (*start)(void *svc, struct px_err *reterr);
     /* drain: stop taking work, finish what was taken, at most until ${deadline} (mono clock).
-     * Called on the main thread after the drain delay; blocks. */
+     * Called on the main thread after the drain delay; blocks. Called also when the run finished by
+     * itself. A part of Shutdown:Timeout is kept back for stop and fini. */
     void (*drain)(void *svc, px_us deadline);
     /* stop: end threads, close connections. Called also after a failed start. */
     void (*stop)(void *svc);
     void (*fini)(void *svc);
-    /* reload (may be NULL): SIGHUP; ${conf} is validated, only PX_OPT_RELOAD rows may differ. */
+    /* reload (may be NULL): SIGHUP; ${conf} is validated, only PX_OPT_RELOAD rows may differ; it
+     * lives until fini. Called on the main thread. Log:Level has been applied already. */
     void (*reload)(void *svc, const void *conf);
     /* versions (may be NULL): append ", librdkafka 2.0.2" for --version. */
     void (*versions)(struct px_buf *out);
@@ -75,6 +83,16 @@ const char *px_app_mode(const struct px_app *app);    /* name of the runs_servic
 const struct px_app_def *px_app_def(const struct px_app *app);
 const struct px_app_conf *px_app_shared(const struct px_app *app);
 void *px_app_svc(const struct px_app *app);
+/* px_app_instance(app): Instance:Id, or host name and process id. */
+const char *px_app_instance(const struct px_app *app);
+
+/* px_app_data_dir(app, what, out, cap, reterr): the folder ${what} ("schemas" or "database"):
+ * Schemas:Directory when set (its sibling for "database"), else beside the source tree that the
+ * binary was built in, else share/pixel-analytics of the prefix that it is installed under.
+ * Errors: PX_CONFIG with the places that were tried. Threads: any. */
+PX_MUST_USE enum px_code px_app_data_dir(const struct px_app *app, const char *what, char *out,
+                                         size_t cap, struct px_err *reterr);
+
 const char *px_version(void);  /* "0.1.0"  */
 const char *px_revision(void); /* git hash */
 

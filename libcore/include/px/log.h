@@ -8,6 +8,7 @@
 #ifndef PX_LOG_H
 #define PX_LOG_H
 
+#include <px/clock.h>
 #include <px/err.h>
 #include <px/str.h>
 
@@ -56,16 +57,22 @@ struct px_log_site {
 struct px_log_conf {
     const char *service, *version, *instance; /* service.name, .version, .instance.id; kept */
     enum px_log_level level;
-    int fd; /* where lines go; 2 */
+    int fd;                       /* where lines go; 2             */
+    const struct px_clock *clock; /* NULL = the machine's; kept    */
 };
 /* px_log_init(conf): set the sink; strings must outlive the program. Before it, lines go to fd 2 at
  * INFO. px_log_set_level may be called at any time (SIGHUP). Threads: init owner, others any.
- * A line is one write(2); a full or broken pipe drops and counts it, never blocks for long. */
+ * A line is one write(2) of at most PX_LOG_LINE_MAX bytes, so that lines of several processes on
+ * one pipe never mix; what does not fit is left out and "log.truncated" says so. A full or broken
+ * pipe drops and counts the line ("log.dropped" on the next one), and blocks for 5 ms at most. */
+#define PX_LOG_LINE_MAX 4096
 void px_log_init(const struct px_log_conf *conf);
 void px_log_set_level(enum px_log_level level);
 PX_MUST_USE bool px_log_level_parse(struct px_str s, enum px_log_level *ret);
+/* px_log_write(site, level, event, fields, n): what the macros call. ${site} may be NULL (no rate
+ * limit). Invalid UTF-8 becomes U+FFFD; strings are cut at 1 KiB. errno is kept. Threads: any. */
 void px_log_write(struct px_log_site *site, enum px_log_level level, const char *event,
                   const struct px_field *fields, size_t n);
-uint64_t px_log_dropped(void);
+uint64_t px_log_dropped(void); /* lines lost so far; for a metric. Threads: any */
 
 #endif

@@ -31,13 +31,17 @@ enum px_probe_state { PX_PROBE_OK, PX_PROBE_WARNED, PX_PROBE_FAILED, PX_PROBE_SK
 struct px_probe_result {
     const struct px_probe *probe;
     enum px_probe_state state;
+    enum px_code code; /* what run() returned; PX_OK when it was skipped */
     px_us took;
     char detail[PX_ERR_MSG_MAX];
 };
 
 /* px_probes_run(list, n, mask, svc, clock, results): run those whose flags share a bit with ${mask}
  * (0 = all) in list order; probes not in the mask are left out. Returns how many results were
- * written; ${results} holds ${n}. Threads: owner of ${svc}. */
+ * written; ${results} holds ${n}. Threads: owner of ${svc}.
+ * A failure is PX_PROBE_WARNED when the probe has the WARN flag, else PX_PROBE_FAILED; at start-up
+ * (mask has START) a START probe fails even with WARN. A probe whose `needs` failed, or was skipped
+ * for the same reason, is skipped; one whose `needs` is outside the mask runs. */
 size_t px_probes_run(const struct px_probe *list, size_t n, unsigned mask, void *svc,
                      const struct px_clock *clock, struct px_probe_result *results);
 bool px_probes_failed(const struct px_probe_result *results, size_t n);

@@ -19,10 +19,11 @@
  *     static const struct px_option rows[] = {
  *     #include <px/option_rows.h>
  *     #include "options.def"
- *     #undef PX_OPTION_AT
- *     #define PX_OPTION_AT kafka.          (rows of an adapter, kept in the member `kafka`)
- *     #include <px/options_kafka.def>
  *     #include <px/option_end.h>
+ *     #define PX_OPTION_AT kafka.          (rows of an adapter, kept in the member `kafka`)
+ *     #include <px/option_rows.h>
+ *     #include <px/options_kafka.def>
+ *     #include <px/option_end.h>           (undefines PX_OPTION_AT too)
  *     };
  *
  * The same rows give parsing, the environment name (PX_Section__Key), --help, --print-config,

@@ -1,12 +1,13 @@
 /* Row macros that turn an option table into `struct px_option` initialisers; define
  * PX_OPTION_STRUCT as the configuration struct first. A table whose fields live in a member of it
- * names that member: `#define PX_OPTION_AT kafka.` before, #undef after. No guard: meant to be
+ * names that member: `#define PX_OPTION_AT kafka.` before this header. No guard: meant to be
  * included often. */
 #ifndef PX_OPTION_AT
 #define PX_OPTION_AT
 #endif
 #define PX_OPT_ROW_(field, k, kd, d, lo, hi, ch, fl, text)                                         \
-    {.key = (k), .kind = (kd), .flags = (fl), .offset = offsetof(PX_OPTION_STRUCT, PX_OPTION_AT field), \
+    {.key = (k), .kind = (kd), .flags = (fl),                                                      \
+     .offset = offsetof(PX_OPTION_STRUCT, PX_OPTION_AT field),                                     \
      .dflt = (d), .min = (lo), .max = (hi), .choices = (ch), .doc = (text)},
 #define PX_OPT_STR(f, k, d, fl, doc) PX_OPT_ROW_(f, k, PX_KIND_STR, d, NULL, NULL, NULL, fl, doc)
 #define PX_OPT_INT(f, k, d, lo, hi, fl, doc)                                                       \

@@ -2,14 +2,14 @@
  * drain, stop, exit code. A program's main.c holds one struct px_app_def and a call.
  *
  * Order of a run: parse argv -> load configuration (78 with all problems) -> log -> init (build, no
- * I/O) -> START probes -> start (ports open, threads run) -> [run until SIGTERM, SIGINT, finished or
- * fatal] -> not ready, keep serving the drain delay -> drain (bounded) -> stop -> fini -> exit code.
- * Signals are blocked in every thread and read from a signalfd by a thread of their own, so that a
- * second SIGTERM or SIGINT leaves at once (exit 0, draining cut short) whatever the main thread does,
- * and so does a drain that passes its bound: from SIGTERM to the exit never takes longer than
- * Shutdown:Delay + Shutdown:Timeout (exit 75 when it had to be cut). A run that finished by itself
- * skips the delay. A signal that comes before start() leaves at once. SIGHUP reads the configuration
- * again, validates all of it, and applies the rows with PX_OPT_RELOAD. */
+ * I/O) -> START probes -> start (ports open, threads run) -> [run until SIGTERM, SIGINT, finished
+ * or fatal] -> not ready, keep serving the drain delay -> drain (bounded) -> stop -> fini -> exit
+ * code. Signals are blocked in every thread and read from a signalfd by a thread of their own, so
+ * that a second SIGTERM or SIGINT leaves at once (exit 0, draining cut short) whatever the main
+ * thread does, and so does a drain that passes its bound: from SIGTERM to the exit never takes
+ * longer than Shutdown:Delay + Shutdown:Timeout (exit 75 when it had to be cut). A run that
+ * finished by itself skips the delay. A signal that comes before start() leaves at once. SIGHUP
+ * reads the configuration again, validates all of it, and applies the rows with PX_OPT_RELOAD. */
 #ifndef PX_APP_H
 #define PX_APP_H
 
@@ -45,7 +45,8 @@ struct px_app_def {
 
     /* init(app, conf, ret_svc, reterr): check cross-option rules, load catalogs, build objects; no
      * network. The values in ${conf} live until fini. */
-    enum px_code (*init)(struct px_app *app, const void *conf, void **ret_svc, struct px_err *reterr);
+    enum px_code (*init)(struct px_app *app, const void *conf, void **ret_svc,
+                         struct px_err *reterr);
     /* start: open connections and ports, start threads. A failure ends the program. */
     enum px_code (*start)(void *svc, struct px_err *reterr);
     /* drain: stop taking work, finish what was taken, at most until ${deadline} (mono clock).
@@ -62,7 +63,8 @@ struct px_app_def {
     void (*versions)(struct px_buf *out);
 };
 
-/* The shared options every program includes with `#include <px/options_app.def>` as the first rows. */
+/* The shared options every program includes with `#include <px/options_app.def>` as the first rows.
+ */
 struct px_app_conf {
 #include <px/option_fields.h>
 #include <px/options_app.def>
@@ -73,13 +75,14 @@ struct px_app_conf {
 int px_app_main(const struct px_app_def *def, int argc, char **argv);
 
 /* For the program's own code. Threads: any. */
-bool px_app_ready(const struct px_app *app);    /* started and not draining            */
-bool px_app_started(const struct px_app *app);  /* start() returned PX_OK              */
+bool px_app_ready(const struct px_app *app);   /* started and not draining            */
+bool px_app_started(const struct px_app *app); /* start() returned PX_OK              */
 bool px_app_draining(const struct px_app *app);
-/* px_app_finish(app, code): ask the main thread to end the run: PX_OK = done (--once), else the exit
- * status of ${code}. First call wins. Logs nothing: the caller says why. */
+/* px_app_finish(app, code): ask the main thread to end the run: PX_OK = done (--once), else the
+ * exit status of ${code}. First call wins. Logs nothing: the caller says why. */
 void px_app_finish(struct px_app *app, enum px_code code);
-const char *px_app_mode(const struct px_app *app);    /* name of the runs_service command given, or NULL */
+const char *px_app_mode(
+    const struct px_app *app); /* name of the runs_service command given, or NULL */
 const struct px_app_def *px_app_def(const struct px_app *app);
 const struct px_app_conf *px_app_shared(const struct px_app *app);
 void *px_app_svc(const struct px_app *app);

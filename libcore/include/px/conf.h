@@ -4,13 +4,14 @@
  * are reported as warnings. All errors of one run are collected, not just the first.
  *
  * Files are strict JSON: at most 256 KiB, depth 16, valid UTF-8, no duplicate keys, no comments, no
- * trailing bytes, numbers are whole. {"Kafka":{"Region":"EU"}} and {"Kafka:Region":"EU"} mean the same;
- * keys ignore ASCII case; arrays of scalars are joined by commas; null is refused.
+ * trailing bytes, numbers are whole. {"Kafka":{"Region":"EU"}} and {"Kafka:Region":"EU"} mean the
+ * same; keys ignore ASCII case; arrays of scalars are joined by commas; null is refused.
  *
  * The programs of the suite may share one file. A top-level member named after a program
  * ("svc-ingest", "svc-aggregator", "svc-metrics-api") holds sections for that program alone: it is
  * laid over the shared sections of the same file, the others are skipped. A shared section must be
- * known to every program that reads the file, so what only one program knows goes under its name. */
+ * known to every program that reads the file, so what only one program knows goes under its name.
+ */
 #ifndef PX_CONF_H
 #define PX_CONF_H
 
@@ -26,22 +27,23 @@ struct px_conf_problem {
 struct px_conf; /* values with their origins */
 
 struct px_conf_input {
-    const char *program;     /* "svc-ingest": whose member of a shared file applies; NULL = none   */
-    const char *dir;         /* where appsettings*.json are looked for; NULL = current folder      */
-    const char *file;        /* --config FILE instead of dir's appsettings.json; must exist        */
-    const char *environment; /* "Development"; NULL = PX_ENVIRONMENT, then DOTNET_ENVIRONMENT, else none */
+    const char *program; /* "svc-ingest": whose member of a shared file applies; NULL = none   */
+    const char *dir;     /* where appsettings*.json are looked for; NULL = current folder      */
+    const char *file;    /* --config FILE instead of dir's appsettings.json; must exist        */
+    const char
+        *environment; /* "Development"; NULL = PX_ENVIRONMENT, then DOTNET_ENVIRONMENT, else none */
     const char *const *sets; /* "Section:Key=Value" from the command line */
     size_t nsets;
     char *const *envp; /* the process environment; NULL = none */
 };
 
-/* px_conf_load(opts, in, values, ret, reterr): fill ${values} (opts->conf_size bytes) from all layers.
- * Strings in ${values} live as long as ${ret}. A secret option `Sql:Password` is also read from the
- * file named by `Sql:PasswordFile` (one trailing newline removed, empty refused, world-readable
- * warned about); the higher layer of the two wins, both in one layer is an error. ${opts} and its rows
- * must outlive ${ret}. ${values} is unspecified on failure.
- * Gives: ${ret} (also on PX_CONFIG, so that its problems can be printed), free with px_conf_free.
- * Errors: PX_CONFIG (see px_conf_problems), PX_NOMEM. */
+/* px_conf_load(opts, in, values, ret, reterr): fill ${values} (opts->conf_size bytes) from all
+ * layers. Strings in ${values} live as long as ${ret}. A secret option `Sql:Password` is also read
+ * from the file named by `Sql:PasswordFile` (one trailing newline removed, empty refused,
+ * world-readable warned about); the higher layer of the two wins, both in one layer is an error.
+ * ${opts} and its rows must outlive ${ret}. ${values} is unspecified on failure. Gives: ${ret}
+ * (also on PX_CONFIG, so that its problems can be printed), free with px_conf_free. Errors:
+ * PX_CONFIG (see px_conf_problems), PX_NOMEM. */
 PX_MUST_USE enum px_code px_conf_load(const struct px_options *opts, const struct px_conf_input *in,
                                       void *values, struct px_conf **ret, struct px_err *reterr);
 void px_conf_free(struct px_conf *c); /* wipes secrets */
@@ -51,7 +53,8 @@ const struct px_conf_problem *px_conf_problems(const struct px_conf *c, size_t *
  * shown as (set) or (empty). Origins: default, file name, environment variable, argv. */
 void px_conf_print(const struct px_conf *c, struct px_buf *out);
 
-/* px_conf_help(opts, out): the options as text for --help; px_conf_markdown: docs/options.md rows. */
+/* px_conf_help(opts, out): the options as text for --help; px_conf_markdown: docs/options.md rows.
+ */
 void px_conf_help(const struct px_options *opts, struct px_buf *out);
 void px_conf_markdown(const struct px_options *opts, struct px_buf *out);
 

@@ -12,9 +12,21 @@
 #include <px/err.h>
 #include <px/str.h>
 
-enum px_log_level { PX_LOG_DEBUG, PX_LOG_INFO, PX_LOG_WARN, PX_LOG_ERROR };
+enum px_log_level {
+    PX_LOG_DEBUG,
+    PX_LOG_INFO,
+    PX_LOG_WARN,
+    PX_LOG_ERROR
+};
 
-enum px_field_kind { PX_FIELD_STR, PX_FIELD_INT, PX_FIELD_BOOL, PX_FIELD_MS, PX_FIELD_ERR, PX_FIELD_PII };
+enum px_field_kind {
+    PX_FIELD_STR,
+    PX_FIELD_INT,
+    PX_FIELD_BOOL,
+    PX_FIELD_MS,
+    PX_FIELD_ERR,
+    PX_FIELD_PII
+};
 struct px_field {
     const char *key;
     enum px_field_kind kind;
@@ -22,9 +34,9 @@ struct px_field {
     int64_t i;
     const struct px_err *err;
 };
-#define PX_F_STR(k, v) ((struct px_field){.key = (k), .kind = PX_FIELD_STR, .s = (v)})
-#define PX_F_C(k, v) ((struct px_field){.key = (k), .kind = PX_FIELD_STR, .s = px_str_c(v)})
-#define PX_F_INT(k, v) ((struct px_field){.key = (k), .kind = PX_FIELD_INT, .i = (int64_t)(v)})
+#define PX_F_STR(k, v)  ((struct px_field){.key = (k), .kind = PX_FIELD_STR, .s = (v)})
+#define PX_F_C(k, v)    ((struct px_field){.key = (k), .kind = PX_FIELD_STR, .s = px_str_c(v)})
+#define PX_F_INT(k, v)  ((struct px_field){.key = (k), .kind = PX_FIELD_INT, .i = (int64_t)(v)})
 #define PX_F_BOOL(k, v) ((struct px_field){.key = (k), .kind = PX_FIELD_BOOL, .i = (v) ? 1 : 0})
 /* a span in microseconds, written in milliseconds with three decimals */
 #define PX_F_MS(k, us) ((struct px_field){.key = (k), .kind = PX_FIELD_MS, .i = (us)})

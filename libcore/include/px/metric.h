@@ -1,13 +1,13 @@
-/* Metrics: counters, gauges and histograms declared as rows, kept in one shard per thread and summed
- * at the scrape. Label values come from closed sets only.
+/* Metrics: counters, gauges and histograms declared as rows, kept in one shard per thread and
+ * summed at the scrape. Label values come from closed sets only.
  *
  * A program writes metrics.def with rows
  *     PX_COUNTER(id, "px_name_total", labels, "help")
  *     PX_GAUGE(id, "px_name", labels, "help")
  *     PX_HISTOGRAM(id, "px_name_seconds", labels, buckets, "help")
- * where labels is PX_NOLABEL, PX_LABEL1("reason", set) or PX_LABEL2("a", set_a, "b", set_b); a set is
- * a `const struct px_labels *` (&my_set), buckets a `const struct px_buckets *` (&px_buckets_ack).
- * The file is included twice, between the row macros and <px/metric_end.h>:
+ * where labels is PX_NOLABEL, PX_LABEL1("reason", set) or PX_LABEL2("a", set_a, "b", set_b); a set
+ * is a `const struct px_labels *` (&my_set), buckets a `const struct px_buckets *`
+ * (&px_buckets_ack). The file is included twice, between the row macros and <px/metric_end.h>:
  *
  *     enum {
  *     #include <px/metric_ids.h>
@@ -33,7 +33,11 @@ struct px_labels {
     const char *const *v; /* closed set of values */
     size_t n;
 };
-enum px_metric_kind { PX_METRIC_COUNTER, PX_METRIC_GAUGE, PX_METRIC_HISTOGRAM };
+enum px_metric_kind {
+    PX_METRIC_COUNTER,
+    PX_METRIC_GAUGE,
+    PX_METRIC_HISTOGRAM
+};
 struct px_buckets {
     const px_us *edge; /* upper bounds in microseconds, ascending; +Inf is implied; at most 24 */
     size_t n;
@@ -47,17 +51,18 @@ struct px_metric_def {
 };
 
 /* Shared bucket tables (seconds on the page, microseconds here). */
-extern const struct px_buckets px_buckets_ack;   /* 1 ms .. 10 s with 0.2 s (the ack goal of the product) */
-extern const struct px_buckets px_buckets_fresh; /* 0.05 .. 300 s with 0.25, 2 and 60 s                   */
-extern const struct px_buckets px_buckets_work;  /* 0.1 ms .. 10 s: queries, transactions                 */
+extern const struct px_buckets
+    px_buckets_ack; /* 1 ms .. 10 s with 0.2 s (the ack goal of the product) */
+extern const struct px_buckets px_buckets_fresh; /* 0.05 .. 300 s with 0.25, 2 and 60 s */
+extern const struct px_buckets px_buckets_work;  /* 0.1 ms .. 10 s: queries, transactions  */
 
 struct px_metrics; /* the registry of one process          */
 struct px_shard;   /* the counters that one thread writes  */
 
-/* px_metrics_new(defs, n, shards, ret, reterr): registry with ${shards} shards. ${defs} must outlive
- * it. Gives: free with px_metrics_free.
- * Errors: PX_NOMEM, PX_INVALID (over PX_METRIC_MAX_SLOTS; a row that breaks the naming rules:
- * counters end in _total, histograms in _seconds, bucket edges ascend). */
+/* px_metrics_new(defs, n, shards, ret, reterr): registry with ${shards} shards. ${defs} must
+ * outlive it. Gives: free with px_metrics_free. Errors: PX_NOMEM, PX_INVALID (over
+ * PX_METRIC_MAX_SLOTS; a row that breaks the naming rules: counters end in _total, histograms in
+ * _seconds, bucket edges ascend). */
 #define PX_METRIC_MAX_SLOTS 65536
 PX_MUST_USE enum px_code px_metrics_new(const struct px_metric_def *defs, size_t n, size_t shards,
                                         struct px_metrics **ret, struct px_err *reterr);

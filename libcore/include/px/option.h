@@ -3,12 +3,13 @@
  *     PX_OPT_STR(field, "Section:Key", default, flags, "doc")
  *     PX_OPT_INT(field, "Section:Key", default, min, max, flags, "doc")
  *     PX_OPT_BOOL(field, "Section:Key", default, flags, "doc")
- *     PX_OPT_MS(field, "Section:Key", "250ms", "min", "max", flags, "doc")      duration; px_us field
- *     PX_OPT_SIZE(field, "Section:Key", "4KiB", "min", "max", flags, "doc")     bytes; int64_t field
- *     PX_OPT_ENUM(field, "Section:Key", "a", "a|b|c", flags, "doc")             int field: index
+ *     PX_OPT_MS(field, "Section:Key", "250ms", "min", "max", flags, "doc")      duration; px_us
+ * field PX_OPT_SIZE(field, "Section:Key", "4KiB", "min", "max", flags, "doc")     bytes; int64_t
+ * field PX_OPT_ENUM(field, "Section:Key", "a", "a|b|c", flags, "doc")             int field: index
  *
- * and includes it twice: between <px/option_fields.h> and <px/option_end.h> inside its configuration
- * struct, and between <px/option_rows.h> and <px/option_end.h> inside a `struct px_option` table:
+ * and includes it twice: between <px/option_fields.h> and <px/option_end.h> inside its
+ * configuration struct, and between <px/option_rows.h> and <px/option_end.h> inside a `struct
+ * px_option` table:
  *
  *     struct ing_conf {
  *     #include <px/option_fields.h>
@@ -33,10 +34,18 @@
 
 #include <px/buf.h>
 
-enum px_opt_kind { PX_KIND_STR, PX_KIND_INT, PX_KIND_BOOL, PX_KIND_MS, PX_KIND_SIZE, PX_KIND_ENUM };
+enum px_opt_kind {
+    PX_KIND_STR,
+    PX_KIND_INT,
+    PX_KIND_BOOL,
+    PX_KIND_MS,
+    PX_KIND_SIZE,
+    PX_KIND_ENUM
+};
 
 enum {
-    PX_OPT_SECRET = 1 << 0,   /* never printed, never taken from argv; `KeyFile` names a file instead */
+    PX_OPT_SECRET =
+        1 << 0, /* never printed, never taken from argv; `KeyFile` names a file instead */
     PX_OPT_RELOAD = 1 << 1,   /* SIGHUP may change it                                            */
     PX_OPT_REQUIRED = 1 << 2, /* an empty value is a configuration error                         */
 };

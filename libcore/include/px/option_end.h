@@ -7,4 +7,3 @@
 #undef PX_OPT_ENUM
 #undef PX_OPT_ROW_
 #undef PX_OPTION_AT
-#undef PX_OPTION_AT

@@ -1,4 +1,5 @@
-/* Named probes: one list per program feeds --check, /readyz, the start-up gate and the Helm test. */
+/* Named probes: one list per program feeds --check, /readyz, the start-up gate and the Helm test.
+ */
 #ifndef PX_PROBE_H
 #define PX_PROBE_H
 
@@ -27,7 +28,12 @@ struct px_probe {
     enum px_code (*run)(void *svc, struct px_probe_out *out, struct px_err *reterr);
 };
 
-enum px_probe_state { PX_PROBE_OK, PX_PROBE_WARNED, PX_PROBE_FAILED, PX_PROBE_SKIPPED };
+enum px_probe_state {
+    PX_PROBE_OK,
+    PX_PROBE_WARNED,
+    PX_PROBE_FAILED,
+    PX_PROBE_SKIPPED
+};
 struct px_probe_result {
     const struct px_probe *probe;
     enum px_probe_state state;
@@ -46,7 +52,8 @@ size_t px_probes_run(const struct px_probe *list, size_t n, unsigned mask, void 
                      const struct px_clock *clock, struct px_probe_result *results);
 bool px_probes_failed(const struct px_probe_result *results, size_t n);
 
-/* Text: "ok    kafka.topic      12 ms  10 partitions"; then a summary line. JSON: one object per line
+/* Text: "ok    kafka.topic      12 ms  10 partitions"; then a summary line. JSON: one object per
+ * line
  * {"probe","state","ms","asks","detail"} and a last one {"summary":...}. */
 void px_probes_text(const struct px_probe_result *results, size_t n, struct px_buf *out);
 void px_probes_json(const struct px_probe_result *results, size_t n, struct px_buf *out);

@@ -1,6 +1,6 @@
-/* Loading the configuration: defaults, files, environment and argv are laid over each other as text,
- * then every option is parsed once by its row. Programs call it through app.c; adapters only read
- * the struct it fills. Must not log, exit, or stop at the first problem. */
+/* Loading the configuration: defaults, files, environment and argv are laid over each other as
+ * text, then every option is parsed once by its row. Programs call it through app.c; adapters only
+ * read the struct it fills. Must not log, exit, or stop at the first problem. */
 #include "conf_priv.h"
 
 #include <px/mem.h>
@@ -77,7 +77,8 @@ void px_conf_slot_set(struct px_conf *c, struct px_conf_slot *slot,
     *slot = s;
 }
 
-/* --- unknown keys ------------------------------------------------------------------------------ */
+/* --- unknown keys ------------------------------------------------------------------------------
+ */
 
 static struct px_str section_of(struct px_str key) {
     return (struct px_str){.p = key.p, .n = px_str_find(key, ':')};
@@ -150,7 +151,8 @@ static void put_unknown(struct px_conf *c, const struct px_conf_item *item) {
                     "unknown section; there are %s", list);
 }
 
-/* --- layers ------------------------------------------------------------------------------------ */
+/* --- layers ------------------------------------------------------------------------------------
+ */
 
 /* The option that ${key} names; *ret_file when by its `...File` form. */
 static const struct px_option *find_option(const struct px_conf *c, struct px_str key,
@@ -214,8 +216,7 @@ void px_conf_put(struct px_conf *c, const struct px_conf_item *item) {
 
 static void load_defaults(struct px_conf *c) {
     for (size_t i = 0; i < c->opts->n; i++) {
-        struct px_conf_item item = {.layer = PX_CONF_DEFAULT,
-                                    .text = px_str_c(c->opts->v[i].dflt)};
+        struct px_conf_item item = {.layer = PX_CONF_DEFAULT, .text = px_str_c(c->opts->v[i].dflt)};
         px_conf_slot_set(c, &c->slot[i], &item);
     }
 }
@@ -288,7 +289,8 @@ static void load_argv(struct px_conf *c, const struct px_conf_input *in) {
     }
 }
 
-/* --- parsing and sorting ------------------------------------------------------------------------ */
+/* --- parsing and sorting ------------------------------------------------------------------------
+ */
 
 static void parse_all(struct px_conf *c, void *values) {
     char why[PX_ERR_MSG_MAX];

@@ -1,5 +1,5 @@
-/* One appsettings file -> assignments: strict gate, cJSON, then a walk that joins member names by ":".
- * The member named after the running program is laid over the rest, those of its siblings are
+/* One appsettings file -> assignments: strict gate, cJSON, then a walk that joins member names by
+ * ":". The member named after the running program is laid over the rest, those of its siblings are
  * skipped. The only place of this layer that sees cJSON. */
 #include "conf_priv.h"
 
@@ -170,8 +170,7 @@ static void parse_text(struct px_conf *c, const struct px_conf_source *src, stru
         text = px_buf_view(b);
     }
     if (strspn(px_buf_cstr(b), " \t\r\n") == text.n) {
-        px_conf_problem(c, false, src->path, PX_S(""),
-                        "the file is empty; write {} or remove it");
+        px_conf_problem(c, false, src->path, PX_S(""), "the file is empty; write {} or remove it");
         return;
     }
     if (px_conf_json_fault(text, why, sizeof why)) {
@@ -204,7 +203,6 @@ void px_conf_file(struct px_conf *c, const struct px_conf_source *src) {
         }
         return;
     }
-    b.max++; /* room for the NUL of px_buf_cstr */
     parse_text(c, src, &b);
     if (b.p) {
         explicit_bzero(b.p, b.n);

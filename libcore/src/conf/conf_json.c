@@ -1,6 +1,6 @@
-/* The strict gate in front of cJSON for configuration files: refuses what cJSON would accept or lose
- * (raw control characters, NUL, foreign blanks, loose numbers, depth). cJSON still checks the rest of the
- * grammar behind it. Pure. */
+/* The strict gate in front of cJSON for configuration files: refuses what cJSON would accept or
+ * lose (raw control characters, NUL, foreign blanks, loose numbers, depth). cJSON still checks the
+ * rest of the grammar behind it. Pure. */
 #include "conf_priv.h"
 
 #include <stdio.h>

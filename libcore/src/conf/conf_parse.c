@@ -65,12 +65,13 @@ static bool parse_ms(const struct parse *p, px_us *ret) {
 
 static bool parse_size(const struct parse *p, int64_t *ret) {
     int64_t min, max, v;
-    bool row_ok = px_parse_size(px_str_c(p->o->min), &min) &&
-                  px_parse_size(px_str_c(p->o->max), &max);
+    bool row_ok =
+        px_parse_size(px_str_c(p->o->min), &min) && px_parse_size(px_str_c(p->o->max), &max);
 
     px_assert(row_ok);
     if (!px_parse_size(p->text, &v)) {
-        return refuse(p, "is not a size: write digits, or digits and KiB, MiB or GiB, from %s to %s",
+        return refuse(p,
+                      "is not a size: write digits, or digits and KiB, MiB or GiB, from %s to %s",
                       p->o->min, p->o->max);
     }
     if (v < min || v > max) {
@@ -117,8 +118,7 @@ static bool parse_str(const struct parse *p, const char **ret) {
 
 bool px_conf_parse(const struct px_option *o, const struct px_conf_slot *text, void *out, char *why,
                    size_t cap) {
-    struct parse p = {
-        .o = o, .text = {.p = text->text, .n = text->n}, .why = why, .cap = cap};
+    struct parse p = {.o = o, .text = {.p = text->text, .n = text->n}, .why = why, .cap = cap};
 
     switch (o->kind) {
     case PX_KIND_STR:

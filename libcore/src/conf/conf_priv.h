@@ -5,10 +5,10 @@
 #include <px/arena.h>
 #include <px/conf.h>
 
-#define PX_CONF_FILE_MAX (256 * 1024)
+#define PX_CONF_FILE_MAX  (256 * 1024)
 #define PX_CONF_DEPTH_MAX 16
 #define PX_CONF_VALUE_MAX 4096
-#define PX_CONF_KEY_MAX 128
+#define PX_CONF_KEY_MAX   128
 
 /* Ascending: a later layer wins. */
 enum px_conf_layer {
@@ -48,8 +48,8 @@ struct px_conf_item {
     struct px_str key, text;
 };
 
-/* px_conf_problem(c, warning, origin, key, fmt, ...): collect "origin: key: text" (key may be empty).
- * The same text twice is kept once. */
+/* px_conf_problem(c, warning, origin, key, fmt, ...): collect "origin: key: text" (key may be
+ * empty). The same text twice is kept once. */
 void px_conf_problem(struct px_conf *c, bool warning, const char *origin, struct px_str key,
                      const char *fmt, ...) PX_PRINTF(5, 6);
 
@@ -84,13 +84,15 @@ PX_MUST_USE enum px_code px_conf_read(const char *path, struct px_buf *buf, unsi
 void px_conf_secret(struct px_conf *c, const struct px_option *o, struct px_conf_slot *slot);
 
 /* px_conf_slot_set(c, slot, item): take text, origin and layer; wipes what was there. */
-void px_conf_slot_set(struct px_conf *c, struct px_conf_slot *slot, const struct px_conf_item *item);
+void px_conf_slot_set(struct px_conf *c, struct px_conf_slot *slot,
+                      const struct px_conf_item *item);
 void px_conf_slot_fini(struct px_conf_slot *slot);
 
-/* px_conf_parse(o, text, out, why, cap): check ${text} by the row and store it at ${out} (the field).
- * False with a sentence in ${why} that names the rule and the remedy, never a secret. Threads: pure. */
-PX_MUST_USE bool px_conf_parse(const struct px_option *o, const struct px_conf_slot *text, void *out,
-                               char *why, size_t cap);
+/* px_conf_parse(o, text, out, why, cap): check ${text} by the row and store it at ${out} (the
+ * field). False with a sentence in ${why} that names the rule and the remedy, never a secret.
+ * Threads: pure. */
+PX_MUST_USE bool px_conf_parse(const struct px_option *o, const struct px_conf_slot *text,
+                               void *out, char *why, size_t cap);
 
 /* px_conf_rule(o, out): what values the row takes: "1 to 65535", "debug|info|warn|error". */
 void px_conf_rule(const struct px_option *o, struct px_buf *out);

@@ -151,9 +151,9 @@ static void sink_put(const struct px_buf *line) {
 
 void px_log_write(struct px_log_site *site, enum px_log_level level, const char *event,
                   const struct px_field *fields, size_t n) {
-    char text[PX_LOG_LINE_MAX];
+    char text[PX_LOG_LINE_MAX + 1];
     /* the line is built on the stack: capacity and limit are equal, so the buffer never grows */
-    struct px_buf line = {.p = text, .cap = sizeof text, .max = sizeof text};
+    struct px_buf line = {.p = text, .cap = PX_LOG_LINE_MAX, .max = PX_LOG_LINE_MAX};
     const struct px_clock *clock = sink.clock ? sink.clock : &px_clock_system;
     int saved = errno;
     px_us now;

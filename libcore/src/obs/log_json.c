@@ -108,7 +108,7 @@ void px_log_json(struct px_buf *out, const struct px_log_head *head, const struc
     size_t max = out->max;
     bool cut = false;
 
-    out->max = max - LOG_TAIL;
+    out->cap = out->max = max - LOG_TAIL;
     px_jw_obj(&w);
     json_head(&w, head);
     for (size_t i = 0; i < n; i++) {
@@ -121,7 +121,7 @@ void px_log_json(struct px_buf *out, const struct px_log_head *head, const struc
             cut = true;
         }
     }
-    out->max = max;
+    out->cap = out->max = max;
     if (cut) {
         px_jw_kbool(&w, "log.truncated", true);
     }

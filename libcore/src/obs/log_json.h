@@ -14,8 +14,8 @@ struct px_log_head {
     uint64_t k0, k1;                          /* key of PX_F_PII     */
 };
 
-/* px_log_json(out, head, fields, n): the whole line with its newline. ${out} must have room for
- * PX_LOG_LINE_MAX bytes and is never asked for more: fields that do not fit are left out and marked.
+/* px_log_json(out, head, fields, n): the whole line with its newline. ${out} stands on fixed
+ * memory (cap == max) and is never asked for more: fields that do not fit are left out and marked.
  * Threads: pure. */
 void px_log_json(struct px_buf *out, const struct px_log_head *head, const struct px_field *fields,
                  size_t n);

@@ -1,5 +1,5 @@
-/* The metric registry: rows become series with a fixed place in every shard, each thread adds to its
- * own shard, the scrape sums. Hot path: no lock, no allocation, one relaxed load and store.
+/* The metric registry: rows become series with a fixed place in every shard, each thread adds to
+ * its own shard, the scrape sums. Hot path: no lock, no allocation, one relaxed load and store.
  * Must not know Prometheus (metric_prom.c) and must not take a label from input. */
 #include <px/metric.h>
 
@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define METRIC_CACHE_LINE 64
-#define METRIC_MAX_EDGES 24
+#define METRIC_MAX_EDGES  24
 
 #define EDGES(name, ...)                                                                           \
     static const px_us name##_edges[] = {__VA_ARGS__};                                             \

@@ -7,11 +7,12 @@
 #include <stdatomic.h>
 
 /* Where the values of one row lie in a shard. Series (l1, l2) starts at
- * first + (l1 * n2 + l2) * width; a histogram has one slot per edge, one for +Inf, one for the sum. */
+ * first + (l1 * n2 + l2) * width; a histogram has one slot per edge, one for +Inf, one for the sum.
+ */
 struct px_metric_place {
     size_t first, width;
-    size_t n1, n2;  /* sizes of the label sets, 1 where there is none */
-    bool seconds;   /* kept in microseconds, written in seconds       */
+    size_t n1, n2; /* sizes of the label sets, 1 where there is none */
+    bool seconds;  /* kept in microseconds, written in seconds       */
 };
 
 struct px_shard {

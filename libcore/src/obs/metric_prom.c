@@ -1,5 +1,5 @@
-/* The registry as Prometheus text 0.0.4, and its rows as documentation. Called by the admin port for
- * every scrape. Reads the shards with relaxed loads only; must not write them. */
+/* The registry as Prometheus text 0.0.4, and its rows as documentation. Called by the admin port
+ * for every scrape. Reads the shards with relaxed loads only; must not write them. */
 #include "metric_priv.h"
 
 static const char *const kind_names[] = {
@@ -55,7 +55,8 @@ struct series {
     size_t l[2];
 };
 
-/* name{suffix}{labels} up to the value; ${le} is the bucket edge in microseconds, 0 = +Inf, -1 = none. */
+/* name{suffix}{labels} up to the value; ${le} is the bucket edge in microseconds, 0 = +Inf, -1 =
+ * none. */
 static void prom_name(struct px_buf *out, const struct series *s, const char *suffix, px_us le) {
     const char *sep = "{";
 

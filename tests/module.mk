@@ -33,3 +33,5 @@ unit: $(UNIT_BIN) ## unit tests only (seconds)
 integration: $(INTEGRATION_BIN) $(PROGRAMS) ## integration tests: real drivers, mock broker
 	@PX_BIN=$(BIN) tests/run.sh $(INTEGRATION_BIN)
 check: unit integration ## unit and integration tests
+
+include tests/support/torture.mk tests/lint/lint.mk

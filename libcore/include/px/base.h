@@ -12,10 +12,10 @@
 #error "asserts stay on in production: do not define NDEBUG"
 #endif
 
-#define PX_MUST_USE __attribute__((warn_unused_result))
+#define PX_MUST_USE          __attribute__((warn_unused_result))
 #define PX_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define PX_ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
-#define PX_UNUSED __attribute__((unused))
+#define PX_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
+#define PX_UNUSED            __attribute__((unused))
 
 /* PX_DEFER(fini): run `fini(&variable)` when the variable leaves its scope.
  *     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(4096); */
@@ -36,10 +36,10 @@ typedef int64_t px_us;
 /* Days since 1970-01-01. */
 typedef int32_t px_day;
 
-#define PX_US_PER_MS INT64_C(1000)
-#define PX_US_PER_S INT64_C(1000000)
-#define PX_US_PER_MIN (60 * PX_US_PER_S)
+#define PX_US_PER_MS   INT64_C(1000)
+#define PX_US_PER_S    INT64_C(1000000)
+#define PX_US_PER_MIN  (60 * PX_US_PER_S)
 #define PX_US_PER_HOUR (3600 * PX_US_PER_S)
-#define PX_US_PER_DAY (86400 * PX_US_PER_S)
+#define PX_US_PER_DAY  (86400 * PX_US_PER_S)
 
 #endif

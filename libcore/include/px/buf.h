@@ -19,6 +19,7 @@ struct px_buf {
 #define PX_BUF_INIT(limit)                                                                         \
     { .p = NULL, .n = 0, .cap = 0, .max = (limit), .failed = false }
 
+/* px_buf_init(b, max): what PX_BUF_INIT(max) says, for storage that is there already. */
 void px_buf_init(struct px_buf *b, size_t max);
 void px_buf_fini(struct px_buf *b);  /* frees; safe on a zeroed or finished buffer */
 void px_buf_reset(struct px_buf *b); /* empties, keeps memory, clears failed       */

@@ -39,6 +39,7 @@ struct px_catalog;
 PX_MUST_USE enum px_code px_catalog_load(const char *path, struct px_catalog **ret, struct px_err *reterr);
 void px_catalog_free(struct px_catalog *c);
 
+/* px_catalog_find(c, name): the row of type ${name}, or NULL. Borrowed from ${c}. Threads: pure. */
 const struct px_event_type *px_catalog_find(const struct px_catalog *c, struct px_str name);
 const struct px_event_type *px_catalog_type(const struct px_catalog *c, size_t i); /* i < count */
 size_t px_catalog_count(const struct px_catalog *c);

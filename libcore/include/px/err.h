@@ -31,18 +31,18 @@ enum px_code {
 
 struct px_err {
     enum px_code code;
-    unsigned flags;     /* PX_RETRY ...                                          */
-    int native;         /* errno, librdkafka error, SQL native code; 0 = none    */
-    char sqlstate[6];   /* "" when it does not come from SQL                     */
-    const char *where;  /* "file:line" of the first report                       */
+    unsigned flags;    /* PX_RETRY ...                                          */
+    int native;        /* errno, librdkafka error, SQL native code; 0 = none    */
+    char sqlstate[6];  /* "" when it does not come from SQL                     */
+    const char *where; /* "file:line" of the first report                       */
     char msg[PX_ERR_MSG_MAX];
 };
 
 #define PX_ERR_INIT ((struct px_err){.code = PX_OK})
 
 #define PX_STR_(x) #x
-#define PX_STR(x) PX_STR_(x)
-#define PX_HERE __FILE__ ":" PX_STR(__LINE__)
+#define PX_STR(x)  PX_STR_(x)
+#define PX_HERE    __FILE__ ":" PX_STR(__LINE__)
 
 /* PX_FAIL(reterr, code, "format", ...): fill ${reterr} (may be NULL) and evaluate to ${code}.
  *     return PX_FAIL(reterr, PX_INVALID, "%s: not a number", name); */

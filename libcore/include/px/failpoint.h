@@ -8,6 +8,7 @@
 #define PX_FAILPOINT_H
 
 #ifdef PX_FAILPOINTS
+/* px_failpoint_hit(name): one passage of ${name}. Threads: any. */
 void px_failpoint_hit(const char *name);
 #define PX_FAILPOINT(name) px_failpoint_hit(name)
 #else

@@ -19,6 +19,7 @@ void px_json_free(struct px_json *j);
 const struct px_jnode *px_json_root(const struct px_json *j);
 
 enum px_json_type { PX_JSON_NULL, PX_JSON_BOOL, PX_JSON_NUMBER, PX_JSON_STRING, PX_JSON_ARRAY, PX_JSON_OBJECT };
+/* px_json_type(n): what ${n} is. Threads: pure. */
 enum px_json_type px_json_type(const struct px_jnode *n);
 /* Exact, case-sensitive. NULL when absent or ${n} is not an object. */
 const struct px_jnode *px_json_get(const struct px_jnode *n, const char *name);

@@ -6,6 +6,8 @@
 #include <px/err.h>
 #include <px/str.h>
 
+/* Each stores ${ret_v} and returns true, or leaves it alone and returns false.
+ * px_parse_i64: decimal digits, a minus sign before them if below zero, within ${min}..${max}. */
 PX_MUST_USE bool px_parse_i64(struct px_str s, int64_t min, int64_t max, int64_t *ret_v);
 PX_MUST_USE bool px_parse_bool(struct px_str s, bool *ret_v);        /* true|false only        */
 PX_MUST_USE bool px_parse_duration(struct px_str s, px_us *ret_v);   /* 250ms 5s 10m 24h 3d    */

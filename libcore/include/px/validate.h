@@ -16,6 +16,7 @@ enum {
 #include <px/reason.def>
 };
 #undef PX_REASON
+/* Facts of a reason from reason.def. Threads: pure. */
 const char *px_reason_code(enum px_reason r);
 const char *px_reason_text(enum px_reason r);
 int px_reason_http(enum px_reason r);

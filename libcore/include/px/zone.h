@@ -19,6 +19,7 @@ PX_MUST_USE enum px_code px_zone_load(const char *name, struct px_zone **ret,
 PX_MUST_USE enum px_code px_zone_parse(const char *name, struct px_str tzif, struct px_zone **ret,
                                        struct px_err *reterr);
 
+/* NULL is fine for both: nothing to free, and "UTC". */
 void px_zone_free(struct px_zone *z);
 const char *px_zone_name(const struct px_zone *z);
 

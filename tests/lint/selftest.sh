@@ -1,0 +1,286 @@
+#!/bin/sh
+# Proves that every lint can fail and can pass: in a small tree of its own, each must accept what is
+# clean, then each planted violation must be found at its file and line. TAP on stdout.
+lint=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$lint/../.." && pwd)
+tree=$(mktemp -d) || exit 1
+trap 'rm -rf "$tree"' EXIT
+n=0 failed=0
+
+result() { # WORD TEXT
+    n=$((n + 1))
+    echo "$1 $n - $2"
+    [ "$1" = ok ] || failed=$((failed + 1))
+}
+clean() { # LINT [ARG]: the tree as it is must pass
+    if out=$(cd "$tree" && sh "tests/lint/$1.sh" $2 2>&1); then
+        result ok "$1 accepts a clean tree"
+    else
+        printf '%s\n' "$out"
+        result 'not ok' "$1 accepts a clean tree"
+    fi
+}
+# planted LINT WHERE WHAT [ARG [FOUND]]: the tree must fail, with WHERE (or FOUND) at the start of a
+# line. The planted file is read from stdin into the path of WHERE; what was there comes back.
+planted() {
+    file=$tree/${2%%:*} where=${5:-$2}
+    mkdir -p "$(dirname "$file")"
+    if [ -e "$file" ]; then cp "$file" "$tree/saved"; fi
+    cat >"$file"
+    out=$(cd "$tree" && sh "tests/lint/$1.sh" $4 2>&1)
+    if [ $? -eq 1 ] && printf '%s\n' "$out" | grep -q "^$where:.*; "; then
+        result ok "$1 finds $3"
+    else
+        printf '%s\n' "$out"
+        result 'not ok' "$1 finds $3 ($where)"
+    fi
+    rm -f "$file"
+    if [ -e "$tree/saved" ]; then mv "$tree/saved" "$file"; fi
+}
+repeat() { # TIMES LINE
+    i=0
+    while [ "$i" -lt "$1" ]; do
+        echo "$2"
+        i=$((i + 1))
+    done
+}
+
+# --- the clean tree ----------------------------------------------------------------------------
+mkdir -p "$tree/libcore/src/base" "$tree/libcore/src/http" "$tree/libcore/src/sql" \
+    "$tree/libcore/include/px" "$tree/svc-ingest/src" "$tree/tests" "$tree/docs" "$tree/lib" "$tree/bin"
+cp -R "$lint" "$tree/tests/lint"
+cp "$root/.clang-format" "$tree/"
+echo '# no exceptions here' >"$tree/tests/lint/sizes.exceptions"
+cat >"$tree/libcore/layers.txt" <<'X'
+base : | low.h
+http : base | web.h
+X
+cat >"$tree/libcore/include/px/low.h" <<'X'
+/* A header. */
+#ifndef PX_LOW_H
+#define PX_LOW_H
+
+/* px_low(v): one more than ${v}. */
+int px_low(int v);
+
+#endif
+X
+sed 's/low/web/g; s/LOW/WEB/g' "$tree/libcore/include/px/low.h" >"$tree/libcore/include/px/web.h"
+cat >"$tree/libcore/src/base/low.c" <<'X'
+/* A source: mentions malloc(1) and "SELECT 1" in comments, which is nobody's business. */
+#include <px/low.h>
+
+static const int steps[] = {1};
+
+int px_low(int v) {
+    static const char *const names[] = {
+        "strcpy(a, b)", /* in a string */
+    };
+    if (v > 0 && names[0]) {
+        return v + steps[0];
+    }
+    return 0;
+}
+X
+cat >"$tree/libcore/src/http/web.c" <<'X'
+/* A source of a higher layer. */
+#include <px/web.h>
+
+#include <px/low.h>
+
+int px_web(int v) {
+    return px_low(v);
+}
+X
+cat >"$tree/libcore/src/sql/text.c" <<'X'
+/* The one place for statements. */
+const char *px_text(void);
+
+const char *px_text(void) {
+    return "SELECT 1";
+}
+X
+sed -i 's/^http.*/&\nsql : base | sql.h/' "$tree/libcore/layers.txt"
+cat >"$tree/svc-ingest/src/main.c" <<'X'
+/* A program. */
+#include <px/web.h>
+
+int main(void) {
+    return px_web(0);
+}
+X
+printf 'See `libcore/src/base/low.c`, `docs/*.md` and `docs/<name>.md`.\n' >"$tree/README.md"
+cp "$tree/README.md" "$tree/docs/a.md"
+cc=${CC:-gcc}
+build_archive() { # NAME OBJECT < source
+    $cc -c -x c - -o "$tree/lib/$2" && ar rcs "$tree/lib/$1" "$tree/lib/$2" && rm "$tree/lib/$2"
+}
+build_archive libcore.a low.o <<'X'
+int px_low(int v);
+static int inner(int v) { return v; }
+static const char *const names[] = {"a", "b"};
+int px_low(int v) { return inner(v) + names[v & 1][0]; }
+X
+export LINT_PARTIAL=1
+echo 'int main(void) { return 0; }' | $cc -x c - -o "$tree/bin/svc-ingest"
+
+for l in layers thirdparty sizes style banned sqltext headers contracts docpaths format; do clean $l; done
+clean symbols lib
+clean needed bin
+
+# --- violations --------------------------------------------------------------------------------
+planted layers libcore/src/base/up.c:2 'a lower layer that includes a higher one' <<'X'
+/* Planted. */
+#include <px/web.h>
+X
+planted layers libcore/src/http/over.c:2 'an include that leaves its folder' <<'X'
+/* Planted. */
+#include "../base/low.h"
+X
+planted layers svc-ingest/src/other.c:2 'a service that includes another' <<'X'
+/* Planted. */
+#include "../../svc-aggregator/src/agg.h"
+X
+planted layers libcore/include/px/stray.h:1 'a header that no layer owns' <<'X'
+/* Planted. */
+X
+planted layers libcore/layers.txt:1 'a cycle of layers' <<'X'
+base : http | low.h
+http : base | web.h
+sql : base | sql.h
+X
+planted thirdparty svc-ingest/src/db.c:2 'ODBC in a service' <<'X'
+/* Planted. */
+#include <sql.h>
+X
+planted thirdparty libcore/include/px/web.h:2 'libevent in a public header' <<'X'
+/* Planted. */
+#include <event2/event.h>
+X
+{ echo '/* Planted. */'; repeat 500 'int a;'; } >"$tree/in"
+planted sizes libcore/src/base/long.c:1 'a long file' <"$tree/in"
+{ echo '/* Planted. */'; repeat 200 'int a;'; } >"$tree/in"
+planted sizes libcore/src/base/long.h:1 'a long header' <"$tree/in"
+{ echo 'int f(void) {'; repeat 59 '    g();'; echo '}'; } >"$tree/in"
+planted sizes libcore/src/base/f.c:1 'a long function' <"$tree/in"
+planted sizes libcore/src/base/f.c:1 'seven parameters' <<'X'
+int f(int a, int b, int c, void (*d)(int, int), int e, int g,
+      int h) {
+}
+X
+planted sizes libcore/src/base/f.c:1 'five levels' <<'X'
+void f(void) {
+    if (a) {
+        for (;;) {
+            while (b) {
+                switch (c) {
+                case 1:
+                    if (d) {
+                    }
+                }
+            }
+        }
+    }
+}
+X
+planted sizes tests/lint/sizes.exceptions:1 'an exception without need' '' libcore/src/base/low.c:6 <<'X'
+libcore/src/base/low.c lines:px_low 70
+X
+planted sizes tests/lint/sizes.exceptions:1 'an exception for nothing' <<'X'
+libcore/src/base/gone.c file 700
+X
+planted style libcore/src/base/s.c:4 'a body without braces' <<'X'
+/* Planted. */
+int f(int a) {
+    if (a &&
+        a > 1)
+        return 1;
+    return 0;
+}
+X
+planted style libcore/src/base/s.c:1 'a file that does not say what it is' <<'X'
+int a;
+X
+planted style libcore/src/base/s.c:2 'a comment of the other kind' <<'X'
+/* Planted. */
+int a; // two
+X
+planted banned libcore/src/base/b.c:2 'strcpy' <<'X'
+/* Planted. */
+void f(char *a) { strcpy(a, "x"); }
+X
+planted banned tests/unit/b.c:2 'atoi in a test' <<'X'
+/* Planted. */
+int f(char *a) { return atoi(a); }
+X
+planted banned svc-ingest/src/b.c:2 'malloc outside mem.c' <<'X'
+/* Planted. */
+void *f(void) { return malloc(1); }
+X
+planted sqltext svc-ingest/src/q.c:2 'SQL in a service' <<'X'
+/* Planted. */
+const char *q = "SELECT count(*) FROM events";
+X
+planted headers libcore/include/px/web.h:1 'a header that does not compile alone' <<'X'
+/* Planted. */
+#ifndef PX_WEB_H
+#define PX_WEB_H
+size_t px_web(int v);
+#endif
+X
+planted headers libcore/include/px/web.h:1 'a header without a guard' <<'X'
+/* Planted. */
+struct px_web {
+    int v;
+};
+X
+planted contracts libcore/include/px/web.h:5 'a function without a contract' <<'X'
+/* Planted. */
+#ifndef PX_WEB_H
+#define PX_WEB_H
+
+int px_web(int v);
+
+#endif
+X
+planted docpaths docs/b.md:2 'a path that does not exist' <<'X'
+Text.
+See `libcore/src/base/gone.c`.
+X
+planted format libcore/src/base/low.h:2 'a file that is not formatted' <<'X'
+/* Planted. */
+int   a ;
+X
+
+# --- archives and programs -----------------------------------------------------------------------
+# found LINT TEXT WHAT ARG: like planted, for what was built.
+found() {
+    out=$(cd "$tree" && sh "tests/lint/$1.sh" "$4" 2>&1)
+    if [ $? -eq 1 ] && printf '%s\n' "$out" | grep -q "$2.*; "; then
+        result ok "$1 finds $3"
+    else
+        printf '%s\n' "$out"
+        result 'not ok' "$1 finds $3"
+    fi
+}
+build_archive libcore.a bad.o <<'X'
+int helper(void);
+int helper(void) { return 1; }
+X
+found symbols 'helper is exported' 'an exported name without prefix' lib
+build_archive libcore.a bad.o <<'X'
+int px_next(void);
+static int counter;
+int px_next(void) { return ++counter; }
+X
+found symbols 'counter is a writable global' 'a writable global' lib
+build_archive libcore.a bad.o <<'X'
+int px_next(void);
+int px_next(void) { static _Thread_local int calls = 4; return ++calls; }
+X
+found symbols 'calls is a writable global' 'a writable static of a function' lib
+echo 'int main(void) { return 0; }' | $cc -x c - -Wl,--no-as-needed -lodbc -o "$tree/bin/svc-ingest"
+found needed 'needs libodbc' 'ODBC behind ingest' bin
+
+echo "1..$n"
+[ "$failed" -eq 0 ]

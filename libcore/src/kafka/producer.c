@@ -177,7 +177,11 @@ static bool px_producer_tell(struct px_producer *p, uint32_t slot, struct px_rep
     return true;
 }
 
+/* After a fatal error its cause stays, not what follows from it. */
 static void px_producer_note(struct px_producer *p, const char *text) {
+    if (p->phase != PX_PRODUCER_LIVE) {
+        return;
+    }
     snprintf(p->state.last_error, sizeof p->state.last_error, "%s", text);
 }
 

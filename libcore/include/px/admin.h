@@ -1,5 +1,5 @@
-/* The admin port: /livez /readyz /startupz (and their aliases) and /metrics, on a thread of its own,
- * so that a busy program still answers. */
+/* The admin port: /livez /readyz /startupz (and their aliases) and /metrics, on a thread of its
+ * own, so that a busy program still answers. */
 #ifndef PX_ADMIN_H
 #define PX_ADMIN_H
 
@@ -9,18 +9,20 @@
 struct px_admin;
 
 struct px_admin_conf {
-    struct px_app *app;          /* its probes with PX_PROBE_READY decide /readyz; px_app_ready gates it */
-    uint16_t port;               /* 0 = any free one                                                  */
-    const char *port_option;     /* "Admin:Port": named when the port is taken                        */
+    struct px_app *app; /* its probes with PX_PROBE_READY decide /readyz; px_app_ready gates it */
+    uint16_t port;      /* 0 = any free one                                                  */
+    const char *port_option; /* "Admin:Port": named when the port is taken                        */
     const struct px_metrics *metrics;
-    void (*before_scrape)(void *svc); /* may be NULL: refresh gauges just before /metrics is rendered */
-    /* /livez fails when this counter of the program's main loop has not moved for 30 s; NULL = always live */
+    void (*before_scrape)(
+        void *svc); /* may be NULL: refresh gauges just before /metrics is rendered */
+    /* /livez fails when this counter of the program's main loop has not moved for 30 s; NULL =
+     * always live */
     bool (*alive)(void *svc);
 };
 
-/* px_admin_start(conf, ret, reterr): serve Admin:Address:port. READY probes run on the admin thread at
- * most every 2 s: their run functions must be safe for that.
- * Errors: PX_UNAVAILABLE (port in use; names port and option). Gives: end with px_admin_stop. */
+/* px_admin_start(conf, ret, reterr): serve Admin:Address:port. READY probes run on the admin thread
+ * at most every 2 s: their run functions must be safe for that. Errors: PX_UNAVAILABLE (port in
+ * use; names port and option). Gives: end with px_admin_stop. */
 PX_MUST_USE enum px_code px_admin_start(const struct px_admin_conf *conf, struct px_admin **ret,
                                         struct px_err *reterr);
 uint16_t px_admin_port(const struct px_admin *a);

@@ -1,9 +1,9 @@
 /* HTTP/1.1 server on a px_loop: strict request gate, absolute deadlines, limits, deferred replies.
  * libevent moves the bytes, llhttp is the tokenizer; neither is visible here.
  *
- * One request at a time per connection; pipelined requests wait their turn and are answered in order.
- * A request that breaks the gate gets one answer and the connection is closed.
- * Source: RFC 9110, RFC 9112; ADR on px_http. */
+ * One request at a time per connection; pipelined requests wait their turn and are answered in
+ * order. A request that breaks the gate gets one answer and the connection is closed. Source: RFC
+ * 9110, RFC 9112; ADR on px_http. */
 #ifndef PX_HTTP_H
 #define PX_HTTP_H
 
@@ -14,7 +14,16 @@
 struct px_http_server;
 struct px_http_req;
 
-enum px_method { PX_GET, PX_HEAD, PX_POST, PX_PUT, PX_DELETE, PX_OPTIONS, PX_PATCH, PX_METHOD_OTHER };
+enum px_method {
+    PX_GET,
+    PX_HEAD,
+    PX_POST,
+    PX_PUT,
+    PX_DELETE,
+    PX_OPTIONS,
+    PX_PATCH,
+    PX_METHOD_OTHER
+};
 
 /* One code per way a request can be refused before a handler sees it; closed set for metrics. */
 enum px_http_refusal {
@@ -22,41 +31,61 @@ enum px_http_refusal {
 #include <px/refusal.def>
 #undef PX_REFUSAL
 };
+#define PX_REFUSAL(name, text, status, doc) +1
+enum {
+    PX_REFUSALS = 0
+#include <px/refusal.def>
+};
+#undef PX_REFUSAL
+const char *px_http_refusal_code(enum px_http_refusal why); /* "bad_host" */
+int px_http_refusal_status(enum px_http_refusal why);
+const char *px_http_refusal_text(enum px_http_refusal why); /* what was wrong, one sentence */
 
+/* Zero means the default of that limit. */
 struct px_http_limits {
     size_t request_line; /* method + target + version; beyond: 414                  */
     size_t query;        /* raw query; beyond: 414                                   */
     size_t headers;      /* all field bytes; beyond: 431                             */
-    size_t header_count; /* beyond: 431                                              */
+    size_t header_count; /* beyond: 431; at most 128                                 */
     size_t body;         /* beyond: 413                                              */
     size_t connections;  /* accept pauses at this many                               */
-    px_us header_deadline, body_deadline, write_deadline, idle_deadline; /* absolute, not per byte */
+    px_us header_deadline, body_deadline, write_deadline,
+        idle_deadline; /* absolute, not per byte */
 };
-/* 8 KiB line, 4 KiB query, 16 KiB and 64 headers, 256 KiB body, 10,000 connections, 5/10/15/60 s. */
+/* 8 KiB line, 4 KiB query, 16 KiB and 64 headers, 256 KiB body, 10,000 connections, 5/10/15/60 s.
+ */
 extern const struct px_http_limits px_http_default_limits;
 
 struct px_http_conf {
     const char *address;
-    uint16_t port;    /* 0 = any free one; px_http_port tells */
-    bool reuse_port;  /* SO_REUSEPORT: one listener per worker */
+    uint16_t port;   /* 0 = any free one; px_http_port tells */
+    bool reuse_port; /* SO_REUSEPORT: one listener per worker */
     struct px_http_limits limits;
     const char *server; /* value of the Server field; NULL = none */
-    /* handler(arg, req): must reply or defer before it returns. Request views live until the reply. */
+    /* handler(arg, req): must reply or defer before it returns. Request views live until the reply.
+     */
     void (*handler)(void *arg, struct px_http_req *req);
-    /* refused (may be NULL): the gate answered by itself. ${reply} may be adjusted by the program
-     * through px_http_refusal_reply; when NULL a small problem+json is sent. */
+    /* refused (may be NULL): the gate refuses this request; called once for each, to count it. It
+     * may answer with px_http_reply (a GIF where px_req_accepts says "image/"); when it does not, a
+     * problem document with X-Error-Code is sent. It must not defer. The connection is closed
+     * either way. The views hold what was understood before the refusal, possibly nothing (n = 0).
+     */
     void (*refused)(void *arg, enum px_http_refusal why, struct px_http_req *req);
     void *arg;
 };
 
 /* px_http_open(loop, conf, ret, reterr): bind and listen; serves once the loop runs. ${conf} is
- * copied; strings are kept. Errors: PX_UNAVAILABLE with port and address named (in use), PX_NOMEM.
+ * copied; strings are kept. Errors: PX_UNAVAILABLE with port and address named (in use), PX_CONFIG
+ * (a limit out of range), PX_NOMEM.
  * Threads: call before the loop runs or on its thread. */
 PX_MUST_USE enum px_code px_http_open(struct px_loop *loop, const struct px_http_conf *conf,
                                       struct px_http_server **ret, struct px_err *reterr);
-/* px_http_drain(s): stop listening; replies say `Connection: close`; idle connections are closed. */
+/* px_http_drain(s): take what already waits to be accepted, then stop listening; replies say
+ * `Connection: close`; idle connections are closed. Threads: loop, outside handlers. */
 void px_http_drain(struct px_http_server *s);
-void px_http_close(struct px_http_server *s); /* closes everything at once and frees */
+/* px_http_close(s): close everything at once and free; NULL is fine. Threads: loop, outside
+ * handlers, or any when the loop does not run. */
+void px_http_close(struct px_http_server *s);
 uint16_t px_http_port(const struct px_http_server *s);
 size_t px_http_connections(const struct px_http_server *s);
 size_t px_http_pending(const struct px_http_server *s); /* requests read and not yet answered */
@@ -74,7 +103,8 @@ struct px_str px_req_header(const struct px_http_req *r, const char *name, bool 
 /* The socket peer as text without port: "127.0.0.1", "2001:db8::1" (v4-mapped shown as v4). */
 struct px_str px_req_peer(const struct px_http_req *r);
 px_us px_req_received(const struct px_http_req *r); /* wall clock when its last byte was read */
-bool px_req_accepts(const struct px_http_req *r, const char *type_prefix); /* "image/": named in Accept */
+bool px_req_accepts(const struct px_http_req *r,
+                    const char *type_prefix); /* "image/": named in Accept */
 
 /* --- the reply ------------------------------------------------------------------------------ */
 struct px_http_reply {
@@ -94,17 +124,23 @@ struct px_http_ticket {
 };
 struct px_http_ticket px_http_defer(struct px_http_req *r);
 /* px_http_answer(s, ticket, reply): true when the client was still there. Threads: loop. */
-bool px_http_answer(struct px_http_server *s, struct px_http_ticket t, const struct px_http_reply *reply);
+bool px_http_answer(struct px_http_server *s, struct px_http_ticket t,
+                    const struct px_http_reply *reply);
 
 /* --- query strings --------------------------------------------------------------------------- */
-/* Walks a raw form-encoded string ("a=1&b=%20x"). Pairs are returned raw; px_form_decode decodes one
- * value exactly once ('+' is a blank). Empty pieces ("&&") are skipped. Threads: pure. */
+/* Walks a raw form-encoded string ("a=1&b=%20x"). Pairs are returned raw; px_form_decode decodes
+ * one value exactly once ('+' is a blank). Empty pieces ("&&") are skipped. Threads: pure. */
 struct px_form {
     struct px_str rest;
 };
-bool px_form_next(struct px_form *f, struct px_str *ret_name, struct px_str *ret_value, bool *ret_has_value);
-enum px_form_error { PX_FORM_OK, PX_FORM_BAD_ESCAPE, PX_FORM_NUL };
-/* px_form_decode(raw, dst, cap, ret): decoded view; points into ${raw} when nothing is encoded, else
+bool px_form_next(struct px_form *f, struct px_str *ret_name, struct px_str *ret_value,
+                  bool *ret_has_value);
+enum px_form_error {
+    PX_FORM_OK,
+    PX_FORM_BAD_ESCAPE,
+    PX_FORM_NUL
+};
+/* px_form_decode(raw, dst, ret): decoded view; points into ${raw} when nothing is encoded, else
  * into ${dst}, which holds at least raw.n bytes. */
 enum px_form_error px_form_decode(struct px_str raw, char *dst, struct px_str *ret);
 
@@ -115,7 +151,7 @@ struct px_problem_field {
 };
 struct px_problem {
     int status;
-    const char *code;  /* "missing_field": also the last part of `type` */
+    const char *code; /* "missing_field": also the last part of `type` */
     const char *title;
     struct px_str detail;
     struct px_str instance; /* request id */

@@ -1,5 +1,5 @@
-/* The event loop of one thread: sockets, timers, and work posted from other threads. Wraps libevent;
- * nothing of libevent is visible here. */
+/* The event loop of one thread: sockets, timers, and work posted from other threads. Wraps
+ * libevent; nothing of libevent is visible here. */
 #ifndef PX_LOOP_H
 #define PX_LOOP_H
 
@@ -38,7 +38,8 @@ PX_MUST_USE enum px_code px_timer_new(struct px_loop *l, px_us every, struct px_
 void px_timer_free(struct px_timer *t);
 
 /* px_loop_after(l, call): call once at the end of each turn of the loop that ran callbacks;
- * for work that is cheaper in batches (one produce per turn). One hook per loop; a NULL fn removes. */
+ * for work that is cheaper in batches (one produce per turn). One hook per loop; a NULL fn removes.
+ */
 void px_loop_after(struct px_loop *l, struct px_call call);
 
 /* Wall-clock of the start of this turn, refreshed once per turn: cheap. Threads: owner. */

@@ -1,0 +1,71 @@
+/* Form-encoded strings ("a=1&b=%20x"): walking the pairs and decoding one value exactly once.
+ * Source: WHATWG URL §5.1 (but bad escapes are errors here, not text). Pure. */
+#include <px/http.h>
+
+#include <string.h>
+
+bool px_form_next(struct px_form *f, struct px_str *ret_name, struct px_str *ret_value,
+                  bool *ret_has_value) {
+    while (f->rest.n) {
+        size_t end = px_str_find(f->rest, '&');
+        struct px_str piece = {.p = f->rest.p, .n = end};
+        size_t skip = end < f->rest.n ? end + 1 : end;
+        f->rest = (struct px_str){.p = f->rest.p + skip, .n = f->rest.n - skip};
+        if (piece.n == 0) {
+            continue;
+        }
+        size_t eq = px_str_find(piece, '=');
+        bool has = eq < piece.n;
+        *ret_name = (struct px_str){.p = piece.p, .n = eq};
+        *ret_value = (struct px_str){.p = piece.p + eq + has, .n = piece.n - eq - has};
+        *ret_has_value = has;
+        return true;
+    }
+    return false;
+}
+
+static int hex(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    char low = (char)(c | 0x20);
+    return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
+static size_t plain_prefix(struct px_str s) {
+    size_t i = 0;
+    while (i < s.n && s.p[i] != '%' && s.p[i] != '+' && s.p[i] != '\0') {
+        i++;
+    }
+    return i;
+}
+
+enum px_form_error px_form_decode(struct px_str raw, char *dst, struct px_str *ret) {
+    size_t i = plain_prefix(raw);
+    if (i == raw.n) {
+        *ret = raw;
+        return PX_FORM_OK;
+    }
+    size_t out = i;
+    memcpy(dst, raw.p, i);
+    while (i < raw.n) {
+        char c = raw.p[i++];
+        if (c == '+') {
+            c = ' ';
+        } else if (c == '%') {
+            int high = i < raw.n ? hex(raw.p[i]) : -1;
+            int low = i + 1 < raw.n ? hex(raw.p[i + 1]) : -1;
+            if (high < 0 || low < 0) {
+                return PX_FORM_BAD_ESCAPE;
+            }
+            c = (char)(high * 16 + low);
+            i += 2;
+        }
+        if (c == '\0') {
+            return PX_FORM_NUL;
+        }
+        dst[out++] = c;
+    }
+    *ret = (struct px_str){.p = dst, .n = out};
+    return PX_FORM_OK;
+}

@@ -1,0 +1,102 @@
+/* Views of a request for the program: offsets become strings here. Pure. */
+#include "http_priv.h"
+
+#include <string.h>
+
+enum px_method px_req_method(const struct px_http_req *r) {
+    return r->method;
+}
+
+struct px_str px_req_method_text(const struct px_http_req *r) {
+    return px_req_view(r, r->method_text);
+}
+
+struct px_str px_req_path(const struct px_http_req *r) {
+    return px_req_view(r, r->path);
+}
+
+struct px_str px_req_query(const struct px_http_req *r) {
+    return px_req_view(r, r->query);
+}
+
+bool px_req_has_query(const struct px_http_req *r) {
+    return r->has_query;
+}
+
+struct px_str px_req_body(const struct px_http_req *r) {
+    return px_req_view(r, r->body);
+}
+
+struct px_str px_req_header(const struct px_http_req *r, const char *name, bool *ret_twice) {
+    struct px_str want = px_str_c(name);
+    struct px_str found = {.p = NULL, .n = 0};
+    if (ret_twice) {
+        *ret_twice = false;
+    }
+    for (size_t i = 0; i < r->nfields; i++) {
+        const struct px_field *f = &r->fields[i];
+        if (f->name.n != want.n || !px_str_ieq(px_req_view(r, f->name), want)) {
+            continue;
+        }
+        if (!found.p) {
+            found = px_req_view(r, f->value);
+        } else if (ret_twice) {
+            *ret_twice = true;
+        }
+    }
+    return found;
+}
+
+struct px_str px_req_peer(const struct px_http_req *r) {
+    return px_str_c(r->conn->peer);
+}
+
+px_us px_req_received(const struct px_http_req *r) {
+    return r->received;
+}
+
+/* ";q=0", ";q=0.0": named, but as not wanted. */
+static bool unwanted(struct px_str params) {
+    while (params.n) {
+        size_t end = px_str_find(params, ';');
+        struct px_str one = px_http_trim((struct px_str){.p = params.p, .n = end});
+        if (one.n >= 3 && (one.p[0] | 0x20) == 'q' && one.p[1] == '=') {
+            return strspn(one.p + 2, "0.") >= one.n - 2;
+        }
+        size_t skip = end < params.n ? end + 1 : end;
+        params = (struct px_str){.p = params.p + skip, .n = params.n - skip};
+    }
+    return false;
+}
+
+static bool range_matches(struct px_str range, struct px_str prefix) {
+    size_t semi = px_str_find(range, ';');
+    struct px_str type = px_http_trim((struct px_str){.p = range.p, .n = semi});
+    if (type.n < prefix.n || !px_str_ieq((struct px_str){.p = type.p, .n = prefix.n}, prefix)) {
+        return false;
+    }
+    return !unwanted((struct px_str){.p = range.p + semi, .n = range.n - semi});
+}
+
+static bool list_matches(struct px_str list, struct px_str prefix) {
+    while (list.n) {
+        size_t comma = px_str_find(list, ',');
+        if (range_matches((struct px_str){.p = list.p, .n = comma}, prefix)) {
+            return true;
+        }
+        size_t skip = comma < list.n ? comma + 1 : comma;
+        list = (struct px_str){.p = list.p + skip, .n = list.n - skip};
+    }
+    return false;
+}
+
+bool px_req_accepts(const struct px_http_req *r, const char *type_prefix) {
+    for (size_t i = 0; i < r->nfields; i++) {
+        const struct px_field *f = &r->fields[i];
+        if (f->name.n == 6 && px_str_ieq(px_req_view(r, f->name), PX_S("accept")) &&
+            list_matches(px_req_view(r, f->value), px_str_c(type_prefix))) {
+            return true;
+        }
+    }
+    return false;
+}

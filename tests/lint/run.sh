@@ -1,9 +1,9 @@
 #!/bin/sh
 # All lints, as TAP: "ok N - name", findings above a "not ok". The last line sums up.
-#   tests/lint/run.sh BUILD BIN [NAME...]     from the root; with names, only those
+#   tests/lint/run.sh [BUILD BIN [NAME...]]     from the root; with names, only those
 dir=$(dirname "$0")
-build=${1:?usage: run.sh BUILD BIN [NAME...]} bin=${2:?usage: run.sh BUILD BIN [NAME...]}
-shift 2
+build=${1:-build/release} bin=${2:-build/bin}
+if [ $# -ge 2 ]; then shift 2; else shift $#; fi
 [ $# -gt 0 ] || set -- layers thirdparty sizes style banned sqltext headers contracts docpaths format symbols needed
 n=0 failed=0 skipped=0
 echo "1..$#"

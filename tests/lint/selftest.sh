@@ -89,7 +89,8 @@ cat >"$tree/libcore/src/http/web.c" <<'X'
 #include <px/low.h>
 
 int px_web(int v) {
-    return px_low(v);
+    static const char *const methods[] = {"DELETE", "UPDATE"};
+    return px_low(v + methods[0][0]);
 }
 X
 cat >"$tree/libcore/src/sql/text.c" <<'X'
@@ -189,6 +190,16 @@ X
 planted sizes tests/lint/sizes.exceptions:1 'an exception for nothing' <<'X'
 libcore/src/base/gone.c file 700
 X
+{ echo '/* Planted. */'; repeat 600 'int a;'; } >"$tree/libcore/src/base/old.c"
+cp "$tree/tests/lint/sizes.exceptions" "$tree/saved-rows"
+echo 'libcore/src/base/old.c file 601' >>"$tree/tests/lint/sizes.exceptions"
+clean sizes # an exception that is exactly true
+{ echo '/* Planted. */'; repeat 599 'int a;'; } >"$tree/in"
+planted sizes libcore/src/base/old.c:1 'a file that shrank below its exception' <"$tree/in"
+{ echo '/* Planted. */'; repeat 601 'int a;'; } >"$tree/in"
+planted sizes libcore/src/base/old.c:1 'a file that outgrew its exception' <"$tree/in"
+mv "$tree/saved-rows" "$tree/tests/lint/sizes.exceptions"
+rm "$tree/libcore/src/base/old.c"
 planted style libcore/src/base/s.c:4 'a body without braces' <<'X'
 /* Planted. */
 int f(int a) {
@@ -220,6 +231,15 @@ X
 planted sqltext svc-ingest/src/q.c:2 'SQL in a service' <<'X'
 /* Planted. */
 const char *q = "SELECT count(*) FROM events";
+X
+planted sqltext svc-ingest/src/q.c:2 'a statement of one word' <<'X'
+/* Planted. */
+const char *q = "COMMIT";
+X
+planted sqltext svc-ingest/src/q.c:2 'a statement that goes on in the next line' <<'X'
+/* Planted. */
+const char *q = "DELETE \"
+                "FROM events";
 X
 planted headers libcore/include/px/web.h:1 'a header that does not compile alone' <<'X'
 /* Planted. */

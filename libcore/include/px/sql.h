@@ -74,6 +74,7 @@ PX_MUST_USE enum px_code px_stmt_next(struct px_stmt *st, struct px_err *reterr)
 void px_stmt_end(struct px_stmt *st);
 /* Columns count from 0; valid until the next px_stmt_next. NULL reads as 0 and as empty text. A
  * column that is not an integer reads as 0 and makes the next px_stmt_next fail with PX_SQL. */
+unsigned px_stmt_columns(const struct px_stmt *st); /* of the result; 0 = none */
 bool px_col_null(const struct px_stmt *st, unsigned i);
 int64_t px_col_i64(const struct px_stmt *st, unsigned i);
 struct px_str px_col_text(const struct px_stmt *st, unsigned i);
@@ -101,7 +102,7 @@ bool px_tx_failed(const struct px_sql *s);
 /* --- rows as parameters: a whole table of values in one statement ---------------------------- */
 /* Filled cell by cell, row by row, in the shape that the dialect transports best (one JSON text, or
  * one array literal per column). ${max_bytes} caps each parameter's text. A cell that no database
- * takes (NUL, invalid UTF-8, a date or time outside 1970 to 9999) makes px_rows_bind fail with
+ * takes (NUL, invalid UTF-8, a date outside 1970 to 9999, a time outside 1970 to 2255) makes px_rows_bind fail with
  * PX_SQL_DATA. */
 struct px_rows;
 PX_MUST_USE enum px_code px_rows_new(const struct px_dialect *d, const enum px_column *types,

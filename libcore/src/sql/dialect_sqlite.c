@@ -121,7 +121,9 @@ static enum px_code classify(const char sqlstate[6], int native, const char *mes
         {LITE_PROTOCOL, PX_SQL_RETRY},  {LITE_SCHEMA, PX_SQL_RETRY},  {LITE_TOOBIG, PX_SQL_DATA},
         {LITE_CONSTRAINT, PX_SQL_DATA}, {LITE_MISMATCH, PX_SQL_DATA}, {LITE_AUTH, PX_DENIED},
     };
-    (void)sqlstate;
+    if (strncmp(sqlstate, "08", 2) == 0) {
+        return PX_CONFIG; /* this driver has no server: it is another's */
+    }
     for (size_t i = 0; i < PX_ARRAY_LEN(table); i++) {
         if (table[i].native == native) {
             return table[i].code;

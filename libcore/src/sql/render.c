@@ -39,6 +39,8 @@ static void returned(const struct px_dialect *d, const struct px_table_stmt *t, 
             d->date_text(out, px_buf_cstr(&column));
         } else if (type && *type == PX_COL_TIME) {
             d->time_us(out, px_buf_cstr(&column));
+        } else if (type && *type == PX_COL_UUID) { /* a driver would write it in capitals */
+            px_buf_printf(out, "CAST(%s AS text)", px_buf_cstr(&column));
         } else {
             px_buf_str(out, px_buf_view(&column));
         }

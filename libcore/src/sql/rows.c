@@ -7,8 +7,8 @@
 
 #include "internal.h"
 
-#define DAY_MAX  INT64_C(2932896) /* 9999-12-31 */
-#define TIME_MAX (DAY_MAX * PX_US_PER_DAY + PX_US_PER_DAY - 1)
+#define DAY_MAX  INT64_C(2932896)         /* 9999-12-31 */
+#define TIME_MAX ((INT64_C(1) << 53) - 1) /* 2255: an interval is multiplied as a double */
 
 struct px_rows {
     bool columns; /* one buffer per column, else one for all */

@@ -41,7 +41,7 @@ static enum px_code connect_failed(struct px_sql *s, struct px_err *reterr) {
     if (code == PX_DENIED) {
         return px_err_context(reterr, "%s: check user, Sql:PasswordFile and the rights", db);
     }
-    return px_err_context(reterr, "%s: check Sql:ConnectionString and the server", db);
+    return px_err_context(reterr, "%s: check Sql:Dialect, Sql:ConnectionString and the server", db);
 }
 
 static enum px_code driver_connect(struct px_sql *s, const struct px_sql_conf *conf,

@@ -210,7 +210,9 @@ static enum px_code read_long(struct px_stmt *st, size_t i, struct px_err *reter
     if (rc != SQL_SUCCESS || c->ind != (SQLLEN)want) {
         return px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "long column", reterr);
     }
-    if (!px_sql_ok(bind_col(st, i))) {
+    rc = bind_col(st, i);
+    c->ind = (SQLLEN)want; /* a driver may clear it when it binds */
+    if (!px_sql_ok(rc)) {
         return px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "result column", reterr);
     }
     return PX_OK;
@@ -245,6 +247,7 @@ enum px_code px_stmt_run(struct px_stmt *st, struct px_err *reterr) {
     struct px_err e = PX_ERR_INIT;
     px_stmt_end(st);
     *st->badint = false;
+    st->ncols = 0;
     enum px_code code = PX_OK;
     if (st->s->lost) {
         code = PX_FAIL(&e, PX_SQL_LOST, "the connection was lost before");
@@ -305,6 +308,10 @@ void px_stmt_end(struct px_stmt *st) {
 
 /* --- reading a row -----------------------------------------------------------------------------
  */
+
+unsigned px_stmt_columns(const struct px_stmt *st) {
+    return (unsigned)st->ncols;
+}
 
 bool px_col_null(const struct px_stmt *st, unsigned i) {
     px_assert(st->on_row && i < st->ncols);

@@ -1,0 +1,41 @@
+/* A fresh, migrated database per test, on any dialect of the registry, and short ways to ask it.
+ * Needs the repository's root as current folder (database/ is read from there). */
+#ifndef TEST_SQL_FIXTURE_H
+#define TEST_SQL_FIXTURE_H
+
+#include <px/dialect.h>
+
+struct sql_fixture {
+    const struct px_dialect *dialect;
+    struct px_sql_conf conf;
+    struct px_sql *s; /* WRITE, migrated */
+    char dir[64];     /* of the SQLite file; "" elsewhere */
+    char connection[160];
+};
+
+/* sql_fixture_why_not(d): NULL when tests can run on ${d}, else the reason to skip. Starts the
+ * server. */
+const char *sql_fixture_why_not(const struct px_dialect *d);
+void sql_fixture_empty(struct sql_fixture *f,
+                       const struct px_dialect *d);                       /* connected, no tables */
+void sql_fixture_open(struct sql_fixture *f, const struct px_dialect *d); /* migrated             */
+void sql_fixture_close(struct sql_fixture *f);
+/* Another connection to the same database; close it with px_sql_close. */
+struct px_sql *sql_fixture_connect(const struct sql_fixture *f, enum px_sql_use use);
+
+/* All of these fail the test when the database refuses. */
+void sql_do(struct px_sql *s, const char *text);
+int64_t sql_int(struct px_sql *s, const char *query); /* first column, first row  */
+void sql_text(struct px_sql *s, const char *query, char *out,
+              size_t cap); /* rows joined by '|' and '\n' */
+struct px_stmt *sql_prepare(struct px_sql *s, const char *text);
+/* Renders with one of the dialect's functions and prepares. */
+struct px_stmt *sql_prepare_set(struct px_sql *s,
+                                void (*render)(const struct px_table_stmt *, struct px_buf *),
+                                const struct px_table_stmt *t);
+struct px_rows *sql_rows(struct px_sql *s, const struct px_table_stmt *t);
+/* Binds, runs, and gives all rows in the form of sql_text. */
+void sql_run_rows(struct px_stmt *st, struct px_rows *r, char *out, size_t cap);
+void sql_run(struct px_stmt *st, char *out, size_t cap);
+
+#endif

@@ -31,6 +31,8 @@ struct px_event_type {
     size_t nfields;
 };
 
+#define PX_CATALOG_MAX_TYPES 128
+
 struct px_catalog;
 
 /* px_catalog_load(path, ret, reterr): read and cross-check events.yaml. Unknown, missing and duplicate

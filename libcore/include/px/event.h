@@ -7,6 +7,11 @@
 #include <px/buf.h>
 #include <px/hash.h>
 
+/* Most attributes of one event: a type lists no more, a decoder accepts no more. */
+#define PX_EVENT_MAX_ATTRS 64
+/* Integers that a double (and so JSON) holds exactly: -2^53 to 2^53. */
+#define PX_EXACT_INT (INT64_C(1) << 53)
+
 enum px_attr_kind { PX_ATTR_TEXT, PX_ATTR_INT, PX_ATTR_NUMBER, PX_ATTR_BOOL };
 struct px_attr {
     struct px_str name;

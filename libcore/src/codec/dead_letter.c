@@ -1,0 +1,84 @@
+/* Dead letters <-> Avro bytes, in the order of schemas/avro/dlq.avsc. Pure. The record must always
+ * be writable, whatever went wrong: text that is not UTF-8 is made so, bytes are kept as they are.
+ */
+#include <px/event_avro.h>
+
+/* Avro strings are UTF-8, and the detail of an error may quote a sender's bytes. */
+static void put_text_body(struct px_buf *b, struct px_str s) {
+    px_avro_put_long(b, (int64_t)s.n);
+    if (px_utf8_valid(s)) {
+        px_buf_str(b, s);
+        return;
+    }
+    char *to = px_buf_reserve(b, s.n);
+    if (!to) {
+        return;
+    }
+    for (size_t i = 0; i < s.n; i++) {
+        to[i] = (uint8_t)s.p[i] < 0x80 ? s.p[i] : '?';
+    }
+    b->n += s.n;
+}
+
+static void put_opt_text(struct px_buf *b, struct px_str s) {
+    px_avro_put_long(b, s.n ? 1 : 0);
+    if (s.n) {
+        put_text_body(b, s);
+    }
+}
+
+void px_dead_letter_to_avro(const struct px_dead_letter *d, struct px_buf *out) {
+    px_wire_put(out, PX_SCHEMA_DLQ);
+    put_text_body(out, d->reason);
+    put_opt_text(out, d->field);
+    put_opt_text(out, d->detail);
+    px_avro_put_long(out, d->at);
+    put_text_body(out, d->service);
+    put_text_body(out, d->version);
+    put_opt_text(out, d->topic);
+    px_avro_put_long(out, d->partition);
+    px_avro_put_long(out, d->offset);
+    px_avro_put_opt_string(out, d->key);
+    px_avro_put_bytes(out, d->payload);
+}
+
+static struct px_str checked(struct px_avro_in *in, struct px_str s) {
+    in->failed = in->failed || !px_utf8_valid(s);
+    return s;
+}
+
+static void get_dead_letter(struct px_avro_in *in, struct px_dead_letter *d) {
+    d->reason = checked(in, px_avro_bytes(in));
+    d->field = checked(in, px_avro_opt_string(in));
+    d->detail = checked(in, px_avro_opt_string(in));
+    d->at = px_avro_long(in);
+    d->service = checked(in, px_avro_bytes(in));
+    d->version = checked(in, px_avro_bytes(in));
+    d->topic = checked(in, px_avro_opt_string(in));
+    int64_t partition = px_avro_long(in);
+    d->offset = px_avro_long(in);
+    d->key = px_avro_opt_string(in);
+    d->payload = px_avro_bytes(in);
+    in->failed = in->failed || in->p != in->end || partition < INT32_MIN || partition > INT32_MAX;
+    d->partition = in->failed ? -1 : (int32_t)partition;
+}
+
+enum px_code px_dead_letter_from_avro(struct px_str message, struct px_dead_letter *ret,
+                                      struct px_err *reterr) {
+    uint32_t schema = 0;
+    struct px_str body;
+    if (!px_wire_get(message, &schema, &body)) {
+        return PX_FAIL(reterr, PX_POISON, "%zu bytes without a frame of Avro", message.n);
+    }
+    if (schema != PX_SCHEMA_DLQ) {
+        return PX_FAIL(reterr, PX_POISON, "schema id %u, expected %d", schema, PX_SCHEMA_DLQ);
+    }
+    struct px_avro_in in = px_avro_on(body);
+    struct px_dead_letter d = {.partition = -1};
+    get_dead_letter(&in, &d);
+    if (in.failed) {
+        return PX_FAIL(reterr, PX_POISON, "does not decode as a dead letter");
+    }
+    *ret = d;
+    return PX_OK;
+}

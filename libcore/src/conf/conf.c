@@ -339,6 +339,7 @@ static bool load_names(struct px_conf *c) {
         if (!(c->opts->v[i].flags & PX_OPT_SECRET)) {
             continue;
         }
+        px_assert(c->opts->v[i].kind == PX_KIND_STR); /* the others show refused values */
         snprintf(key, sizeof key, "%sFile", c->opts->v[i].key);
         c->name[c->nnames] = px_arena_dup(&c->arena, px_str_c(key)).p;
         if (!c->name[c->nnames]) {

@@ -75,6 +75,7 @@ static void walk_array(struct walk *w, const cJSON *node) {
         px_buf_str(&b, s);
     }
     if (b.failed) {
+        w->c->no_memory = w->c->no_memory || b.nomem;
         walk_problem(w, "the array is too long");
         return;
     }
@@ -198,6 +199,7 @@ void px_conf_file(struct px_conf *c, const struct px_conf_source *src) {
     unsigned mode;
 
     if (px_conf_read(src->path, &b, &mode, &err) != PX_OK) {
+        c->no_memory = c->no_memory || err.code == PX_NOMEM;
         if (err.code != PX_NOT_FOUND || src->must_exist) {
             px_conf_problem(c, false, src->path, PX_S(""), "%s", err.msg);
         }

@@ -41,7 +41,8 @@ enum px_code px_conf_read(const char *path, struct px_buf *buf, unsigned *ret_mo
         return px_err_errno(reterr, PX_IO, PX_HERE, "cannot be read");
     }
     if (buf->failed) {
-        return PX_FAIL(reterr, PX_TOO_LARGE, "is larger than %zu bytes", buf->max);
+        return buf->nomem ? PX_FAIL(reterr, PX_NOMEM, "configuration")
+                          : PX_FAIL(reterr, PX_TOO_LARGE, "is larger than %zu bytes", buf->max);
     }
     *ret_mode = st.st_mode & 07777;
     return PX_OK;
@@ -88,6 +89,7 @@ void px_conf_secret(struct px_conf *c, const struct px_option *o, struct px_conf
     unsigned mode = 0;
 
     if (secret_read(slot->text, &b, &mode, &err) != PX_OK) {
+        c->no_memory = c->no_memory || err.code == PX_NOMEM;
         px_conf_problem(c, false, slot->origin, key, "the file %.80s that %sFile names %s",
                         slot->text, o->key, err.msg);
     } else {

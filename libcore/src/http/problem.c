@@ -2,6 +2,8 @@
 #include <px/http.h>
 #include <px/jsonw.h>
 
+#include <stdio.h>
+
 #define TYPE_PREFIX "urn:pixel-analytics:problem:"
 
 static void write_errors(struct px_jsonw *w, const struct px_problem *p) {
@@ -19,11 +21,10 @@ static void write_errors(struct px_jsonw *w, const struct px_problem *p) {
 
 void px_problem_write(const struct px_problem *p, struct px_buf *out) {
     struct px_jsonw w = px_jsonw_on(out);
+    char type[128];
+    (void)snprintf(type, sizeof(type), TYPE_PREFIX "%s", p->code);
     px_jw_obj(&w);
-    px_jw_key(&w, "type");
-    px_buf_c(out, "\"" TYPE_PREFIX);
-    px_buf_c(out, p->code);
-    px_buf_c(out, "\"");
+    px_jw_kc(&w, "type", type);
     px_jw_kc(&w, "title", p->title);
     px_jw_ki64(&w, "status", p->status);
     px_jw_kc(&w, "code", p->code);

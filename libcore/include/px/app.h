@@ -92,7 +92,7 @@ const char *px_app_instance(const struct px_app *app);
 /* px_app_data_dir(app, what, out, cap, reterr): the folder ${what} ("schemas" or "database"):
  * Schemas:Directory when set (its sibling for "database"), else beside the source tree that the
  * binary was built in, else share/pixel-analytics of the prefix that it is installed under.
- * Errors: PX_CONFIG with the places that were tried. Threads: any. */
+ * Errors: PX_CONFIG with the places that were tried (${out} is then unspecified). Threads: any. */
 PX_MUST_USE enum px_code px_app_data_dir(const struct px_app *app, const char *what, char *out,
                                          size_t cap, struct px_err *reterr);
 

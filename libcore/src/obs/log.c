@@ -34,16 +34,15 @@ struct log_sink {
     uint64_t unreported; /* dropped since the last line that passed    */
     bool stuck;          /* the last line was dropped                  */
     bool torn;           /* the last line was written in part: no '\n' */
+
+    pthread_once_t key_once;
+    uint64_t key[2]; /* of PX_F_PII; never leaves the process */
 };
 
-struct log_key {
-    pthread_once_t once;
-    uint64_t k[2];
-};
-
-static struct log_sink sink = {
-    .level = PX_LOG_INFO, .fd = STDERR_FILENO, .lock = PTHREAD_MUTEX_INITIALIZER};
-static struct log_key pii_key = {.once = PTHREAD_ONCE_INIT};
+static struct log_sink sink = {.level = PX_LOG_INFO,
+                               .fd = STDERR_FILENO,
+                               .lock = PTHREAD_MUTEX_INITIALIZER,
+                               .key_once = PTHREAD_ONCE_INIT};
 
 static const char *const level_names[] = {
     [PX_LOG_DEBUG] = "debug",
@@ -53,7 +52,7 @@ static const char *const level_names[] = {
 };
 
 static void log_key_draw(void) {
-    px_random(pii_key.k, sizeof pii_key.k);
+    px_random(sink.key, sizeof sink.key);
 }
 
 const char *px_log_level_name(enum px_log_level level) {
@@ -172,9 +171,9 @@ void px_log_write(struct px_log_site *site, enum px_log_level level, const char 
     if (!site_pass(site, now / PX_US_PER_S, &head.suppressed)) {
         return;
     }
-    pthread_once(&pii_key.once, log_key_draw);
-    head.k0 = pii_key.k[0];
-    head.k1 = pii_key.k[1];
+    pthread_once(&sink.key_once, log_key_draw);
+    head.k0 = sink.key[0];
+    head.k1 = sink.key[1];
     pthread_mutex_lock(&sink.lock);
     head.dropped = sink.unreported;
     px_log_json(&line, &head, fields, n);

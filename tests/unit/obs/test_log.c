@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -276,6 +277,32 @@ static void test_log_never_waits_for_a_socket(void **state) {
     close(pair[1]);
 }
 
+static void test_log_starts_anew_after_a_torn_line(void **state) {
+    struct rig *r = *state;
+    FILE *f = tmpfile();
+    struct rlimit old, small;
+    ssize_t n;
+    const char *line;
+
+    assert_non_null(f);
+    signal(SIGXFSZ, SIG_IGN);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+    small = (struct rlimit){.rlim_cur = 50, .rlim_max = old.rlim_max};
+    rig_log_to(r, fileno(f));
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    px_log0(PX_LOG_INFO, "torn");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+    px_log0(PX_LOG_INFO, "whole");
+
+    n = pread(fileno(f), r->text, sizeof r->text - 1, 0);
+    assert_true(n > 51);
+    r->text[n] = '\0';
+    line = strchr(r->text, '\n');
+    assert_ptr_equal(line, r->text + 50);
+    assert_string_equal(line + 1, HEAD("info", "whole") ",\"log.dropped\":1}\n");
+    fclose(f);
+}
+
 static void *many_lines(void *arg) {
     const struct px_str *s = arg;
 
@@ -335,6 +362,7 @@ int main(void) {
         T(test_log_survives_a_reader_that_left),
         T(test_log_counts_what_a_full_disk_loses),
         T(test_log_never_waits_for_a_socket),
+        T(test_log_starts_anew_after_a_torn_line),
         T(test_log_lines_of_threads_stay_whole),
         T(test_log_level_parse_knows_four_words),
     };

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "torture.h"
 #include "unit.h"
 
 static const char *const reason_names[] = {"bad \"json\"", "too\\long"};
@@ -254,6 +255,18 @@ static void test_metric_refuses_bad_rows(void **state PX_UNUSED) {
     }
 }
 
+static enum px_code make_once(void *arg PX_UNUSED) {
+    struct px_metrics *m = NULL;
+    enum px_code code = px_metrics_new(defs, M_COUNT, 2, &m, NULL);
+
+    px_metrics_free(m);
+    return code;
+}
+
+static void test_metric_survives_lack_of_memory(void **state PX_UNUSED) {
+    assert_true(torture(make_once, NULL) >= 3);
+}
+
 static void test_metric_bucket_tables_hold_the_goals(void **state PX_UNUSED) {
     static const struct {
         const struct px_buckets *b;
@@ -291,6 +304,7 @@ int main(void) {
         cmocka_unit_test(test_metric_scrapes_beside_writers),
         cmocka_unit_test(test_metric_shards_share_no_cache_line),
         cmocka_unit_test(test_metric_refuses_bad_rows),
+        cmocka_unit_test(test_metric_survives_lack_of_memory),
         cmocka_unit_test(test_metric_bucket_tables_hold_the_goals),
         cmocka_unit_test(test_metric_documents_its_rows),
     };

@@ -1,0 +1,65 @@
+/* One record: frame, Avro, catalog, times; then the keys of its claims, computed once so that a
+ * redo sees the same. Between consume.c and claim.c. */
+#include "decode.h"
+
+#include <px/event_avro.h>
+
+/* 9999-12-31T23:59:59Z: beyond it no database here stores a time. */
+#define AGG_TIME_MAX (INT64_C(253402300799) * PX_US_PER_S)
+
+static void condemn(struct agg_item *it, enum px_reason reason, struct px_str detail) {
+    it->dead = true;
+    it->reason = reason;
+    it->detail = detail;
+}
+
+static bool time_ok(px_us t) {
+    return t > 0 && t <= AGG_TIME_MAX;
+}
+
+static bool times_ok(const struct px_event *e) {
+    return time_ok(e->received_at) && (e->occurred_at == 0 || time_ok(e->occurred_at));
+}
+
+static void keys(const struct agg_decoder *d, struct agg_item *it) {
+    it->day = px_zone_day(d->zone, px_event_time(&it->event));
+    it->natural = px_dedupe_natural_key(&it->event, it->type, it->day);
+    if (it->event.client_event_id.n > 0) {
+        it->client = px_dedupe_client_key(&it->event);
+        it->fingerprint = px_dedupe_fingerprint(&it->event);
+    }
+}
+
+enum px_code agg_decode(const struct agg_decoder *d, struct agg_item *it, struct px_arena *arena,
+                        struct px_err *reterr) {
+    if (!it->value.p) {
+        condemn(it, PX_REASON_NULL_MESSAGE, PX_S(""));
+        return PX_OK;
+    }
+    int reason = 0;
+    struct px_err err = PX_ERR_INIT;
+    enum px_code rc = px_event_from_avro(it->value, arena, &it->event, &reason, &err);
+    if (rc == PX_POISON) {
+        struct px_str detail = px_arena_dup(arena, px_str_c(err.msg));
+        condemn(it, (enum px_reason)reason, detail.p ? detail : PX_S(""));
+        return PX_OK;
+    }
+    if (rc != PX_OK) {
+        if (reterr) {
+            *reterr = err;
+        }
+        return rc;
+    }
+    struct px_issue issue = {.reason = PX_REASON_BAD_AVRO};
+    if (!px_event_check(d->catalog, &it->event, &it->type, &issue)) {
+        struct px_str field = px_arena_dup(arena, px_str_c(issue.field));
+        condemn(it, issue.reason, field.p ? field : PX_S(""));
+        return PX_OK;
+    }
+    if (!times_ok(&it->event)) {
+        condemn(it, PX_REASON_OUT_OF_RANGE, PX_S("received_at or occurred_at"));
+        return PX_OK;
+    }
+    keys(d, it);
+    return PX_OK;
+}

@@ -1,0 +1,36 @@
+/* A set-based statement with the rows it takes: rendered by the dialect once per connection, filled
+ * and run once per transaction. Below apply.c and offsets.c; knows columns, not what they mean. */
+#ifndef AGG_TABLE_H
+#define AGG_TABLE_H
+
+#include <px/dialect.h>
+#include <px/statements.h>
+
+struct agg_table {
+    const struct px_table_stmt *def; /* kept */
+    void (*render)(const struct px_table_stmt *def, struct px_buf *out);
+    struct px_rows *rows;
+    struct px_stmt *st; /* of the open connection; NULL = not prepared */
+};
+
+/* agg_table_init(t, d, def, max_bytes, reterr): room for the rows of ${def}; set t->render before
+ * agg_table_prepare. Errors: PX_NOMEM. Threads: owner. */
+PX_MUST_USE enum px_code agg_table_init(struct agg_table *t, const struct px_dialect *d,
+                                        const struct px_table_stmt *def, size_t max_bytes,
+                                        struct px_err *reterr);
+void agg_table_fini(struct agg_table *t);
+
+/* agg_table_prepare(t, s, reterr): render and prepare on ${s}. Errors: PX_SQL*, PX_NOMEM. */
+PX_MUST_USE enum px_code agg_table_prepare(struct agg_table *t, struct px_sql *s,
+                                           struct px_err *reterr);
+/* agg_table_forget(t): the connection is gone, and its statements with it. */
+void agg_table_forget(struct agg_table *t);
+/* agg_table_run(t, reterr): bind the rows and execute; without rows nothing is executed. Read what
+ * it returns with px_stmt_next(t->st), to the end. */
+PX_MUST_USE enum px_code agg_table_run(struct agg_table *t, struct px_err *reterr);
+
+/* agg_stmt(s, which, ret, reterr): prepare one of px/statements.h. */
+PX_MUST_USE enum px_code agg_stmt(struct px_sql *s, enum px_statement which, struct px_stmt **ret,
+                                  struct px_err *reterr);
+
+#endif

@@ -1,0 +1,47 @@
+/* The whole service: what main.c's px_app_def works on. Built by service.c, run by run.c, asked by
+ * probes.c. */
+#ifndef AGG_H
+#define AGG_H
+
+#include "consume.h"
+#include "watchdog.h"
+
+#include <px/admin.h>
+
+struct agg {
+    struct px_app *app;
+    const struct agg_conf *conf;
+    struct px_catalog *catalog;
+    struct px_rollups *rollups;
+    struct px_zone *zone;
+    struct px_labels types; /* label values of the metrics below */
+    struct px_metric_def defs[AGG_METRICS];
+    struct px_metrics *metrics;
+    struct px_admin *admin;
+    struct agg_status status;
+    struct agg_watchdog watchdog;
+    struct agg_core core;     /* of the aggregator thread while it runs */
+    struct agg_reader reader; /* likewise                               */
+    pthread_t thread;
+    bool threaded;
+    char topic[256], dlq[256], client_id[160];
+};
+
+/* service.c: the life of the service, as px/app.h defines it. */
+extern const struct px_app_def agg_app;
+
+/* run.c: the aggregator thread; arg is the struct agg. */
+void *agg_run(void *arg);
+
+/* probes.c */
+extern const struct px_probe agg_probes[];
+extern const size_t agg_nprobes;
+
+/* migrate.c: --migrate=status|plan|up. Errors: PX_USAGE, those of px/migrate.h. */
+enum px_code agg_migrate(void *svc, const char *arg, struct px_err *reterr);
+/* agg_schema_current(a, s, ret_text, cap, reterr): is every migration applied? PX_SCHEMA with the
+ * remedy when not. ${ret_text}: what was found. */
+PX_MUST_USE enum px_code agg_schema_current(const struct agg *a, struct px_sql *s, char *ret_text,
+                                            size_t cap, struct px_err *reterr);
+
+#endif

@@ -1,0 +1,46 @@
+/* From the log to batches: the consumer's callbacks (take partitions in SQL, let go of them),
+ * polling, decoding, cutting, and handing each batch to settle.c. Belongs to the aggregator thread.
+ */
+#ifndef AGG_CONSUME_H
+#define AGG_CONSUME_H
+
+#include "core.h"
+#include "poison.h"
+
+struct agg_reader {
+    /* set by the owner before agg_reader_init; kept */
+    struct agg_core *core;
+    const char *group, *topic, *dlq, *client_id;
+    bool once;        /* stop at the ends of the log seen when partitions are assigned */
+    bool record_gaps; /* Kafka:OnGap=record or --accept-gap                           */
+    /* the rest belongs to consume.c */
+    struct agg_decoder decoder;
+    struct agg_batch batch;
+    struct px_consumer *consumer; /* NULL = not in the group */
+    struct agg_poison *poison;
+    struct agg_item **dead; /* scratch: the dead of a batch */
+    bool assigned;          /* at least once in this membership                       */
+    bool halt;              /* the last failure came from taking partitions: no retry */
+    px_us ticked;           /* mono: last look at idle partitions and gauges          */
+};
+
+PX_MUST_USE enum px_code agg_reader_init(struct agg_reader *r, struct px_err *reterr);
+void agg_reader_fini(struct agg_reader *r); /* leaves the group */
+
+/* agg_reader_join(r, reterr): open the consumer and learn the log's identity. agg_reader_leave:
+ * close it; what was read and not applied is dropped and will be read again. Errors: PX_UNAVAILABLE
+ * (no broker), PX_CONFIG, PX_NOMEM. */
+PX_MUST_USE enum px_code agg_reader_join(struct agg_reader *r, struct px_err *reterr);
+void agg_reader_leave(struct agg_reader *r);
+
+/* agg_reader_turn(r, ret_done, reterr): one turn: poll once, apply the batch when it is due, look
+ * after idle and blocked partitions. *ret_done: with --once, everything is applied. Errors: PX_BUSY
+ * (join again: the dead-letter topic is back), PX_FENCED (join again), those of px_consumer_poll
+ * (join again, unless r->halt), those of agg_settle. */
+PX_MUST_USE enum px_code agg_reader_turn(struct agg_reader *r, bool *ret_done,
+                                         struct px_err *reterr);
+
+/* agg_reader_flush(r, reterr): apply what was read, due or not. Errors: those of agg_settle. */
+PX_MUST_USE enum px_code agg_reader_flush(struct agg_reader *r, struct px_err *reterr);
+
+#endif

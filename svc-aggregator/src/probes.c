@@ -1,0 +1,197 @@
+/* The named probes of the aggregator: one list for --check, start-up and /readyz. While the service
+ * runs, the READY ones answer from its status: cheap, and from any thread. */
+#include "agg.h"
+
+#include <stdio.h>
+
+#define AGG_LOOK (5 * PX_US_PER_S)
+
+static bool running(const struct agg *a) {
+    return a->threaded;
+}
+
+static enum px_code probe_config(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    const struct agg *a = svc;
+    snprintf(out->detail, sizeof out->detail, "topic %.200s", a->topic);
+    return agg_conf_check(a->conf, reterr);
+}
+
+static enum px_code probe_catalog(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    const struct agg *a = svc;
+    (void)reterr; /* loading it is part of the start: a bad file never gets here */
+    snprintf(out->detail, sizeof out->detail, "%zu event types", px_catalog_count(a->catalog));
+    return PX_OK;
+}
+
+static enum px_code probe_rollups(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    const struct agg *a = svc;
+    (void)reterr;
+    snprintf(out->detail, sizeof out->detail, "%zu rollups", px_rollups_count(a->rollups));
+    return PX_OK;
+}
+
+/* --- SQL ----------------------------------------------------------------------------------------
+ */
+static enum px_code running_sql(struct agg *a, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg_view v = agg_status_get(&a->status);
+    if (!v.sql_up) {
+        return PX_FAIL(reterr, PX_SQL_LOST, "%.200s",
+                       v.trouble[0] ? v.trouble : "not connected to the database yet");
+    }
+    snprintf(out->detail, sizeof out->detail, "connected");
+    return PX_OK;
+}
+
+static enum px_code probe_sql_connect(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    if (running(a)) {
+        return running_sql(a, out, reterr);
+    }
+    struct px_sql *s = NULL;
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, reterr);
+    px_sql_close(s);
+    return rc;
+}
+
+static enum px_code probe_sql_dialect(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_sql *s = NULL;
+    PX_DEFER(px_buf_fini) struct px_buf seen = PX_BUF_INIT(sizeof out->detail - 1);
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, reterr);
+    if (rc == PX_OK) {
+        px_sql_versions(s, &seen);
+        snprintf(out->detail, sizeof out->detail, "%s", px_buf_cstr(&seen));
+    }
+    px_sql_close(s);
+    return rc;
+}
+
+static enum px_code probe_sql_schema(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_sql *s = NULL;
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, reterr);
+    rc = rc == PX_OK ? agg_schema_current(a, s, out->detail, sizeof out->detail, reterr) : rc;
+    px_sql_close(s);
+    return rc;
+}
+
+/* Writes a setting and takes it back. */
+static enum px_code try_write(struct px_sql *s, struct px_err *reterr) {
+    struct px_stmt *st = NULL;
+    enum px_code rc = px_tx_begin(s, reterr);
+    if (rc != PX_OK) {
+        return rc;
+    }
+    rc = agg_stmt(s, PX_ST_SETTING_ADD, &st, reterr);
+    rc = rc == PX_OK ? px_bind_text(st, 0, PX_S("probe"), reterr) : rc;
+    rc = rc == PX_OK ? px_bind_text(st, 1, PX_S("probe"), reterr) : rc;
+    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
+    px_stmt_free(st);
+    px_tx_rollback(s);
+    return rc;
+}
+
+static enum px_code probe_sql_write(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_sql *s = NULL;
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_WRITE, &s, reterr);
+    rc = rc == PX_OK ? try_write(s, reterr) : rc;
+    px_sql_close(s);
+    snprintf(out->detail, sizeof out->detail, "written and rolled back");
+    return rc;
+}
+
+static enum px_code read_progress(struct px_sql *s, const struct agg *a, struct px_probe_out *out,
+                                  struct px_err *reterr) {
+    struct px_stmt *st = NULL;
+    size_t mine = 0, others = 0;
+    enum px_code rc = agg_stmt(s, PX_ST_FRESHNESS, &st, reterr);
+    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
+    while (rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK) {
+        bool own = px_str_is(px_col_text(st, 1), a->topic);
+        mine += own ? 1 : 0;
+        others += own ? 0 : 1;
+    }
+    px_stmt_free(st);
+    if (rc != PX_NO_ROW) {
+        return rc;
+    }
+    snprintf(out->detail, sizeof out->detail, "%zu partitions of this topic, %zu of others", mine,
+             others);
+    return PX_OK;
+}
+
+static enum px_code probe_sql_offsets(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_sql *s = NULL;
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, reterr);
+    rc = rc == PX_OK ? read_progress(s, a, out, reterr) : rc;
+    px_sql_close(s);
+    return rc;
+}
+
+/* --- Kafka --------------------------------------------------------------------------------------
+ */
+static enum px_code probe_kafka_connect(void *svc, struct px_probe_out *out,
+                                        struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_topic_info info = {0};
+    enum px_code rc = px_kafka_describe(&a->conf->kafka, NULL, AGG_LOOK, &info, reterr);
+    if (rc == PX_OK) {
+        snprintf(out->detail, sizeof out->detail, "%d brokers, cluster %s, librdkafka %s",
+                 info.brokers, info.cluster_id, px_kafka_version());
+    }
+    return rc;
+}
+
+static enum px_code probe_kafka_topic(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_topic_info info = {0}, dlq = {0};
+    enum px_code rc = px_kafka_describe(&a->conf->kafka, a->topic, AGG_LOOK, &info, reterr);
+    rc = rc == PX_OK ? px_kafka_describe(&a->conf->kafka, a->dlq, AGG_LOOK, &dlq, reterr) : rc;
+    if (rc == PX_OK) {
+        snprintf(out->detail, sizeof out->detail, "%d partitions, dead letters %d", info.partitions,
+                 dlq.partitions);
+    }
+    return rc;
+}
+
+static enum px_code probe_kafka_group(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    if (!running(a)) {
+        out->skip = true; /* joining the group would take partitions from those that work */
+        snprintf(out->detail, sizeof out->detail, "group %s; only a running service can tell",
+                 a->conf->group);
+        return PX_OK;
+    }
+    struct agg_view v = agg_status_get(&a->status);
+    if (!v.kafka_up) {
+        return PX_FAIL(reterr, PX_UNAVAILABLE,
+                       "not in the group %s, or no broker answers: check Kafka:BootstrapServers",
+                       a->conf->group);
+    }
+    snprintf(out->detail, sizeof out->detail, "%zu partitions, %zu paused", v.owned, v.paused);
+    return PX_OK;
+}
+
+#define OFFLINE (PX_PROBE_FATAL | PX_PROBE_OFFLINE | PX_PROBE_START)
+const struct px_probe agg_probes[] = {
+    {"config.valid", "options agree with each other", OFFLINE, NULL, probe_config},
+    {"catalog.load", "events.yaml is read and consistent", OFFLINE, NULL, probe_catalog},
+    {"rollups.load", "rollups.yaml is read and consistent", OFFLINE, NULL, probe_rollups},
+    {"sql.connect", "the database can be reached", PX_PROBE_FATAL | PX_PROBE_START | PX_PROBE_READY,
+     NULL, probe_sql_connect},
+    {"sql.dialect", "the driver speaks Sql:Dialect", PX_PROBE_FATAL, "sql.connect",
+     probe_sql_dialect},
+    {"sql.schema_version", "every migration is applied", PX_PROBE_FATAL | PX_PROBE_START,
+     "sql.connect", probe_sql_schema},
+    {"sql.write", "the account may write", PX_PROBE_FATAL, "sql.schema_version", probe_sql_write},
+    {"sql.offsets", "the offsets can be read", PX_PROBE_FATAL, "sql.schema_version",
+     probe_sql_offsets},
+    {"kafka.connect", "a broker answers", PX_PROBE_FATAL, NULL, probe_kafka_connect},
+    {"kafka.topic", "the topic and its dead letters exist", PX_PROBE_FATAL, "kafka.connect",
+     probe_kafka_topic},
+    {"kafka.group", "the service is in its group", PX_PROBE_FATAL | PX_PROBE_READY, "kafka.connect",
+     probe_kafka_group},
+};
+const size_t agg_nprobes = PX_ARRAY_LEN(agg_probes);

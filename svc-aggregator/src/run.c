@@ -1,0 +1,104 @@
+/* The aggregator thread: join the group, turn until something ends the membership, join again. What
+ * passes by itself is waited for; what does not ends the program with its exit code and one line
+ * that says why. */
+#include "agg.h"
+
+#include "retry.h"
+
+#include <px/log.h>
+
+/* A membership that lasted this long makes the next pause short again. */
+#define AGG_SETTLED (10 * PX_US_PER_S)
+
+enum next {
+    AGG_NEXT_JOIN,
+    AGG_NEXT_END
+};
+
+static enum px_code membership(struct agg *a, bool *ret_done, struct px_err *reterr) {
+    struct agg_reader *r = &a->reader;
+    enum px_code rc = agg_core_reconnect(&a->core, reterr);
+    rc = rc == PX_OK ? agg_reader_join(r, reterr) : rc;
+    while (rc == PX_OK && !*ret_done && !agg_status_stopping(&a->status)) {
+        rc = agg_reader_turn(r, ret_done, reterr);
+    }
+    if (rc == PX_OK) {
+        rc = agg_reader_flush(r, reterr);
+    }
+    agg_reader_leave(r);
+    return rc;
+}
+
+/* Does joining again mend it? */
+static bool mends(const struct agg *a, enum px_code code) {
+    switch (code) {
+    case PX_BUSY:
+    case PX_FENCED:
+        return true;
+    case PX_UNAVAILABLE:
+    case PX_NOT_FOUND:
+    case PX_DEAD:
+    case PX_TIMEOUT:
+        return !a->reader.once || code == PX_DEAD;
+    case PX_GAP: /* found while fetching: taking the partitions again decides what it means */
+        return !a->reader.halt;
+    default:
+        return false;
+    }
+}
+
+static const char *remedy(enum px_code code) {
+    switch (code) {
+    case PX_GAP:
+        return "find out who removed the events; then --accept-gap once, or Kafka:OnGap=record";
+    case PX_NEW_LOG:
+        return "check Kafka:BootstrapServers; for a new cluster set Kafka:OnNewLog=start";
+    case PX_SCHEMA:
+        return "run svc-aggregator --migrate=up";
+    case PX_DENIED:
+        return "check the credentials and rights of this service";
+    case PX_CONFIG:
+        return "correct the option that is named";
+    case PX_NOT_FOUND:
+        return "create the topic, or correct the parts of its name";
+    default:
+        return "nothing is half done: a restart resumes from the offsets in SQL";
+    }
+}
+
+static enum next after(struct agg *a, enum px_code code, const struct px_err *err,
+                       unsigned attempt) {
+    if (code == PX_OK || code == PX_CANCELLED) {
+        return AGG_NEXT_END;
+    }
+    if (!mends(a, code)) {
+        px_log(PX_LOG_ERROR, "aggregator.halted", PX_F_ERR(err),
+               PX_F_INT("process.exit_code", px_code_exit(code)), PX_F_C("remedy", remedy(code)));
+        px_app_finish(a->app, code);
+        return AGG_NEXT_END;
+    }
+    px_log(PX_LOG_WARN, "consumer.joins_again", PX_F_ERR(err), PX_F_C("remedy", remedy(code)));
+    return agg_core_pause(&a->core, attempt) ? AGG_NEXT_END : AGG_NEXT_JOIN;
+}
+
+void *agg_run(void *arg) {
+    struct agg *a = arg;
+    enum next next = AGG_NEXT_JOIN;
+    bool done = false;
+    for (unsigned attempt = 0; next == AGG_NEXT_JOIN; attempt++) {
+        struct px_err err = PX_ERR_INIT;
+        px_us from = px_mono(a->core.clock);
+        enum px_code rc = membership(a, &done, &err);
+        attempt = px_mono(a->core.clock) - from > AGG_SETTLED ? 0 : attempt;
+        next = after(a, rc, &err, attempt);
+    }
+    if (done && !agg_status_stopping(&a->status)) {
+        px_log(PX_LOG_INFO, "aggregator.drained",
+               PX_F_INT("px.events", px_metrics_value(a->metrics, AGG_M_CONSUMED, 0, 0)));
+        px_app_finish(a->app, PX_OK);
+    }
+    struct px_err stopped = PX_ERR_INIT;
+    agg_core_disconnect(&a->core, &stopped);
+    agg_status_set_done(&a->status);
+    return NULL;
+}

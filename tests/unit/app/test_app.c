@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "proc.h"
 #include "tiny_app.h"
@@ -217,6 +218,40 @@ static void test_app_finds_its_data(void **state PX_UNUSED) {
     assert_non_null(strstr(out, set));
 }
 
+static void shell(const char *script, const char *arg) {
+    const char *argv[] = {"/bin/sh", "-euc", script, arg, NULL, NULL};
+    char self[512];
+    ssize_t n = readlink(SELF, self, sizeof self - 1);
+
+    assert_true(n > 0);
+    self[n] = '\0';
+    argv[4] = self;
+    assert_int_equal(proc_run(argv, NULL, out, sizeof out), 0);
+}
+
+static void test_app_finds_its_data_from_where_it_lies(void **state PX_UNUSED) {
+    static const struct {
+        const char *bin, *data, *shown;
+    } rows[] = {
+        {"a/build/bin", "a/schemas", "a/build/bin/../../schemas"},
+        {"b/build/san/bin", "b/schemas", "b/build/san/bin/../../../schemas"},
+        {"c/bin", "c/share/pixel-analytics/schemas", "c/bin/../share/pixel-analytics/schemas"},
+    };
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        char script[1024], bin[600], shown[800];
+        const char *argv[] = {bin, TINY, "--once", NULL};
+
+        snprintf(script, sizeof script, "cd \"$0\"; mkdir -p %s %s; cp \"$1\" %s/svc-tiny",
+                 rows[i].bin, rows[i].data, rows[i].bin);
+        shell(script, proc_tmpdir());
+        snprintf(bin, sizeof bin, "%s/%s/svc-tiny", proc_tmpdir(), rows[i].bin);
+        snprintf(shown, sizeof shown, "\"dir\":\"%s/%s\"", proc_tmpdir(), rows[i].shown);
+        assert_int_equal(proc_run(argv, NULL, out, sizeof out), 0);
+        assert_non_null(strstr(out, shown));
+    }
+}
+
 static void test_app_names_its_instance(void **state PX_UNUSED) {
     const char *argv[] = {SELF, TINY, "--once", "--set", "Instance:Id=pod-7", NULL};
 
@@ -236,6 +271,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_app_runs_a_special_mode),
         cmocka_unit_test(test_app_sighup_reloads_what_may_change),
         cmocka_unit_test(test_app_finds_its_data),
+        cmocka_unit_test(test_app_finds_its_data_from_where_it_lies),
         cmocka_unit_test(test_app_names_its_instance),
     };
 

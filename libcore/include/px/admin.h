@@ -1,5 +1,7 @@
-/* The admin port: /livez /readyz /startupz (and their aliases) and /metrics, on a thread of its
- * own, so that a busy program still answers. */
+/* The admin port: /livez /readyz /startupz and /metrics, on a thread of its own, so that a busy
+ * program still answers. Aliases: /healthz and /health/live, /health/ready, /health/startup. Health
+ * is "ok\n" with 200 or the reason with 503; /readyz?verbose is JSON:
+ * {"ready","draining","probes":[...]}. */
 #ifndef PX_ADMIN_H
 #define PX_ADMIN_H
 
@@ -15,8 +17,8 @@ struct px_admin_conf {
     const struct px_metrics *metrics;
     void (*before_scrape)(
         void *svc); /* may be NULL: refresh gauges just before /metrics is rendered */
-    /* /livez fails when this counter of the program's main loop has not moved for 30 s; NULL =
-     * always live */
+    /* alive(svc): false when the program's main loop has not moved for too long (30 s); /livez then
+     * says 503. Called on the admin thread. NULL = always live. */
     bool (*alive)(void *svc);
 };
 

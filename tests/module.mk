@@ -34,4 +34,4 @@ integration: $(INTEGRATION_BIN) $(PROGRAMS) ## integration tests: real drivers, 
 	@PX_BIN=$(BIN) tests/run.sh $(INTEGRATION_BIN)
 check: unit integration ## unit and integration tests
 
-include tests/support/torture.mk tests/lint/lint.mk
+include tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk

@@ -179,8 +179,21 @@ void px_message_free(struct px_message *m) {
 
 /* --- control ---------------------------------------------------------------------------------- */
 
+static bool px_consumer_holds(const struct px_consumer *c, int32_t partition) {
+    for (size_t i = 0; i < c->nheld; i++) {
+        if (c->held[i] == partition) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum px_code px_consumer_pause(struct px_consumer *c, int32_t partition, bool paused,
                                struct px_err *reterr) {
+    if (!px_consumer_holds(c, partition)) {
+        return PX_FAIL(reterr, PX_NOT_FOUND, "%s partition %d is not assigned here", c->conf.topic,
+                       (int)partition);
+    }
     rd_kafka_topic_partition_list_t *v = rd_kafka_topic_partition_list_new(1);
     rd_kafka_topic_partition_t *one =
         rd_kafka_topic_partition_list_add(v, c->conf.topic, partition);
@@ -256,8 +269,8 @@ void px_consumer_close(struct px_consumer *c) {
     }
     if (c->rk) {
         rd_kafka_consumer_close(c->rk); /* calls revoked through the rebalance callback */
+        px_consumer_let_go(c, false);   /* unless the library held nothing, after a gap */
         rd_kafka_destroy(c->rk);
     }
-    px_free(c->held);
     px_free(c);
 }

@@ -135,14 +135,17 @@ static void px_assign_take(struct px_consumer *c, rd_kafka_topic_partition_list_
     }
 }
 
-static void px_assign_drop(struct px_consumer *c) {
-    bool lost = rd_kafka_assignment_lost(c->rk) != 0;
+void px_consumer_let_go(struct px_consumer *c, bool lost) {
     if (c->nheld) {
         c->conf.revoked(c->conf.arg, c->held, c->nheld, lost);
     }
     px_free(c->held);
     c->held = NULL;
     c->nheld = 0;
+}
+
+static void px_assign_drop(struct px_consumer *c) {
+    px_consumer_let_go(c, rd_kafka_assignment_lost(c->rk) != 0);
     rd_kafka_assign(c->rk, NULL);
 }
 

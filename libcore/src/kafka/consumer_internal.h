@@ -22,6 +22,8 @@ PX_MUST_USE enum px_code px_consumer_settings(struct px_consumer *c, rd_kafka_co
 /* consumer_assign.c */
 void px_consumer_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
                            rd_kafka_topic_partition_list_t *parts, void *opaque);
+/* px_consumer_let_go(c, lost): the owner is told, when it had accepted partitions. */
+void px_consumer_let_go(struct px_consumer *c, bool lost);
 /* px_consumer_gap(c, partition, offset): fill c->failure after the log refused ${offset}: PX_GAP
  * when it is outside the log, PX_DEAD when the log turns out to hold it (a new consumer will read
  * it). */

@@ -23,6 +23,7 @@ struct px_table_stmt { /* a set-based statement over px_rows */
 struct px_dialect {
     const char *name;
     const char *package;  /* the Debian package of the driver, for the remedy of an error */
+    const char *unreachable; /* what to look at when no connection comes about */
     bool rows_as_columns; /* px_rows: one array literal per column instead of one JSON text;
                            * with JSON, dates and times are rendered as text by px_rows already */
 

@@ -83,6 +83,8 @@ static void connect_string(const struct px_sql_conf *c, enum px_sql_use use, str
     px_connstr_default(out, user, "Protocol", "7.4-0"); /* no savepoint per statement */
     px_connstr_default(out, user, "UseServerSidePrepare", "1");
     px_connstr_default(out, user, "UseDeclareFetch", "0");
+    px_connstr_default(out, user, "CommLog", "0"); /* Debian's odbcinst.ini switches a log on */
+    px_connstr_default(out, user, "Debug", "0");
     px_connstr_default(out, user, "SSLmode", "prefer"); /* the driver's own default is no TLS */
     /* A peer that is gone is noticed in seconds. A server that became read-only is no server for a
      * writer. */
@@ -199,6 +201,7 @@ static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *ret
 const struct px_dialect px_dialect_postgresql = {
     .name = "postgresql",
     .package = "odbc-postgresql",
+    .unreachable = "is the server up, and are Servername, Port and Database right?",
     .rows_as_columns = true,
     .claim = claim,
     .upsert = upsert,

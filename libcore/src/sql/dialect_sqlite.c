@@ -6,17 +6,19 @@
 #include <stdio.h>
 #include <unistd.h>
 
+/* LIMIT keeps q from being folded into v: otherwise each cell would render its row's text anew. */
 static void rows(const struct px_table_stmt *t, struct px_buf *out) {
-    px_buf_c(out, "WITH p(j) AS (SELECT ?), v(");
+    px_buf_c(out, "WITH p(j) AS (SELECT ?), "
+                  "q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),\nv(");
     for (size_t i = 0; i < t->ncolumns; i++) {
         px_buf_c(out, i ? ", " : "");
         px_render_ident(out, t->columns[i]);
     }
     px_buf_c(out, ") AS (SELECT ");
     for (size_t i = 0; i < t->ncolumns; i++) {
-        px_buf_printf(out, "%sjson_extract(e.value, '$[%zu]')", i ? ", " : "", i);
+        px_buf_printf(out, "%sjson_extract(r, '$[%zu]')", i ? ", " : "", i);
     }
-    px_buf_c(out, " FROM p, json_each(p.j) AS e)");
+    px_buf_c(out, " FROM q)");
 }
 
 static void claim(const struct px_table_stmt *t, struct px_buf *out) {
@@ -150,6 +152,7 @@ static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *ret
 const struct px_dialect px_dialect_sqlite = {
     .name = "sqlite",
     .package = "libsqliteodbc",
+    .unreachable = "does the file of Database= exist? svc-aggregator --migrate=up makes it",
     .rows_as_columns = false,
     .claim = claim,
     .upsert = upsert,

@@ -39,9 +39,12 @@ static enum px_code connect_failed(struct px_sql *s, struct px_err *reterr) {
         *reterr = e;
     }
     if (code == PX_DENIED) {
-        return px_err_context(reterr, "%s: check user, Sql:PasswordFile and the rights", db);
+        return px_err_context(reterr, "%s: check user, Sql:PasswordFile and rights", db);
     }
-    return px_err_context(reterr, "%s: check Sql:Dialect, Sql:ConnectionString and the server", db);
+    if (code == PX_CONFIG) {
+        return px_err_context(reterr, "%s: check Sql:Dialect and Sql:ConnectionString", db);
+    }
+    return px_err_context(reterr, "%s: %s", db, s->dialect->unreachable);
 }
 
 static enum px_code driver_connect(struct px_sql *s, const struct px_sql_conf *conf,

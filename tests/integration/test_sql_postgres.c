@@ -256,7 +256,7 @@ static void test_refused_and_unreachable(void **state) {
     c.connection = cs;
     refuse_open(&c, PX_CONFIG, "does not exist");
     c.connection = "Driver={PostgreSQL Unicode};Servername=127.0.0.1;Port=1;Database=x;Username=y";
-    refuse_open(&c, PX_SQL_LOST, "Sql:ConnectionString");
+    refuse_open(&c, PX_SQL_LOST, "is the server up");
 }
 
 /* A role that may log in and nothing else. */
@@ -272,14 +272,21 @@ static void test_session_settings(void **state) {
     struct sql_fixture *f = fixture(state);
     char out[256];
 #define SHOW(x) "current_setting('" x "')"
-    static const char query[] =
-        "SELECT " SHOW("client_encoding") ", " SHOW("TimeZone") ", " SHOW(
-            "statement_timeout") ", " SHOW("lock_timeout") ", " SHOW("idle_in_transaction_session_"
-                                                                     "timeout") ", " SHOW("transact"
-                                                                                          "ion_"
-                                                                                          "isolatio"
-                                                                                          "n") ","
-                                                                                               " " SHOW("transaction_read_only");
+    static const char query[] = "SELECT " SHOW("client_encoding") ", " SHOW("TimeZone") ", " SHOW(
+        "statement_timeout") ", " SHOW("lock_timeout") ", " SHOW("idle_in_transaction_session_"
+                                                                 "timeout") ", " SHOW("transact"
+                                                                                      "ion_"
+                                                                                      "isolatio"
+                                                                                      "n") ","
+                                                                                           " " SHOW(
+                                                                                               "tra"
+                                                                                               "nsa"
+                                                                                               "cti"
+                                                                                               "on_"
+                                                                                               "rea"
+                                                                                               "d_"
+                                                                                               "onl"
+                                                                                               "y");
     sql_text(f->s, query, out, sizeof out);
     assert_string_equal(out, "UTF8|UTC|20s|5s|5s|read committed|off");
     struct px_sql *r = sql_fixture_connect(f, PX_SQL_READ);

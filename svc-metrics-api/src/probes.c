@@ -1,0 +1,150 @@
+/* What --check, /readyz and the start ask of this service. No probe leaves a trace. */
+#include <px/migrate.h>
+
+#include <stdio.h>
+
+#include "service.h"
+
+static enum px_code catalog_load(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+
+    (void)reterr; /* init has loaded it; without it there is no service to ask */
+    snprintf(out->detail, sizeof(out->detail), "%zu event types", px_catalog_count(svc->catalog));
+    return PX_OK;
+}
+
+static enum px_code sql_connect(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+    enum px_code code = api_db_begin(&svc->probe_db, reterr);
+
+    PX_DEFER(px_buf_fini) struct px_buf versions = PX_BUF_INIT(sizeof(out->detail));
+
+    if (code) {
+        return code;
+    }
+    code = api_db_ping(&svc->probe_db, reterr);
+    if (!code) {
+        px_sql_versions(svc->probe_db.sql, &versions);
+        snprintf(out->detail, sizeof(out->detail), "%s", px_buf_cstr(&versions));
+    }
+    api_db_end(&svc->probe_db, code);
+    return code;
+}
+
+static enum px_code sql_schema_version(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+    struct px_migration_state state;
+    char dir[512];
+    enum px_code code = px_app_data_dir(svc->app, "database", dir, sizeof(dir), reterr);
+
+    code = code ? code : api_db_begin(&svc->probe_db, reterr);
+    if (code) {
+        return code;
+    }
+    code = px_migrate_status(svc->probe_db.sql, dir, &state, reterr);
+    api_db_end(&svc->probe_db, code);
+    if (code) {
+        return code;
+    }
+    if (state.pending > 0 || state.drift[0]) {
+        return PX_FAIL(reterr, PX_SCHEMA,
+                       "schema version %d, this build wants %d%s%s: run "
+                       "svc-aggregator --migrate=up",
+                       state.stored, state.available, state.drift[0] ? ", drift: " : "",
+                       state.drift);
+    }
+    snprintf(out->detail, sizeof(out->detail), "version %d", state.stored);
+    return PX_OK;
+}
+
+/* The connection must not be able to write, whatever the credentials allow. */
+static enum px_code sql_read_only(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+    struct px_err ignored = PX_ERR_INIT;
+    enum px_code code = api_db_begin(&svc->probe_db, reterr);
+
+    if (code) {
+        return code;
+    }
+    code = api_db_try_write(&svc->probe_db, &ignored);
+    api_db_end(&svc->probe_db, code);
+    if (!code) {
+        return PX_FAIL(reterr, PX_CONFIG, "a write was accepted on a read-only session");
+    }
+    snprintf(out->detail, sizeof(out->detail), "writes are refused");
+    return PX_OK;
+}
+
+static enum px_code sql_tables(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+    struct api_freshness f = {.known = false};
+    enum px_code code = api_db_begin(&svc->probe_db, reterr);
+
+    if (code) {
+        return code;
+    }
+    code = api_db_freshness(&svc->probe_db, px_wall(svc->clock), &f, reterr);
+    api_db_end(&svc->probe_db, code);
+    if (!code) {
+        snprintf(out->detail, sizeof(out->detail), "readable, revision %lld%s",
+                 (long long)f.revision, f.known ? "" : ", nothing aggregated yet");
+    }
+    return code;
+}
+
+/* Binding without listening: nobody notices. */
+static enum px_code http_bind(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+    const struct api_conf *c = svc->conf;
+
+    snprintf(out->detail, sizeof(out->detail), "%s:%d", c->address, (int)c->port);
+    return px_http_try_bind(c->address, (uint16_t)c->port, "Api:Port", reterr);
+}
+
+static enum px_code listen_private(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+
+    if (!px_str_starts(px_str_c(svc->conf->address), PX_S("127.")) &&
+        !px_str_is(px_str_c(svc->conf->address), "::1")) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "Api:Address %s is not loopback and there are no API keys: "
+                       "put an authenticating proxy in front",
+                       svc->conf->address);
+    }
+    snprintf(out->detail, sizeof(out->detail), "loopback only");
+    return PX_OK;
+}
+
+const struct px_probe api_probes[API_PROBES] = {
+    {.name = "catalog.load",
+     .asks = "events.yaml is readable and consistent",
+     .flags = PX_PROBE_FATAL | PX_PROBE_OFFLINE,
+     .run = catalog_load},
+    {.name = "sql.connect",
+     .asks = "the database accepts a connection and answers",
+     .flags = PX_PROBE_FATAL | PX_PROBE_READY,
+     .run = sql_connect},
+    {.name = "sql.schema_version",
+     .asks = "the schema is the one this build knows",
+     .flags = PX_PROBE_FATAL,
+     .needs = "sql.connect",
+     .run = sql_schema_version},
+    {.name = "sql.tables",
+     .asks = "the tables can be read and the day zone agrees",
+     .flags = PX_PROBE_FATAL,
+     .needs = "sql.schema_version",
+     .run = sql_tables},
+    {.name = "sql.read_only",
+     .asks = "this service cannot write",
+     .flags = PX_PROBE_FATAL,
+     .needs = "sql.connect",
+     .run = sql_read_only},
+    {.name = "http.bind",
+     .asks = "address and port can be bound",
+     .flags = PX_PROBE_WARN | PX_PROBE_OFFLINE,
+     .run = http_bind},
+    {.name = "http.private",
+     .asks = "the API is not open to everybody",
+     .flags = PX_PROBE_WARN | PX_PROBE_OFFLINE,
+     .run = listen_private},
+};

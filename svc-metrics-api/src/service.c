@@ -1,0 +1,288 @@
+/* Putting the service together: what px_app calls at each step of its life. */
+#include "service.h"
+
+#include <stdio.h>
+#include <time.h>
+
+#include <px/log.h>
+#include <px/mem.h>
+
+/* --- tables -------------------------------------------------------------------------------------
+ */
+
+#define PX_OPTION_STRUCT struct api_conf
+static const struct px_option options[] = {
+#include <px/option_rows.h>
+#undef PX_OPTION_AT
+#define PX_OPTION_AT app.
+#include <px/options_app.def>
+#undef PX_OPTION_AT
+#define PX_OPTION_AT sql.
+#include <px/options_sql.def>
+#undef PX_OPTION_AT
+#define PX_OPTION_AT
+#include "options.def"
+#include <px/option_end.h>
+};
+
+/* Route labels: the endpoints' ids in their order, then everything else. */
+static const char *const routes[] = {"getConversionRates", "getCampaign", "getTrend",
+                                     "getDailyMetrics",    "getRollup",   "other"};
+static const char *const statuses[] = {"2xx", "4xx", "5xx"};
+static const struct px_labels api_label_routes = {.v = routes, .n = PX_ARRAY_LEN(routes)};
+static const struct px_labels api_label_statuses = {.v = statuses, .n = PX_ARRAY_LEN(statuses)};
+
+static const struct px_metric_def metric_defs[] = {
+#include <px/metric_rows.h>
+#include "metrics.def"
+#include <px/metric_end.h>
+};
+
+const struct px_metric_def *api_metric_defs(size_t *ret_n) {
+    *ret_n = PX_ARRAY_LEN(metric_defs);
+    return metric_defs;
+}
+
+/* --- init: build, no network
+ * ---------------------------------------------------------------------- */
+
+static void fini(void *arg) {
+    struct api_service *svc = arg;
+
+    if (!svc) {
+        return;
+    }
+    api_db_fini(&svc->probe_db);
+    px_metrics_free(svc->metrics);
+    px_catalog_free(svc->catalog);
+    px_zone_free(svc->zone);
+    px_buf_fini(&svc->openapi);
+    px_free(svc);
+}
+
+static enum px_code load_catalog(struct api_service *svc, struct px_err *reterr) {
+    char dir[512];
+    char path[600];
+    enum px_code code = px_app_data_dir(svc->app, "schemas", dir, sizeof(dir), reterr);
+
+    if (code) {
+        return code;
+    }
+    snprintf(path, sizeof(path), "%s/events.yaml", dir);
+    return px_catalog_load(path, &svc->catalog, reterr);
+}
+
+static enum px_code build(struct api_service *svc, struct px_err *reterr) {
+    size_t n;
+
+    (void)api_endpoints(&n);
+    px_assert(n + 1 == PX_ARRAY_LEN(routes));
+    enum px_code code = load_catalog(svc, reterr);
+    code = code ? code : px_zone_load(svc->conf->sql.zone, &svc->zone, reterr);
+    code = code ? code
+                : px_metrics_new(metric_defs, PX_ARRAY_LEN(metric_defs),
+                                 1 + (size_t)svc->conf->workers, &svc->metrics, reterr);
+    if (code) {
+        return code;
+    }
+    svc->shard = px_metrics_shard(svc->metrics, 0);
+    api_db_init(&svc->probe_db, &svc->conf->sql, svc->catalog);
+    api_openapi(&svc->openapi);
+    return px_buf_ok(&svc->openapi, reterr);
+}
+
+static enum px_code init(struct px_app *app, const void *conf, void **ret_svc,
+                         struct px_err *reterr) {
+    struct api_service *svc = px_alloc(sizeof(*svc));
+
+    if (!svc) {
+        return PX_FAIL(reterr, PX_NOMEM, "no memory for the service");
+    }
+    svc->app = app;
+    svc->conf = conf;
+    svc->clock = &px_clock_system;
+    px_buf_init(&svc->openapi, 1 << 20);
+    enum px_code code = build(svc, reterr);
+    if (code) {
+        fini(svc);
+        return code;
+    }
+    *ret_svc = svc;
+    return PX_OK;
+}
+
+/* --- start --------------------------------------------------------------------------------------
+ */
+
+static void *loop_main(void *arg) {
+    struct api_service *svc = arg;
+
+    px_loop_run(svc->loop);
+    return NULL;
+}
+
+static enum px_code start_http(struct api_service *svc, struct px_err *reterr) {
+    struct px_http_conf conf = {
+        .address = svc->conf->address,
+        .port = (uint16_t)svc->conf->port,
+        .limits = px_http_default_limits,
+        .handler = api_handle,
+        .refused = api_refused,
+        .arg = svc,
+    };
+    enum px_code code = px_http_open(svc->loop, &conf, &svc->http, reterr);
+
+    return code ? px_err_context(reterr, "Api:Port") : PX_OK;
+}
+
+static void before_scrape(void *arg) {
+    struct api_service *svc = arg;
+
+    px_gauge(svc->shard, API_M_WAITING, 0, 0, (int64_t)api_query_waiting(svc->pool));
+}
+
+static enum px_code start_admin(struct api_service *svc, struct px_err *reterr) {
+    struct px_admin_conf conf = {
+        .app = svc->app,
+        .port = (uint16_t)svc->conf->admin_port,
+        .port_option = "Admin:Port",
+        .metrics = svc->metrics,
+        .before_scrape = before_scrape,
+    };
+
+    return px_admin_start(&conf, &svc->admin, reterr);
+}
+
+static enum px_code start(void *arg, struct px_err *reterr) {
+    struct api_service *svc = arg;
+    struct api_query_conf q = {
+        .sql = &svc->conf->sql,
+        .catalog = svc->catalog,
+        .clock = svc->clock,
+        .metrics = svc->metrics,
+        .workers = (size_t)svc->conf->workers,
+        .limit = (size_t)svc->conf->queue,
+        .done = api_done,
+        .arg = svc,
+    };
+    enum px_code code = px_loop_new(&svc->loop, reterr);
+
+    q.loop = svc->loop;
+    code = code ? code : start_http(svc, reterr);
+    code = code ? code : api_query_start(&q, &svc->pool, reterr);
+    code = code ? code : start_admin(svc, reterr);
+    if (code) {
+        return code;
+    }
+    if (pthread_create(&svc->thread, NULL, loop_main, svc)) {
+        return PX_FAIL(reterr, PX_UNAVAILABLE, "cannot start the loop's thread");
+    }
+    svc->running = true;
+    px_log(PX_LOG_INFO, "http.listening", PX_F_C("server.address", svc->conf->address),
+           PX_F_INT("server.port", px_http_port(svc->http)),
+           PX_F_INT("admin.port", px_admin_port(svc->admin)));
+    return PX_OK;
+}
+
+/* --- drain and stop
+ * ------------------------------------------------------------------------------- */
+
+struct drain {
+    struct api_service *svc;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool asked, idle;
+};
+
+static void drain_look(void *arg) {
+    struct drain *d = arg;
+
+    px_http_drain(d->svc->http);
+    pthread_mutex_lock(&d->lock);
+    d->idle = px_http_pending(d->svc->http) == 0;
+    d->asked = false;
+    pthread_cond_signal(&d->wake);
+    pthread_mutex_unlock(&d->lock);
+}
+
+/* Ask the loop every 20 ms whether everything is answered. */
+static void drain(void *arg, px_us deadline) {
+    struct drain d = {.svc = arg};
+    struct timespec pause = {.tv_nsec = 20 * 1000 * 1000};
+
+    pthread_mutex_init(&d.lock, NULL);
+    pthread_cond_init(&d.wake, NULL);
+    while (!d.idle && px_mono(d.svc->clock) < deadline) {
+        pthread_mutex_lock(&d.lock);
+        d.asked = true; /* before the post: the loop may answer at once */
+        if (px_loop_post(d.svc->loop, PX_CALL(drain_look, &d))) {
+            d.asked = false;
+        }
+        while (d.asked) {
+            pthread_cond_wait(&d.wake, &d.lock);
+        }
+        pthread_mutex_unlock(&d.lock);
+        if (!d.idle) {
+            nanosleep(&pause, NULL);
+        }
+    }
+    pthread_cond_destroy(&d.wake);
+    pthread_mutex_destroy(&d.lock);
+}
+
+static void stop(void *arg) {
+    struct api_service *svc = arg;
+
+    px_admin_stop(svc->admin);
+    svc->admin = NULL;
+    if (svc->running) {
+        px_loop_stop(svc->loop);
+        pthread_join(svc->thread, NULL);
+        svc->running = false;
+    }
+    api_query_stop(svc->pool);
+    svc->pool = NULL;
+    if (svc->http) {
+        px_http_close(svc->http);
+        svc->http = NULL;
+    }
+    if (svc->loop) {
+        px_loop_free(svc->loop);
+        svc->loop = NULL;
+    }
+}
+
+/* --- commands
+ * ------------------------------------------------------------------------------------- */
+
+static enum px_code print_openapi(void *arg, const char *text, struct px_err *reterr) {
+    struct api_service *svc = arg;
+
+    (void)text;
+    if (fwrite(svc->openapi.p, 1, svc->openapi.n, stdout) != svc->openapi.n) {
+        return px_err_errno(reterr, PX_IO, PX_HERE, "standard output");
+    }
+    return PX_OK;
+}
+
+static const struct px_app_command commands[] = {
+    {.name = "openapi", .help = "print the OpenAPI document", .run = print_openapi},
+};
+
+const struct px_app_def api_app_def = {
+    .name = "svc-metrics-api",
+    .summary = "conversion, campaign and trend queries over REST",
+    .options = {.v = options, .n = PX_ARRAY_LEN(options), .conf_size = sizeof(struct api_conf)},
+    .shared_offset = offsetof(struct api_conf, app),
+    .probes = api_probes,
+    .nprobes = API_PROBES,
+    .commands = commands,
+    .ncommands = PX_ARRAY_LEN(commands),
+    .metrics = metric_defs,
+    .nmetrics = PX_ARRAY_LEN(metric_defs),
+    .init = init,
+    .start = start,
+    .drain = drain,
+    .stop = stop,
+    .fini = fini,
+};

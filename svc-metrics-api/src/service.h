@@ -1,0 +1,58 @@
+/* The state of svc-metrics-api: built in init, alive between start and stop. */
+#ifndef API_SERVICE_H
+#define API_SERVICE_H
+
+#include <px/admin.h>
+#include <px/http.h>
+#include <px/loop.h>
+#include <px/metric.h>
+
+#include <pthread.h>
+
+#include "conf.h"
+#include "endpoint.h"
+#include "query.h"
+
+enum {
+#include <px/metric_ids.h>
+#include "metrics.def"
+#include <px/metric_end.h>
+    API_METRICS
+};
+
+struct api_service {
+    struct px_app *app;
+    const struct api_conf *conf;
+    const struct px_clock *clock;
+    struct px_catalog *catalog;
+    struct px_zone *zone;
+    struct px_metrics *metrics;
+    struct px_shard *shard; /* the loop thread's */
+
+    struct px_loop *loop;
+    struct px_http_server *http;
+    struct api_query_pool *pool;
+    struct px_admin *admin;
+    pthread_t thread; /* runs the loop */
+    bool running;
+    struct api_db probe_db; /* of the probes: --check's thread, later the admin thread's */
+    struct px_buf openapi;  /* rendered once */
+};
+
+/* api_metric_defs(ret_n): the table, with the routes as labels; Threads: pure. */
+const struct px_metric_def *api_metric_defs(size_t *ret_n);
+extern const struct px_app_def api_app_def;
+#define API_PROBES 7
+extern const struct px_probe api_probes[API_PROBES];
+
+/* api_handle(svc, req) / api_refused: the HTTP callbacks (server.c). */
+void api_handle(void *svc, struct px_http_req *req);
+void api_refused(void *svc, enum px_http_refusal why, struct px_http_req *req);
+
+/* api_done(svc, job): a call came back from a database thread; takes the job. Threads: loop. */
+void api_done(void *svc, struct api_job *j);
+
+/* api_openapi(out): the OpenAPI 3.1 document of the endpoint table. Pure. */
+void api_openapi(struct px_buf *out);
+
+#endif

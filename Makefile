@@ -9,6 +9,7 @@
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .DELETE_ON_ERROR:
+.SECONDARY:
 MAKEFLAGS += --no-builtin-rules
 
 # --- where things go: one folder per variant, never beside the sources -----------------------
@@ -105,11 +106,21 @@ include docs/module.mk
 
 PROGRAMS := $(SERVICES) $(TOOLS)
 
-.PHONY: all compile_commands clean help
+.PHONY: all compile_commands clean help install
 all: deps-build $(PROGRAMS) compile_commands ## build services and tools
 
 compile_commands: $(PROGRAMS)
 	@{ echo '['; find $(BUILD)/obj -name '*.o.json' | sort | xargs -r cat | sed '$$s/,$$//'; echo ']'; } > compile_commands.json
+
+SHARE := $(DESTDIR)$(PREFIX)/share/pixel-analytics
+install: all ## install below PREFIX (and DESTDIR)
+	install -d $(DESTDIR)$(PREFIX)/bin $(SHARE)/schemas/avro $(DESTDIR)$(PREFIX)/share/doc/pixel-analytics
+	install -m 755 $(SERVICES) $(DESTDIR)$(PREFIX)/bin
+	install -m 644 schemas/*.yaml $(SHARE)/schemas
+	install -m 644 schemas/avro/*.avsc $(SHARE)/schemas/avro
+	for d in sqlite postgresql; do \
+	  install -d $(SHARE)/database/$$d && install -m 644 database/$$d/*.sql $(SHARE)/database/$$d || exit 1; done
+	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/pixel-analytics
 
 clean: ## remove everything that was built
 	rm -rf build compile_commands.json

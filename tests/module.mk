@@ -27,11 +27,23 @@ $(BUILD)/tests/%: $(BUILD)/obj/tests/%.o $(TEST_ARCHIVES)
 	$(link)
 $(BUILD)/tests/%: LIBS = $(TEST_LIBS)
 
-.PHONY: check unit integration
+# The threaded parts, run under SAN=thread: loop, log, metrics, life cycle, and whoever says so by name.
+THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_loop %/test_query %_threads,$(UNIT_BIN)) \
+              $(filter %/test_http_server %/test_http_admin %_threads,$(INTEGRATION_BIN))
+
+# COUNTS=file collects the results of several steps (tests/test.sh).
+RUN = PX_BIN=$(BIN) tests/run.sh $(if $(COUNTS),--add $(COUNTS))
+.PHONY: check unit integration threads e2e test
 unit: $(UNIT_BIN) ## unit tests only (seconds)
-	@tests/run.sh $(UNIT_BIN)
-integration: $(INTEGRATION_BIN) $(PROGRAMS) ## integration tests: real drivers, mock broker
-	@PX_BIN=$(BIN) tests/run.sh $(INTEGRATION_BIN)
+	@$(RUN) $(UNIT_BIN)
+integration: $(INTEGRATION_BIN) $(PROGRAMS) ## real binaries and drivers, mock broker
+	@$(RUN) $(INTEGRATION_BIN)
+threads: $(THREAD_BIN)
+	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
+e2e: $(PROGRAMS) ## the three binaries on a real Kafka and PostgreSQL
+	@$(RUN) $(sort $(wildcard tests/e2e/test_*.sh))
 check: unit integration ## unit and integration tests
+test: deps-test ## everything that CI runs
+	@tests/test.sh
 
 include tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk

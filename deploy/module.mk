@@ -4,3 +4,11 @@ $(DEVBROKER): $(call objects,$(sort $(wildcard deploy/local/devbroker/*.c))) $(L
 	$(link)
 $(DEVBROKER): LIBS = $(LIBS_KAFKA) $(LIBS_CORE)
 TOOLS += $(if $(wildcard deploy/local/devbroker/*.c),$(DEVBROKER))
+
+RUN_FOR ?= 0
+RATE    ?= 200
+.PHONY: run stack
+run: deps-run all ## dev broker + SQLite + services + sample traffic, in the foreground
+	@RUN_FOR='$(RUN_FOR)' RATE='$(RATE)' SEED='$(SEED)' bash deploy/local/run.sh dev $(BIN) build/run
+stack: deps-stack all ## Apache Kafka + PostgreSQL + services + sample traffic
+	@RUN_FOR='$(RUN_FOR)' RATE='$(RATE)' SEED='$(SEED)' bash deploy/local/run.sh stack $(BIN) build/stack

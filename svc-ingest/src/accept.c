@@ -1,0 +1,103 @@
+/* Raw fields -> event -> judged -> queued for the log: the one path of pixels and JSON events. */
+#include "handle.h"
+
+#include <string.h>
+
+/* What the request itself shows of its sender. */
+static void accept_enrich(struct px_raw_event *raw, const struct px_http_req *req) {
+    struct px_str trace = px_req_header(req, "traceparent", NULL);
+
+    raw->source_ip = px_req_peer(req);
+    raw->user_agent = px_req_header(req, "user-agent", NULL);
+    if (trace.p && ing_traceparent_ok(trace)) {
+        raw->traceparent = trace;
+    }
+}
+
+static void accept_fill(struct ing_worker *w, struct ing_slot *s, const struct px_event *ev,
+                        unsigned type) {
+    struct ing_waiting *x = &s->w;
+
+    x->id = ev->id;
+    x->received = ev->received_at;
+    x->started = px_mono(w->world->clock);
+    x->type = type;
+    x->pixel = x->image = false;
+    x->batch = NULL;
+    px_assert(ev->client_event_id.n <= sizeof x->client_id);
+    x->client_n = (uint8_t)ev->client_event_id.n;
+    if (x->client_n) {
+        memcpy(x->client_id, ev->client_event_id.p, x->client_n);
+    }
+}
+
+static enum ing_accepted accept_later(struct ing_worker *w, enum ing_busy why,
+                                      enum ing_busy *ret_busy) {
+    px_count(w->shard, ING_M_UNAVAILABLE, why, 0, 1);
+    *ret_busy = why;
+    return ING_LATER;
+}
+
+static enum ing_accepted accept_refuse(struct ing_worker *w, const struct ing_fields *f) {
+    ing_reject(w, px_catalog_find(w->world->catalog, f->raw.event_type), &w->verdict, f->source);
+    return ING_REFUSED;
+}
+
+/* Queue a judged event. */
+static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fields *f,
+                                     const struct px_event *ev, struct ing_slot **ret_slot,
+                                     enum ing_busy *ret_busy) {
+    const struct px_event_type *type = px_catalog_find(w->world->catalog, ev->event_type);
+    px_us now = px_mono(w->world->clock);
+    struct ing_slot *s =
+        ing_pending_take(&w->pending, now + w->world->conf->message_timeout + ING_REPLY_MARGIN);
+    if (!s) {
+        return accept_later(w, ING_BUSY_OVERLOADED, ret_busy);
+    }
+    accept_fill(w, s, ev, type->index);
+    enum ing_busy busy = ING_BUSY_UNAVAILABLE;
+    enum px_code rc =
+        ing_publish(w, ev, type->family, ing_pending_tag(&w->pending, s), &busy, NULL);
+    if (rc == PX_OK) {
+        *ret_slot = s;
+        return ING_QUEUED;
+    }
+    ing_pending_answered(&w->pending, s);
+    ing_pending_release(&w->pending, s);
+    if (rc != PX_TOO_LARGE) {
+        return accept_later(w, busy, ret_busy);
+    }
+    px_verdict_add(&w->verdict, PX_REASON_TOO_LARGE_FOR_LOG, "event");
+    return accept_refuse(w, f);
+}
+
+enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
+                             struct ing_slot **ret_slot, enum ing_busy *ret_busy) {
+    const struct ing_world *world = w->world;
+    struct px_event ev = {.received_at = px_req_received(req)};
+    struct px_validate_args args = {
+        .catalog = world->catalog, .policy = &world->policy, .arena = &w->arena};
+
+    ev.id = px_uuid_next(&w->uuids, ev.received_at);
+    accept_enrich(&f->raw, req);
+    w->verdict.nissues = 0;
+    w->verdict.dropped = 0;
+    w->verdict.time_replaced = false;
+    enum px_code rc = px_validate(&args, &f->raw, &ev, &w->verdict);
+    if (rc == PX_NOMEM) {
+        return accept_later(w, ING_BUSY_OVERLOADED, ret_busy);
+    }
+    ing_fields_merge(&f->early, &w->verdict);
+    if (w->verdict.nissues) {
+        return accept_refuse(w, f);
+    }
+    const struct px_event_type *type = px_catalog_find(world->catalog, ev.event_type);
+    unsigned dropped = f->dropped + w->verdict.dropped;
+    if (dropped) {
+        px_count(w->shard, ING_M_DROPPED, type->index, 0, dropped);
+    }
+    if (w->verdict.time_replaced) {
+        px_count(w->shard, ING_M_TIME_REPLACED, 0, 0, 1);
+    }
+    return accept_send(w, f, &ev, ret_slot, ret_busy);
+}

@@ -1,0 +1,65 @@
+/* What goes back to the sender: the GIF, the JSON receipt, problem documents. Builds bytes only;
+ * who sends them is worker.c's business. */
+#ifndef ING_ANSWER_H
+#define ING_ANSWER_H
+
+#include "metrics.h"
+
+#include <px/buf.h>
+#include <px/http.h>
+#include <px/validate.h>
+
+/* Room for one answer, reused from request to request. Limits hold whatever a peer sent. */
+struct ing_answer {
+    struct px_buf fields, body;
+};
+void ing_answer_init(struct ing_answer *a);
+void ing_answer_fini(struct ing_answer *a);
+
+/* What the receipt of a stored event says. */
+struct ing_receipt {
+    const struct px_uuid *id;
+    px_us received;
+    struct px_str client_id; /* n = 0 = none */
+};
+/* All ing_answer_*: build into ${a} and return a reply that views it, valid until the next call. A
+ * body or field too large for the buffer becomes a plain 500 (a defect: every input has its limit).
+ */
+
+/* 200 and the GIF. A sender's id is echoed as X-Client-Event-Id, bytes other than visible ASCII
+ * and '%' itself percent-encoded. Source: S0 5.1. */
+struct px_http_reply ing_answer_pixel(struct ing_answer *a, const struct ing_receipt *r);
+/* 200 and {"eventId","status":"accepted","clientEventId"?,"receivedAt"}. */
+struct px_http_reply ing_answer_event(struct ing_answer *a, const struct ing_receipt *r);
+/* 200 to HEAD on a pixel: the fields of the GIF without those of an event. */
+struct px_http_reply ing_answer_head(struct ing_answer *a);
+/* 204 to OPTIONS. ${methods}: for Access-Control-Allow-Methods. */
+struct px_http_reply ing_answer_preflight(struct ing_answer *a, const char *methods);
+
+/* A refusal. */
+struct ing_refusal {
+    int status;
+    const char *code;   /* X-Error-Code and the document's code */
+    const char *detail; /* NULL: the first issue's sentence */
+    bool retryable;
+    unsigned retry_after;             /* seconds; 0 = no such field */
+    const char *allow;                /* value of Allow; NULL = none */
+    const struct px_verdict *verdict; /* NULL = no field errors */
+    const struct px_uuid *request_id;
+    struct px_str client_id; /* n = 0 = none */
+    bool image;              /* the body is the GIF */
+};
+struct px_http_reply ing_answer_refusal(struct ing_answer *a, const struct ing_refusal *r);
+/* The refusal of judged fields: status and code of the first issue. */
+struct ing_refusal ing_refusal_of(const struct px_verdict *v);
+/* The refusal for now: 503 with Retry-After. */
+struct ing_refusal ing_refusal_busy(enum ing_busy b);
+
+/* 200 and a JSON body that the caller wrote into a->body after ing_answer_start. */
+void ing_answer_start(struct ing_answer *a);
+struct px_http_reply ing_answer_json(struct ing_answer *a, unsigned retry_after);
+
+#define ING_GIF_BYTES 43
+extern const uint8_t ing_gif[ING_GIF_BYTES];
+
+#endif

@@ -1,0 +1,114 @@
+/* A batch of POST /api/events: every item takes the way of a single event, the answer waits for
+ * all. */
+#include "handle.h"
+
+#include <px/map.h>
+
+#include <string.h>
+
+/* The scope of a sender's id: type, player, id, each with its length in front. Empty: no id. */
+static struct px_str batch_scope(struct ing_worker *w, const struct px_raw_event *raw) {
+    const struct px_str part[] = {raw->event_type, raw->player_id, raw->client_event_id};
+    size_t n = 0;
+    if (raw->client_event_id.n == 0) {
+        return (struct px_str){0};
+    }
+    for (size_t i = 0; i < PX_ARRAY_LEN(part); i++) {
+        n += sizeof part[i].n + part[i].n;
+    }
+    char *p = px_arena_alloc(&w->arena, n);
+    struct px_str scope = {.p = p, .n = n};
+    for (size_t i = 0; p && i < PX_ARRAY_LEN(part); i++) {
+        memcpy(p, &part[i].n, sizeof part[i].n);
+        if (part[i].n) {
+            memcpy(p + sizeof part[i].n, part[i].p, part[i].n);
+        }
+        p += sizeof part[i].n + part[i].n;
+    }
+    return scope.p ? scope : (struct px_str){0};
+}
+
+static void batch_echo(struct ing_item *item, struct px_str id) {
+    if (id.n && id.n <= sizeof item->client_id) {
+        item->client_n = (uint8_t)id.n;
+        memcpy(item->client_id, id.p, id.n);
+    }
+}
+
+/* Judge and queue item ${i}. */
+static void batch_accept(struct ing_worker *w, struct px_http_req *req, struct ing_batch *b,
+                         uint32_t i) {
+    struct ing_item *item = &b->items[i];
+    struct ing_slot *slot = NULL;
+    enum ing_busy busy = ING_BUSY_OVERLOADED;
+
+    switch (ing_accept(w, req, &w->fields, &slot, &busy)) {
+    case ING_QUEUED:
+        item->id = slot->w.id;
+        slot->w.batch = b;
+        slot->w.batch_index = i;
+        b->refs++;
+        return;
+    case ING_REFUSED:
+        ing_batch_reject(b, i, px_reason_code(w->verdict.issues[0].reason),
+                         w->verdict.issues[0].field);
+        break;
+    case ING_LATER:
+        ing_batch_retry(b, i, busy);
+        break;
+    }
+    item->id = px_uuid_next(&w->uuids, b->received);
+}
+
+static void batch_item(struct ing_worker *w, struct px_http_req *req, struct ing_batch *b,
+                       uint32_t i, const struct px_jnode *node, struct px_map *seen) {
+    uint64_t *place = NULL;
+
+    if (ing_collect_read(w->world->catalog, node, &w->arena, &w->fields, NULL)) {
+        px_count(w->shard, ING_M_UNAVAILABLE, ING_BUSY_OVERLOADED, 0, 1);
+        ing_batch_retry(b, i, ING_BUSY_OVERLOADED);
+        return;
+    }
+    batch_echo(&b->items[i], w->fields.raw.client_event_id);
+    struct px_str scope = batch_scope(w, &w->fields.raw);
+    if (scope.n && (place = px_map_get(seen, scope))) {
+        px_count(w->shard, ING_M_DUPLICATES, 0, 0, 1);
+        ing_batch_duplicate(b, i, (uint32_t)*place);
+        return;
+    }
+    batch_accept(w, req, b, i);
+    /* A refused item does not use up its id: a mended one may follow in the same request. Without
+     * memory a repeat goes to the log too, where the same id makes it harmless. */
+    bool fresh;
+    if (scope.n && b->items[i].status != ING_ITEM_REJECTED) {
+        PX_IGNORE(px_map_put(seen, scope, i, &place, &fresh));
+    }
+}
+
+void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
+                       const struct px_jnode *events) {
+    uint32_t n = 0, i = 0;
+    for (const struct px_jnode *c = px_json_first(events); c; c = px_json_next(c)) {
+        n++;
+    }
+    struct ing_batch *b = ing_batch_new(n, px_req_received(req));
+    if (!b) {
+        struct ing_refusal r = ing_refusal_busy(ING_BUSY_OVERLOADED);
+        px_count(w->shard, ING_M_UNAVAILABLE, ING_BUSY_OVERLOADED, 0, n);
+        ing_reply_refusal(w, req, ING_ROUTE_EVENTS, &r);
+        return;
+    }
+    PX_DEFER(px_map_fini) struct px_map seen;
+    px_map_init(&seen, ING_BATCH_MAX);
+    for (const struct px_jnode *c = px_json_first(events); c; c = px_json_next(c)) {
+        batch_item(w, req, b, i++, c, &seen);
+    }
+    if (b->waiting) {
+        b->ticket = px_http_defer(req);
+        b->deferred = true;
+    } else {
+        struct px_http_reply reply = ing_batch_answer(b, &w->answer);
+        ing_reply(w, req, ING_ROUTE_EVENTS, &reply);
+    }
+    ing_batch_unref(b);
+}

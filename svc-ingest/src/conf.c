@@ -1,0 +1,16 @@
+/* What follows from single options. Must not read files or the environment; px_conf_load does. */
+#include "conf.h"
+
+const char *ing_conf_compression(const struct ing_conf *c) {
+    static const char *const names[] = {"none", "lz4", "zstd", "gzip", "snappy"}; /* as the row */
+
+    px_assert(c->compression >= 0 && (size_t)c->compression < PX_ARRAY_LEN(names));
+    return names[c->compression];
+}
+
+size_t ing_conf_workers(const struct ing_conf *c, long cores) {
+    if (c->workers > 0) {
+        return (size_t)c->workers;
+    }
+    return cores < 1 ? 1 : cores > 4 ? 4 : (size_t)cores;
+}

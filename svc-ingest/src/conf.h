@@ -1,0 +1,26 @@
+/* The configuration of svc-ingest as one struct, filled by px_conf_load from the rows of
+ * options.def and of the layers it uses. Read-only after start. */
+#ifndef ING_CONF_H
+#define ING_CONF_H
+
+#include <px/app.h>
+#include <px/kafka.h>
+
+struct ing_conf {
+    struct px_app_conf shared;
+    struct px_kafka_conf kafka;
+#include <px/option_fields.h>
+#include "options.def"
+#include <px/option_end.h>
+};
+
+/* ing_conf_compression(c): name of the codec that ${c} chooses. */
+const char *ing_conf_compression(const struct ing_conf *c);
+
+/* ing_conf_workers(c, cores): the number of workers on a machine of ${cores}: at least 1. */
+size_t ing_conf_workers(const struct ing_conf *c, long cores);
+
+/* The client is answered this much after the log's own deadline: librdkafka looks once a second. */
+#define ING_REPLY_MARGIN (1500 * PX_US_PER_MS)
+
+#endif

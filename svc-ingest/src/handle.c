@@ -1,0 +1,71 @@
+/* Every request passes here first: route, method, handler. */
+#include "handle.h"
+
+static void handle_plain(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
+                         struct ing_refusal r) {
+    r.image = route == ING_ROUTE_PIXEL && px_req_accepts(req, "image/");
+    ing_reply_refusal(w, req, route, &r);
+}
+
+static void handle_preflight(struct ing_worker *w, struct px_http_req *req,
+                             const struct ing_match *m) {
+    struct px_http_reply reply = ing_answer_preflight(&w->answer, m->allow);
+
+    ing_reply(w, req, m->route, &reply);
+}
+
+static bool handle_method_ok(enum ing_route route, enum px_method method) {
+    return route == ING_ROUTE_PIXEL ? method == PX_GET || method == PX_HEAD : method == PX_POST;
+}
+
+void ing_handle(struct ing_worker *w, struct px_http_req *req) {
+    struct ing_match m = ing_route(w->world->catalog, px_req_path(req));
+    enum px_method method = px_req_method(req);
+
+    px_arena_reset(&w->arena);
+    if (m.route == ING_ROUTE_OTHER) {
+        handle_plain(w, req, m.route,
+                     (struct ing_refusal){.status = 404,
+                                          .code = "not_found",
+                                          .detail = "There is nothing at this path."});
+    } else if (method == PX_OPTIONS) {
+        handle_preflight(w, req, &m);
+    } else if (!handle_method_ok(m.route, method)) {
+        handle_plain(w, req, m.route,
+                     (struct ing_refusal){.status = 405,
+                                          .code = "method_not_allowed",
+                                          .detail = "This path does not take this method.",
+                                          .allow = m.allow});
+    } else if (m.route == ING_ROUTE_PIXEL) {
+        ing_pixel(w, req, m.type);
+    } else {
+        ing_collect(w, req);
+    }
+}
+
+/* The reason that a refusal of the gate is recorded by, or false when it was no event yet. */
+static bool handle_reason(enum px_http_refusal why, enum px_reason *ret) {
+    if (why == PX_REFUSED_BODY_TOO_LARGE) {
+        *ret = PX_REASON_BODY_TOO_LARGE;
+        return true;
+    }
+    *ret = PX_REASON_QUERY_TOO_LONG;
+    return why == PX_REFUSED_QUERY_TOO_LONG || why == PX_REFUSED_LINE_TOO_LONG;
+}
+
+void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct px_http_req *req) {
+    enum ing_route route = ing_route(w->world->catalog, px_req_path(req)).route;
+    struct ing_refusal r = {.status = px_http_refusal_status(why),
+                            .code = px_http_refusal_code(why),
+                            .detail = px_http_refusal_text(why),
+                            .retryable = why == PX_REFUSED_TIMEOUT};
+    enum px_reason reason;
+
+    px_count(w->shard, ING_M_HTTP_REFUSED, why, 0, 1);
+    if (route != ING_ROUTE_OTHER && handle_reason(why, &reason)) {
+        w->verdict.nissues = 0;
+        px_verdict_add(&w->verdict, reason, reason == PX_REASON_QUERY_TOO_LONG ? "query" : "body");
+        ing_reject(w, NULL, &w->verdict, px_req_query(req));
+    }
+    handle_plain(w, req, route, r);
+}

@@ -1,0 +1,76 @@
+/* The steps of one request inside a worker, in the order of the data flow. All run on the worker's
+ * thread; none blocks. */
+#ifndef ING_HANDLE_H
+#define ING_HANDLE_H
+
+#include "batch.h"
+#include "worker.h"
+
+/* ing_handle(w, req): the HTTP handler: routes, then ing_pixel or ing_collect. */
+void ing_handle(struct ing_worker *w, struct px_http_req *req);
+/* ing_handle_refused: the HTTP gate refused ${req}, of which only views may be looked at: count it,
+ * answer it in our own form. */
+void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct px_http_req *req);
+
+void ing_pixel(struct ing_worker *w, struct px_http_req *req, const struct px_event_type *type);
+void ing_collect(struct ing_worker *w, struct px_http_req *req);
+/* ing_collect_batch(w, req, events): ${events}: an array of 1 to 500. */
+void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
+                       const struct px_jnode *events);
+
+/* --- accept.c: raw fields -> judged event -> message in the producer's queue --------------------
+ */
+enum ing_accepted {
+    ING_QUEUED,  /* *ret_slot waits; the caller fills slot->w but for what accept fills */
+    ING_REFUSED, /* w->verdict says why; counted and recorded */
+    ING_LATER,   /* *ret_busy says why; counted */
+};
+/* ing_accept(w, req, f, ret_slot, ret_busy): judge ${f} with what ${req} shows of the sender, and
+ * queue it. Fills slot->w.id, .received, .started, .type, .client_id, .pixel = false, .batch =
+ * NULL. */
+enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
+                             struct ing_slot **ret_slot, enum ing_busy *ret_busy);
+
+/* --- publish.c ---------------------------------------------------------------------------------
+ */
+/* ing_publish_open/close: producer and topics of all families. */
+PX_MUST_USE enum px_code ing_publish_open(struct ing_worker *w, struct px_err *reterr);
+void ing_publish_close(struct ing_worker *w, px_us wait);
+/* ing_publish(w, ev, family, tag, ret_busy, reterr): encode and queue; a report with ${tag} follows
+ * PX_OK. Errors: PX_TOO_LARGE; any other sets *ret_busy. */
+PX_MUST_USE enum px_code ing_publish(struct ing_worker *w, const struct px_event *ev,
+                                     const struct px_family *family, uint64_t tag,
+                                     enum ing_busy *ret_busy, struct px_err *reterr);
+/* ing_traceparent_ok(s): a W3C trace context of version 00. Threads: pure. */
+bool ing_traceparent_ok(struct px_str s);
+
+/* --- reject.c ----------------------------------------------------------------------------------
+ */
+/* ing_reject(w, type, v, payload): count a refusal and, within the rate, record it in the dead
+ * letters of
+ * ${type}'s family (NULL: the first one). Values that look like personal data are not recorded. */
+void ing_reject(struct ing_worker *w, const struct px_event_type *type, const struct px_verdict *v,
+                struct px_str payload);
+/* ing_reject_shows_personal(s): might the excerpt ${s} hold an e-mail address or a card number, raw
+ * or percent-encoded? Errs on the side of yes. Threads: pure. */
+bool ing_reject_shows_personal(struct px_str s);
+
+/* --- settle.c ----------------------------------------------------------------------------------
+ */
+/* ing_reply: answer now, and count it. */
+void ing_reply(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
+               const struct px_http_reply *reply);
+/* ing_reply_refusal: build ${r} with a fresh request id, answer, count. */
+void ing_reply_refusal(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
+                       struct ing_refusal *r);
+/* ing_settle_report(w, report): what the log says about one message; conf.report of the producer.
+ */
+void ing_settle_report(struct ing_worker *w, const struct px_report *report);
+/* ing_settle_expired(w, now): answer everything due at ${now} (mono clock) with log_unknown. */
+void ing_settle_expired(struct ing_worker *w, px_us now);
+/* ing_settle_batch_done(w, b): every item of ${b} has its outcome: answer it. */
+void ing_settle_batch_done(struct ing_worker *w, struct ing_batch *b);
+
+#define ING_TAG_DLQ UINT64_MAX
+
+#endif

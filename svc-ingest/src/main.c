@@ -1,0 +1,40 @@
+/* svc-ingest: collects pixel and JSON events over HTTP and writes them to the log. Only the tables
+ * that describe the program stand here; service.c does the work. */
+#include "service.h"
+
+#define PX_OPTION_STRUCT struct ing_conf
+static const struct px_option main_options[] = {
+#define PX_OPTION_AT shared.
+#include <px/option_rows.h>
+#include <px/options_app.def>
+#include <px/option_end.h>
+#define PX_OPTION_AT kafka.
+#include <px/option_rows.h>
+#include <px/options_kafka.def>
+#include <px/option_end.h>
+#include <px/option_rows.h>
+#include "options.def"
+#include <px/option_end.h>
+};
+
+static const struct px_app_def main_app = {
+    .name = "svc-ingest",
+    .summary = "collects pixel and JSON events over HTTP and writes them to Kafka",
+    .options = {.v = main_options,
+                .n = PX_ARRAY_LEN(main_options),
+                .conf_size = sizeof(struct ing_conf)},
+    .shared_offset = offsetof(struct ing_conf, shared),
+    .probes = ing_probes,
+    .nprobes = ING_PROBES,
+    .metrics = ing_metric_defs,
+    .nmetrics = ING_METRICS,
+    .init = ing_service_init,
+    .start = ing_service_start,
+    .drain = ing_service_drain,
+    .stop = ing_service_stop,
+    .fini = ing_service_fini,
+    .versions = ing_service_versions};
+
+int main(int argc, char **argv) {
+    return px_app_main(&main_app, argc, argv);
+}

@@ -1,0 +1,352 @@
+/* The named probes of svc-ingest: one list for --check, start-up and /readyz. The READY ones run on
+ * the admin thread: they read gauges and never touch a worker. Source: ADR on probes. */
+#include "service.h"
+
+#include <px/event_avro.h>
+#include <px/json.h>
+#include <px/num.h>
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define PROBE_TIMEOUT  (3 * PX_US_PER_S)
+#define PROBE_FILE_MAX (64 * 1024)
+
+static void probe_say(struct px_probe_out *out, const char *fmt, ...) PX_PRINTF(2, 3);
+static void probe_say(struct px_probe_out *out, const char *fmt, ...) {
+    va_list ap;
+
+    va_start(ap, fmt);
+    vsnprintf(out->detail, sizeof out->detail, fmt, ap);
+    va_end(ap);
+}
+
+static void probe_skip(struct px_probe_out *out, const char *why) {
+    out->skip = true;
+    probe_say(out, "%s", why);
+}
+
+/* --- what the machine and the files say ----------------------------------------------------------
+ */
+
+/* Rules between options; single ones were checked when they were read. */
+static enum px_code probe_config(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    const struct ing_conf *c = svc->world.conf;
+
+    if (c->linger >= c->message_timeout) {
+        return PX_FAIL(reterr, PX_CONFIG, "Kafka:Linger must be shorter than Kafka:MessageTimeout");
+    }
+    if (c->port && c->port == c->admin_port && strcmp(c->address, c->shared.admin_address) == 0) {
+        return PX_FAIL(reterr, PX_CONFIG, "Ingest:Port and Admin:Port are both %lld; choose two",
+                       (long long)c->port);
+    }
+    probe_say(out, "%zu workers, %lld events in flight", svc->world.workers,
+              (long long)c->max_in_flight);
+    return PX_OK;
+}
+
+static enum px_code probe_catalog(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+
+    if (!svc->catalog) {
+        *reterr = svc->catalog_error;
+        return svc->catalog_error.code;
+    }
+    probe_say(out, "%zu event types, %zu families", px_catalog_count(svc->catalog),
+              px_catalog_families(svc->catalog));
+    return PX_OK;
+}
+
+static enum px_code probe_read(const char *path, struct px_buf *b, struct px_err *reterr) {
+    FILE *f = fopen(path, "re");
+    if (!f) {
+        return px_err_errno(reterr, PX_CONFIG, PX_HERE, path);
+    }
+    char *p = px_buf_reserve(b, PROBE_FILE_MAX);
+    if (p) {
+        b->n += fread(p, 1, PROBE_FILE_MAX, f);
+    }
+    bool bad = ferror(f) != 0;
+    fclose(f);
+    return bad ? PX_FAIL(reterr, PX_CONFIG, "%s: cannot be read", path) : px_buf_ok(b, reterr);
+}
+
+/* What this build writes, in order. */
+static const char *const probe_fields[] = {
+    "event_id",   "client_event_id", "event_type",  "player_id",  "banner_tag",
+    "session_id", "occurred_at",     "received_at", "attributes", "source_ip",
+    "user_agent", "traffic_class",   "traceparent"};
+
+static enum px_code probe_compare(const struct px_jnode *root, const char *path,
+                                  struct px_err *reterr) {
+    size_t n = 0;
+
+    for (const struct px_jnode *f = px_json_first(px_json_get(root, "fields")); f;
+         f = px_json_next(f), n++) {
+        struct px_str name = px_json_text(px_json_get(f, "name"));
+        if (n >= PX_ARRAY_LEN(probe_fields) || !px_str_is(name, probe_fields[n])) {
+            return PX_FAIL(reterr, PX_SCHEMA, "%s: field %zu is %.*s; this build writes %s", path,
+                           n + 1, PX_S_ARG(name),
+                           n < PX_ARRAY_LEN(probe_fields) ? probe_fields[n] : "no such field");
+        }
+    }
+    if (n != PX_ARRAY_LEN(probe_fields)) {
+        return PX_FAIL(reterr, PX_SCHEMA, "%s: has %zu fields; this build writes %zu", path, n,
+                       PX_ARRAY_LEN(probe_fields));
+    }
+    return PX_OK;
+}
+
+static void probe_json_free(struct px_json **j) {
+    px_json_free(*j);
+}
+
+static enum px_code probe_schema(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    char path[sizeof svc->schemas + 32];
+    PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(PROBE_FILE_MAX);
+    PX_DEFER(probe_json_free) struct px_json *doc = NULL;
+
+    snprintf(path, sizeof path, "%s/avro/event.avsc", svc->schemas);
+    enum px_code rc = probe_read(path, &text, reterr);
+    if (rc == PX_OK) {
+        rc = px_json_parse(px_buf_view(&text), PROBE_FILE_MAX, &doc, reterr);
+    }
+    if (rc == PX_OK) {
+        rc = probe_compare(px_json_root(doc), path, reterr);
+    }
+    if (rc == PX_OK) {
+        probe_say(out, "event.avsc has the %zu fields that are written, schema id %d",
+                  PX_ARRAY_LEN(probe_fields), PX_SCHEMA_EVENT);
+    }
+    return rc;
+}
+
+static enum px_code probe_nofile(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    struct rlimit lim;
+    long long need = svc->world.conf->max_connections + 64 + 32 * (long long)svc->world.workers;
+
+    if (getrlimit(RLIMIT_NOFILE, &lim)) {
+        return px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "RLIMIT_NOFILE");
+    }
+    if (lim.rlim_cur != RLIM_INFINITY && (long long)lim.rlim_cur < need) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "%lld open files allowed, %lld wanted: raise `ulimit -n` or lower "
+                       "Http:MaxConnections; accepting pauses at the limit",
+                       (long long)lim.rlim_cur, need);
+    }
+    probe_say(out, "%lld open files allowed, %lld wanted", (long long)lim.rlim_cur, need);
+    return PX_OK;
+}
+
+static enum px_code probe_clock(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    char text[PX_TIME_TEXT];
+    px_us now = px_wall(svc->world.clock);
+    size_t n = px_fmt_instant(now > 0 ? now : 0, text);
+
+    if (now < INT64_C(1577836800) * PX_US_PER_S) { /* 2020-01-01 */
+        return PX_FAIL(reterr, PX_CONFIG, "the clock says %.*s: set it, events are counted by it",
+                       (int)n, text);
+    }
+    probe_say(out, "%.*s", (int)n, text);
+    return PX_OK;
+}
+
+static enum px_code probe_bind_to(const struct addrinfo *ai, struct px_err *reterr) {
+    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    int on = 1;
+    enum px_code rc = PX_OK;
+
+    if (fd < 0) {
+        return px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "socket");
+    }
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, ai->ai_addr, ai->ai_addrlen)) {
+        rc = px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "bind");
+    }
+    close(fd);
+    return rc;
+}
+
+/* Without SO_REUSEPORT on purpose: two services sharing a port by accident would each get half. */
+static enum px_code probe_bind(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    const struct ing_conf *c = svc->world.conf;
+    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *ai = NULL;
+    char port[16];
+
+    if (svc->workers) {
+        probe_skip(out, "this service listens itself");
+        return PX_OK;
+    }
+    snprintf(port, sizeof port, "%lld", (long long)c->port);
+    if (getaddrinfo(c->address, port, &hints, &ai)) {
+        return PX_FAIL(reterr, PX_CONFIG, "Ingest:Address %s is not a numeric address", c->address);
+    }
+    enum px_code rc = probe_bind_to(ai, reterr);
+    freeaddrinfo(ai);
+    if (rc) {
+        return px_err_context(reterr, "Ingest:Port %s on %s is not free", port, c->address);
+    }
+    probe_say(out, "%s:%s is free", c->address, port);
+    return PX_OK;
+}
+
+/* --- what the log says
+ * ---------------------------------------------------------------------------- */
+
+static enum px_code probe_connect(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    struct px_topic_info info;
+    enum px_code rc =
+        px_kafka_describe(&svc->world.conf->kafka, NULL, PROBE_TIMEOUT, &info, reterr);
+
+    if (rc) {
+        return px_err_context(reterr, "Kafka:BootstrapServers");
+    }
+    probe_say(out, "%d brokers, cluster %s", info.brokers, info.cluster_id);
+    return PX_OK;
+}
+
+/* Asks about a topic of every family; the last one's facts and name are left in ${info} and
+ * ${name}. */
+static enum px_code probe_topics(const struct ing_svc *svc, bool dead, struct px_topic_info *info,
+                                 struct px_buf *name, struct px_err *reterr) {
+    const struct px_kafka_conf *k = &svc->world.conf->kafka;
+    struct px_topic_parts parts = {.region = k->region, .org = k->org, .env = k->env};
+
+    for (size_t i = 0; i < px_catalog_families(svc->catalog); i++) {
+        px_buf_reset(name);
+        px_topic_name(name, &parts, px_catalog_family(svc->catalog, i), dead);
+        enum px_code rc = px_kafka_describe(k, px_buf_cstr(name), PROBE_TIMEOUT, info, reterr);
+        if (rc) {
+            return rc;
+        }
+    }
+    return PX_OK;
+}
+
+static enum px_code probe_topic(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct ing_svc *svc = arg;
+    struct px_topic_info info = {0};
+    PX_DEFER(px_buf_fini) struct px_buf name = PX_BUF_INIT(512);
+    enum px_code rc = probe_topics(svc, false, &info, &name, reterr);
+
+    if (rc == PX_OK) {
+        svc->seen = info;
+        probe_say(out, "%s: %d partitions", px_buf_cstr(&name), info.partitions);
+    }
+    return rc;
+}
+
+static enum px_code probe_dlq(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    struct px_topic_info info = {0};
+    PX_DEFER(px_buf_fini) struct px_buf name = PX_BUF_INIT(512);
+    enum px_code rc = probe_topics(svc, true, &info, &name, reterr);
+
+    if (rc == PX_OK) {
+        probe_say(out, "%s: %d partitions", px_buf_cstr(&name), info.partitions);
+    }
+    return rc;
+}
+
+/* One copy that dies takes acknowledged events with it: that is what replication and ISR guard.
+ * Judges what kafka.topic, which it needs, has just seen. */
+static enum px_code probe_acks(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    int replication = svc->seen.replication, min_isr = svc->seen.min_isr;
+
+    if (min_isr < 0) {
+        probe_skip(out, "the broker does not tell min.insync.replicas");
+        return PX_OK;
+    }
+    if (replication < min_isr) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "replication %d is below min ISR %d: nothing can ever be acknowledged",
+                       replication, min_isr);
+    }
+    if (replication < 3 || min_isr < 2) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "replication %d, min ISR %d: one broker that fails can take acknowledged "
+                       "events with it; use 3 and 2",
+                       replication, min_isr);
+    }
+    probe_say(out, "replication %d, min ISR %d", replication, min_isr);
+    return PX_OK;
+}
+
+/* --- what the workers say: READY
+ * ------------------------------------------------------------------- */
+
+static enum px_code probe_producer(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+
+    if (!px_app_started(svc->app)) {
+        probe_skip(out, "not running");
+        return PX_OK;
+    }
+    int64_t down = px_metrics_value(svc->metrics, ING_M_BROKERS_DOWN, 0, 0);
+    int64_t fatal = px_metrics_value(svc->metrics, ING_M_FATAL, 0, 0);
+    if (fatal) {
+        return PX_FAIL(reterr, PX_UNAVAILABLE,
+                       "%lld of %zu producers are being made anew after a fatal error",
+                       (long long)fatal, svc->world.workers);
+    }
+    if (down) {
+        return PX_FAIL(reterr, PX_UNAVAILABLE, "no broker of %s can be reached",
+                       svc->world.conf->kafka.bootstrap);
+    }
+    probe_say(out, "%zu producers", svc->world.workers);
+    return PX_OK;
+}
+
+static enum px_code probe_in_flight(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+
+    if (!px_app_started(svc->app)) {
+        probe_skip(out, "not running");
+        return PX_OK;
+    }
+    int64_t n = px_metrics_value(svc->metrics, ING_M_PENDING, 0, 0),
+            max = svc->world.conf->max_in_flight;
+    if (n > max - max / 10) {
+        return PX_FAIL(reterr, PX_BUSY, "%lld of %lld events wait for the log (Ingest:MaxInFlight)",
+                       (long long)n, (long long)max);
+    }
+    probe_say(out, "%lld of %lld", (long long)n, (long long)max);
+    return PX_OK;
+}
+
+enum {
+    PROBE_LOCAL = PX_PROBE_FATAL | PX_PROBE_OFFLINE | PX_PROBE_START,
+};
+
+const struct px_probe ing_probes[ING_PROBES] = {
+    {"config.valid", "options agree with each other", PROBE_LOCAL, NULL, probe_config},
+    {"catalog.load", "events.yaml is well-formed", PROBE_LOCAL, NULL, probe_catalog},
+    {"schema.compatible", "the Avro schema is the one that is written", PROBE_LOCAL, "catalog.load",
+     probe_schema},
+    {"kafka.connect", "a broker answers", PX_PROBE_FATAL, NULL, probe_connect},
+    {"kafka.topic", "the event topics exist", PX_PROBE_FATAL, "kafka.connect", probe_topic},
+    {"kafka.acks", "acknowledged events survive a broker", PX_PROBE_WARN, "kafka.topic",
+     probe_acks},
+    {"kafka.dlq", "the dead-letter topics exist", PX_PROBE_FATAL, "kafka.connect", probe_dlq},
+    {"http.bind", "the event port is free", PX_PROBE_WARN | PX_PROBE_OFFLINE | PX_PROBE_START, NULL,
+     probe_bind},
+    {"limits.nofile", "enough open files for the connections", PX_PROBE_WARN | PX_PROBE_OFFLINE,
+     NULL, probe_nofile},
+    {"clock.sane", "the clock is past 2020", PROBE_LOCAL, NULL, probe_clock},
+    {"kafka.producer", "the producers reach the log", PX_PROBE_READY, NULL, probe_producer},
+    {"ingest.in_flight", "there is room for events", PX_PROBE_READY, NULL, probe_in_flight},
+};

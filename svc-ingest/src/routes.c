@@ -1,0 +1,31 @@
+/* Path -> route, the first step of every request. Pure. */
+#include "routes.h"
+
+const char *const ing_route_names[ING_ROUTES] = {"pixel", "events", "other"};
+
+static const struct px_event_type *route_pixel_type(const struct px_catalog *cat,
+                                                    struct px_str name) {
+    const struct px_event_type *t = px_catalog_find(cat, name);
+    return t && t->pixel ? t : NULL;
+}
+
+struct ing_match ing_route(const struct px_catalog *cat, struct px_str path) {
+    static const struct px_str pixel = PX_S_INIT("/api/pixel/");
+
+    if (px_str_starts(path, pixel)) {
+        struct px_str name = {.p = path.p + pixel.n, .n = path.n - pixel.n};
+        return (struct ing_match){
+            .route = ING_ROUTE_PIXEL, .type = route_pixel_type(cat, name), .allow = "GET, HEAD"};
+    }
+    if (px_str_is(path, "/api/events")) {
+        return (struct ing_match){.route = ING_ROUTE_EVENTS, .allow = "POST"};
+    }
+    if (path.n > 1 && path.p[0] == '/') {
+        struct px_str name = {.p = path.p + 1, .n = path.n - 1};
+        const struct px_event_type *t = route_pixel_type(cat, name);
+        if (t) {
+            return (struct ing_match){.route = ING_ROUTE_PIXEL, .type = t, .allow = "GET, HEAD"};
+        }
+    }
+    return (struct ing_match){.route = ING_ROUTE_OTHER};
+}

@@ -1,0 +1,42 @@
+/* The service as a whole: what init builds and the life cycle of <px/app.h> works on. */
+#ifndef ING_SERVICE_H
+#define ING_SERVICE_H
+
+#include "worker.h"
+
+#include <px/admin.h>
+
+#define ING_WORKERS_MAX 64 /* as the row Ingest:Workers */
+
+struct ing_svc {
+    struct px_app *app;
+    struct ing_world world;
+    struct px_catalog *catalog; /* NULL: catalog_error says why; a probe reports it */
+    struct px_err catalog_error;
+    char schemas[512];
+    struct ing_label_sets sets;
+    const char *worker_names[ING_WORKERS_MAX];
+    char worker_text[ING_WORKERS_MAX][4];
+    struct px_metric_def metric_defs[ING_METRICS];
+    struct px_metrics *metrics;
+    struct ing_worker *workers; /* world.workers of them while running, else NULL */
+    struct px_admin *admin;
+    struct px_topic_info seen; /* by the probe kafka.topic, for kafka.acks */
+    /* of the liveness check, on the admin thread: what each worker's ticks were, and since when */
+    int64_t ticks[ING_WORKERS_MAX];
+    px_us moved_at[ING_WORKERS_MAX];
+};
+
+/* The steps of <px/app.h>; each has its contract there. */
+PX_MUST_USE enum px_code ing_service_init(struct px_app *app, const void *conf, void **ret_svc,
+                                          struct px_err *reterr);
+PX_MUST_USE enum px_code ing_service_start(void *svc, struct px_err *reterr);
+void ing_service_drain(void *svc, px_us deadline);
+void ing_service_stop(void *svc);
+void ing_service_fini(void *svc);
+void ing_service_versions(struct px_buf *out);
+
+#define ING_PROBES 12
+extern const struct px_probe ing_probes[ING_PROBES];
+
+#endif

@@ -1,0 +1,150 @@
+/* Answers: at once, or when the log has spoken, or when its time is up. Every request that was
+ * taken gets exactly one. */
+#include "handle.h"
+
+static void settle_count(struct ing_worker *w, enum ing_route route, int status) {
+    px_count(w->shard, ING_M_HTTP_REQUESTS, route, (size_t)(status / 100 - 1), 1);
+}
+
+void ing_reply(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
+               const struct px_http_reply *reply) {
+    settle_count(w, route, reply->status);
+    px_http_reply(req, reply);
+}
+
+void ing_reply_refusal(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
+                       struct ing_refusal *r) {
+    struct px_uuid id = px_uuid_next(&w->uuids, px_wall(w->world->clock));
+
+    r->request_id = &id;
+    struct px_http_reply reply = ing_answer_refusal(&w->answer, r);
+    ing_reply(w, req, route, &reply);
+}
+
+/* What became of one queued event. */
+enum settle_outcome {
+    SETTLE_STORED,
+    SETTLE_TOO_LARGE,
+    SETTLE_LATER
+};
+
+static enum settle_outcome settle_outcome(const struct px_report *r, enum ing_busy *ret_busy) {
+    if (r->delivery == PX_PERSISTED) {
+        return SETTLE_STORED;
+    }
+    if (r->delivery == PX_MAYBE_PERSISTED) {
+        *ret_busy = ING_BUSY_UNKNOWN;
+        return SETTLE_LATER;
+    }
+    if (r->code == PX_TOO_LARGE) {
+        return SETTLE_TOO_LARGE;
+    }
+    *ret_busy =
+        r->code == PX_DENIED || r->code == PX_NOT_FOUND ? ING_BUSY_REFUSED : ING_BUSY_UNAVAILABLE;
+    return SETTLE_LATER;
+}
+
+static void settle_answer(struct ing_worker *w, struct px_http_ticket t, enum ing_route route,
+                          const struct px_http_reply *reply) {
+    settle_count(w, route, reply->status);
+    if (!px_http_answer(w->http, t, reply)) {
+        px_count(w->shard, ING_M_CLIENTS_GONE, 0, 0, 1);
+    }
+}
+
+static void settle_single(struct ing_worker *w, const struct ing_slot *s, enum settle_outcome what,
+                          enum ing_busy busy) {
+    const struct ing_waiting *x = &s->w;
+    enum ing_route route = x->pixel ? ING_ROUTE_PIXEL : ING_ROUTE_EVENTS;
+    struct px_str client_id = {.p = x->client_id, .n = x->client_n};
+    struct px_http_reply reply;
+
+    if (what == SETTLE_STORED) {
+        struct ing_receipt receipt = {
+            .id = &x->id, .received = x->received, .client_id = client_id};
+        reply = x->pixel ? ing_answer_pixel(&w->answer, &receipt)
+                         : ing_answer_event(&w->answer, &receipt);
+    } else {
+        struct px_verdict v = {.nissues = 0};
+        px_verdict_add(&v, PX_REASON_TOO_LARGE_FOR_LOG, "event");
+        struct ing_refusal r = what == SETTLE_LATER ? ing_refusal_busy(busy) : ing_refusal_of(&v);
+        r.request_id = &x->id;
+        r.client_id = client_id;
+        r.image = x->pixel && x->image;
+        reply = ing_answer_refusal(&w->answer, &r);
+    }
+    settle_answer(w, x->ticket, route, &reply);
+}
+
+static void settle_item(struct ing_worker *w, const struct ing_slot *s, enum settle_outcome what,
+                        enum ing_busy busy) {
+    struct ing_batch *b = s->w.batch;
+    uint32_t i = s->w.batch_index;
+    bool last = what == SETTLE_STORED ? ing_batch_accept(b, i)
+                : what == SETTLE_LATER
+                    ? ing_batch_retry(b, i, busy)
+                    : ing_batch_reject(b, i, px_reason_code(PX_REASON_TOO_LARGE_FOR_LOG), "event");
+    if (last) {
+        ing_settle_batch_done(w, b);
+    }
+}
+
+void ing_settle_batch_done(struct ing_worker *w, struct ing_batch *b) {
+    if (b->deferred) {
+        struct px_http_reply reply = ing_batch_answer(b, &w->answer);
+        settle_answer(w, b->ticket, ING_ROUTE_EVENTS, &reply);
+    }
+}
+
+/* The answer that ${s} is owed. */
+static void settle_slot(struct ing_worker *w, struct ing_slot *s, enum settle_outcome what,
+                        enum ing_busy busy) {
+    enum ing_route route = s->w.pixel ? ING_ROUTE_PIXEL : ING_ROUTE_EVENTS;
+
+    ing_pending_answered(&w->pending, s);
+    switch (what) {
+    case SETTLE_STORED:
+        px_count(w->shard, ING_M_ACCEPTED, s->w.type, 0, 1);
+        px_observe(w->shard, ING_M_ACK, route, 0, px_mono(w->world->clock) - s->w.started, 1);
+        break;
+    case SETTLE_TOO_LARGE:
+        px_count(w->shard, ING_M_REJECTED, PX_REASON_TOO_LARGE_FOR_LOG, 0, 1);
+        break;
+    case SETTLE_LATER:
+        px_count(w->shard, ING_M_UNAVAILABLE, busy, 0, 1);
+        break;
+    }
+    if (s->w.batch) {
+        settle_item(w, s, what, busy);
+    } else {
+        settle_single(w, s, what, busy);
+    }
+}
+
+void ing_settle_report(struct ing_worker *w, const struct px_report *report) {
+    if (report->tag == ING_TAG_DLQ) {
+        px_count(w->shard, ING_M_DLQ,
+                 report->delivery == PX_PERSISTED ? ING_DLQ_STORED : ING_DLQ_FAILED, 0, 1);
+        return;
+    }
+    struct ing_slot *s = ing_pending_find(&w->pending, report->tag);
+    px_assert(s); /* one report per message: the slot cannot be gone */
+    px_count(w->shard, ING_M_DELIVERIES, report->delivery, 0, 1);
+    if (s->owed) {
+        enum ing_busy busy = ING_BUSY_UNAVAILABLE;
+        enum settle_outcome what = settle_outcome(report, &busy);
+        settle_slot(w, s, what, busy);
+    } else {
+        px_count(w->shard, ING_M_LATE_REPORTS, 0, 0, 1);
+    }
+    if (s->w.batch) {
+        ing_batch_unref(s->w.batch);
+    }
+    ing_pending_release(&w->pending, s);
+}
+
+void ing_settle_expired(struct ing_worker *w, px_us now) {
+    for (struct ing_slot *s; (s = ing_pending_expired(&w->pending, now));) {
+        settle_slot(w, s, SETTLE_LATER, ING_BUSY_UNKNOWN);
+    }
+}

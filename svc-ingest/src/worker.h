@@ -1,0 +1,84 @@
+/* One share-nothing worker of ingest: loop, HTTP server, producer, pending table, metric shard and
+ * scratch memory of one thread. Nothing here is shared but what `struct ing_world` points to, which
+ * does not change after start. */
+#ifndef ING_WORKER_H
+#define ING_WORKER_H
+
+#include "answer.h"
+#include "conf.h"
+#include "fields.h"
+#include "pending.h"
+#include "routes.h"
+
+#include <px/arena.h>
+#include <px/loop.h>
+
+#include <pthread.h>
+
+/* What all workers read. */
+struct ing_world {
+    const struct ing_conf *conf;
+    const struct px_catalog *catalog;
+    const struct px_clock *clock;
+    struct px_metrics *metrics;
+    size_t workers;
+    struct px_validate_policy policy;
+    const char *client_id; /* of the producers */
+};
+
+/* A token bucket: at most `rate` a second, one second's worth at once. */
+struct ing_bucket {
+    int64_t rate, tokens_us; /* one token = PX_US_PER_S / rate */
+    px_us last;
+};
+void ing_bucket_init(struct ing_bucket *b, int64_t rate, px_us now);
+/* ing_bucket_take(b, now): may one more pass? Rate 0: never. */
+bool ing_bucket_take(struct ing_bucket *b, px_us now);
+
+struct ing_topics { /* of one family */
+    struct px_topic *events, *dead;
+};
+
+struct ing_worker {
+    const struct ing_world *world;
+    size_t index;
+    struct px_shard *shard;
+    struct px_loop *loop;
+    struct px_http_server *http;
+    struct px_producer *producer;
+    struct px_watch *watch;
+    struct px_timer *tick;
+    struct ing_topics *topics; /* by family */
+    struct ing_pending pending;
+    struct ing_bucket dlq_bucket;
+    struct px_uuid_gen uuids;
+    uint64_t rebuilds; /* as last seen, for the counter */
+
+    struct px_arena arena; /* of one request */
+    struct px_buf value;   /* one encoded message */
+    struct ing_answer answer;
+    struct ing_fields fields;
+    struct px_verdict verdict;
+
+    pthread_t thread;
+    int ended;         /* eventfd: readable when the loop has returned */
+    bool running;      /* the thread was started: written by the main thread only */
+    bool draining;     /* on the loop's thread */
+    px_us drain_until; /* mono clock */
+};
+
+/* ing_worker_open(w, world, index, port, reterr): build everything and listen on ${port}; runs
+ * nothing yet. A failure leaves a worker that ing_worker_close accepts. */
+PX_MUST_USE enum px_code ing_worker_open(struct ing_worker *w, const struct ing_world *world,
+                                         size_t index, uint16_t port, struct px_err *reterr);
+PX_MUST_USE enum px_code ing_worker_run(struct ing_worker *w,
+                                        struct px_err *reterr); /* its thread */
+/* ing_worker_drain(w, until): stop listening, answer what was taken, end the thread; whatever is
+ * unanswered half a second before ${until} (mono clock) gets 503. Returns at once. Threads: main.
+ */
+void ing_worker_drain(struct ing_worker *w, px_us until);
+/* ing_worker_join(w, until): wait for the thread; at ${until} it is told to stop. */
+void ing_worker_join(struct ing_worker *w, px_us until);
+void ing_worker_close(struct ing_worker *w);
+
+#endif

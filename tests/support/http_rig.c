@@ -81,7 +81,9 @@ static void *serve(void *arg) {
 
 void rig_start(struct rig *g, const struct px_http_limits *lim) {
     struct px_err err = PX_ERR_INIT;
-    struct px_http_conf conf = {.address = "127.0.0.1",
+    struct px_http_conf conf = {.address = g->address ? g->address : "127.0.0.1",
+                                .port = (uint16_t)g->port,
+                                .reuse_port = g->reuse_port,
                                 .server = "rig",
                                 .handler = on_request,
                                 .refused = on_refused,
@@ -284,6 +286,17 @@ bool raw_next(struct raw *c, bool head, struct raw_answer *ret, int *continues) 
             return false;
         }
         receive(c, RIG_WAIT_MS);
+    }
+}
+
+void raw_expect(struct raw *c, int status, const char *body) {
+    struct raw_answer a;
+    if (!raw_next(c, false, &a, NULL)) {
+        fail_msg("wanted %d %s, but the connection ended", status, body ? body : "");
+    }
+    assert_int_equal(a.status, status);
+    if (body) {
+        assert_string_equal(a.body, body);
     }
 }
 

@@ -20,6 +20,8 @@ struct rig {
     struct px_http_server *server;
     pthread_t thread;
     int port;
+    const char *address; /* NULL = 127.0.0.1 */
+    bool reuse_port;
     bool gif_on_refusal; /* answer refusals of image requests with "GIF" */
     /* touched on the loop thread only; read through rig_call or after rig_stop */
     struct px_http_ticket tickets[RIG_TICKETS];
@@ -56,6 +58,8 @@ void raw_send(struct raw *c, struct px_str bytes); /* all of it; a peer that clo
  * 100 Continue is skipped and counted in *continues when not NULL. Fails the test after
  * RIG_WAIT_MS. */
 bool raw_next(struct raw *c, bool head, struct raw_answer *ret, int *continues);
+/* raw_expect: the next answer has this status and body (NULL: any). */
+void raw_expect(struct raw *c, int status, const char *body);
 /* raw_ended: wait until the peer closes; fails when bytes are left over. */
 void raw_ended(struct raw *c);
 

@@ -6,8 +6,6 @@
 #include <px/err.h>
 #include <px/str.h>
 
-struct px_buf;
-
 /* Connection settings shared by both; rows in options_kafka.def. */
 struct px_kafka_conf {
 #include <px/option_fields.h>
@@ -17,7 +15,7 @@ struct px_kafka_conf {
 
 /* --- producer ------------------------------------------------------------------------------- */
 struct px_producer;
-
+struct px_topic;
 /* What became of one message. Only PERSISTED may be acknowledged to a client. */
 enum px_delivery {
     PX_PERSISTED,
@@ -72,7 +70,6 @@ struct px_record {
  * PX_OK, whatever happens. ${topic}: opened with px_producer_topic. Never blocks. Errors: PX_BUSY
  * (local queue full), PX_UNAVAILABLE (rebuilding after a fatal error), PX_TOO_LARGE, PX_DENIED,
  * PX_NOT_FOUND. Threads: owner. */
-struct px_topic;
 PX_MUST_USE enum px_code px_producer_topic(struct px_producer *p, const char *name,
                                            struct px_topic **ret, struct px_err *reterr);
 PX_MUST_USE enum px_code px_producer_send(struct px_producer *p, struct px_topic *t,
@@ -83,7 +80,6 @@ PX_MUST_USE enum px_code px_producer_send(struct px_producer *p, struct px_topic
  * drained, destroyed on a helper thread and made anew, while send answers PX_UNAVAILABLE. Call it
  * also from a 100 ms timer. Threads: owner. */
 size_t px_producer_dispatch(struct px_producer *p);
-
 struct px_producer_state {
     size_t in_flight; /* accepted, not yet reported                       */
     bool fatal;       /* rebuilding                                       */
@@ -104,9 +100,8 @@ void px_producer_close(struct px_producer *p, px_us wait);
 /* --- looking at the cluster (probes; each call makes its own short-lived connection) ---------- */
 struct px_topic_info {
     int partitions;
-    int replication; /* smallest over the partitions */
-    int brokers;
-    int min_isr; /* -1 when the broker does not tell */
+    int replication;      /* smallest over the partitions */
+    int brokers, min_isr; /* -1 when the broker does not tell */
     char cluster_id[64];
 };
 /* Errors: PX_UNAVAILABLE (names the brokers tried and the last failure), PX_DENIED, PX_NOT_FOUND
@@ -114,9 +109,8 @@ struct px_topic_info {
 PX_MUST_USE enum px_code px_kafka_describe(const struct px_kafka_conf *c, const char *topic,
                                            px_us timeout, struct px_topic_info *ret,
                                            struct px_err *reterr);
-/* px_kafka_create_topic: for the local runs and tests. An existing topic is PX_OK.
- * Errors: PX_UNAVAILABLE, PX_TIMEOUT, PX_DENIED, PX_CONFIG, PX_UNSUPPORTED (the dev broker, which
- * has the topics of its command line only). */
+/* px_kafka_create_topic: for the local runs and tests. An existing topic is PX_OK. Errors: as
+ * above, PX_TIMEOUT, PX_UNSUPPORTED (the dev broker: it has the topics of its command line). */
 struct px_topic_spec {
     const char *name;
     int partitions, replication;
@@ -137,9 +131,8 @@ struct px_assigned {
 };
 
 struct px_consumer_conf {
-    const struct px_kafka_conf *kafka; /* kept */
-    const char *client_id, *group, *topic,
-        *instance_id; /* kept; instance_id "" = dynamic membership */
+    const struct px_kafka_conf *kafka;                   /* kept */
+    const char *client_id, *group, *topic, *instance_id; /* kept; no instance_id = "" */
     px_us session_timeout, max_poll_interval;
     int64_t fetch_queue_bytes; /* local cap */
     /* assigned: fill start offsets of the ${n} > 0 new partitions; called from poll. A failure ends
@@ -151,8 +144,7 @@ struct px_consumer_conf {
     void (*revoked)(void *arg, const int32_t *partitions, size_t n, bool lost);
     void *arg;
 };
-/* px_consumer_open(conf, ret, reterr): joins the group from poll on; does not wait for a broker.
- * Errors: PX_CONFIG, PX_NOMEM. */
+/* px_consumer_open(conf, ret, reterr): does not wait for a broker. Errors: PX_CONFIG, PX_NOMEM. */
 PX_MUST_USE enum px_code px_consumer_open(const struct px_consumer_conf *conf,
                                           struct px_consumer **ret, struct px_err *reterr);
 
@@ -184,28 +176,25 @@ void px_message_free(struct px_message *m);
  * but not polled are fetched again. Errors: PX_NOT_FOUND (not assigned here). */
 PX_MUST_USE enum px_code px_consumer_pause(struct px_consumer *c, int32_t partition, bool paused,
                                            struct px_err *reterr);
-/* px_consumer_watermarks(c, partition, ret_low, ret_high): as last fetched; false when unknown yet.
- */
+/* px_consumer_watermarks(c, partition, ret_low, ret_high): as last fetched; false: not yet. */
 bool px_consumer_watermarks(const struct px_consumer *c, int32_t partition, int64_t *ret_low,
                             int64_t *ret_high);
-/* px_consumer_query(c, partition, timeout, ...): ask the broker now; blocks.
- * Errors: PX_TIMEOUT, PX_UNAVAILABLE, PX_NOT_FOUND, PX_DENIED. */
+/* px_consumer_query(c, partition, timeout, ...): ask the broker now. Errors: as px_kafka_describe.
+ */
 PX_MUST_USE enum px_code px_consumer_query(struct px_consumer *c, int32_t partition, px_us timeout,
                                            int64_t *ret_low, int64_t *ret_high,
                                            struct px_err *reterr);
 /* px_consumer_cluster_id(c, timeout, out): the log's identity. Errors: PX_UNAVAILABLE. */
 PX_MUST_USE enum px_code px_consumer_cluster_id(struct px_consumer *c, px_us timeout, char out[64],
                                                 struct px_err *reterr);
-/* px_consumer_commit(c, v, n): group offsets (v[].start = next to read) for lag dashboards only,
- * asynchronous, failures ignored. */
+/* px_consumer_commit(c, v, n): v[].start as group offsets, for lag dashboards; failures ignored. */
 void px_consumer_commit(struct px_consumer *c, const struct px_assigned *v, size_t n);
-bool px_consumer_lost(
-    const struct px_consumer *c); /* assignment lost (max.poll.interval, session) */
+/* px_consumer_lost(c): the assignment is lost (session or max_poll_interval passed). */
+bool px_consumer_lost(const struct px_consumer *c);
 /* px_consumer_brokers_down(c): no broker reachable; polls look for one again every second. */
 bool px_consumer_brokers_down(const struct px_consumer *c);
 /* px_consumer_close(c): leaves the group; calls revoked. Free all messages before. NULL is fine. */
 void px_consumer_close(struct px_consumer *c);
-
 const char *px_kafka_version(void); /* run-time version of librdkafka */
 
 #endif

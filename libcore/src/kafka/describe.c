@@ -11,6 +11,7 @@ struct px_look {
     rd_kafka_t *rk;
     const struct px_kafka_conf *conf;
     px_us deadline;
+    bool controller; /* a broker takes admin requests; the mock's controller is nobody */
     rd_kafka_resp_err_t err;
     char text[96];
 };
@@ -98,6 +99,14 @@ static enum px_code px_look_partitions(struct px_look *l, const struct rd_kafka_
     return PX_OK;
 }
 
+/* Admin requests wait for the controller, for ever if it is none of the brokers. */
+static void px_look_controller(struct px_look *l, const struct rd_kafka_metadata *md) {
+    int32_t id = rd_kafka_controllerid(l->rk, 0);
+    for (int i = 0; i < md->broker_cnt; i++) {
+        l->controller = l->controller || md->brokers[i].id == id;
+    }
+}
+
 static enum px_code px_look_metadata(struct px_look *l, const char *topic,
                                      struct px_topic_info *info, struct px_err *reterr) {
     PX_DEFER(px_look_topic_free)
@@ -111,6 +120,7 @@ static enum px_code px_look_metadata(struct px_look *l, const char *topic,
         return px_look_fail(l, err, reterr);
     }
     info->brokers = md->broker_cnt;
+    px_look_controller(l, md);
     if (!topic) {
         return PX_OK;
     }
@@ -179,7 +189,7 @@ enum px_code px_kafka_describe(const struct px_kafka_conf *c, const char *topic,
         return rc;
     }
     px_look_cluster_id(&l, &info);
-    info.min_isr = topic ? px_look_min_isr(&l, topic) : -1;
+    info.min_isr = topic && l.controller ? px_look_min_isr(&l, topic) : -1;
     *ret = info;
     return PX_OK;
 }
@@ -236,15 +246,20 @@ static enum px_code px_create_send(struct px_look *l, const struct px_topic_spec
 enum px_code px_kafka_create_topic(const struct px_kafka_conf *c, const struct px_topic_spec *t,
                                    px_us timeout, struct px_err *reterr) {
     PX_DEFER(px_look_close) struct px_look l = {.rk = NULL};
+    struct px_topic_info info = {.min_isr = -1};
     enum px_code rc = px_look_open(&l, c, timeout, reterr);
+    if (rc == PX_OK) {
+        rc = px_look_metadata(&l, NULL, &info, reterr);
+    }
     if (rc != PX_OK) {
         return rc;
     }
-    rc = px_create_send(&l, t, reterr);
-    struct px_topic_info info = {.min_isr = -1};
-    struct px_err ignored;
-    if (rc == PX_UNSUPPORTED && px_look_metadata(&l, t->name, &info, &ignored) == PX_OK) {
+    if (l.controller) {
+        return px_create_send(&l, t, reterr);
+    }
+    if (px_look_metadata(&l, t->name, &info, NULL) == PX_OK) {
         return PX_OK; /* the dev broker cannot create topics on request, but has this one */
     }
-    return rc;
+    return PX_FAIL(reterr, PX_UNSUPPORTED, "topic %s: no broker of %s creates topics", t->name,
+                   c->bootstrap);
 }

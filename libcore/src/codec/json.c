@@ -24,8 +24,9 @@ struct walk {
     const char *ints; /* from the gate, in document order */
     size_t nints, numbers;
     const cJSON *twice; /* the member whose name came before */
-    struct px_map seen;
-    bool nomem;
+    struct px_map seen; /* made when the first large object comes: its key costs a system call */
+    size_t max_seen;
+    bool has_seen, nomem;
 };
 
 /* Objects of a few members compare in pairs, larger ones use the map. */
@@ -43,7 +44,12 @@ static const cJSON *twice_of_few(const cJSON *object) {
 }
 
 static const cJSON *twice_of_many(struct walk *w, const cJSON *object) {
-    px_map_reset(&w->seen);
+    if (w->has_seen) {
+        px_map_reset(&w->seen);
+    } else {
+        px_map_init(&w->seen, w->max_seen);
+        w->has_seen = true;
+    }
     for (const cJSON *m = object->child; m; m = m->next) {
         uint64_t *place = NULL;
         bool fresh = false;
@@ -113,10 +119,11 @@ static enum px_code refuse_walk(const struct walk *w, const cJSON *root, struct 
 
 static enum px_code walk(cJSON *root, struct px_str text, struct px_str ints,
                          struct px_err *reterr) {
-    struct walk w = {.ints = ints.p, .nints = ints.n};
-    px_map_init(&w.seen, text.n);
+    struct walk w = {.ints = ints.p, .nints = ints.n, .max_seen = text.n};
     bool good = visit(&w, root);
-    px_map_fini(&w.seen);
+    if (w.has_seen) {
+        px_map_fini(&w.seen);
+    }
     return good ? PX_OK : refuse_walk(&w, root, text, reterr);
 }
 

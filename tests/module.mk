@@ -47,3 +47,4 @@ test: deps-test ## everything that CI runs
 	@tests/test.sh
 
 include tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
+include tests/bench/module.mk

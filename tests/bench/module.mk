@@ -1,0 +1,17 @@
+# tests/bench: programs that measure. `make bench` runs them all, ONLY="model ingest" some; run.sh
+# sums up and fails when a figure of CPU time is above twice its aim.
+BENCH_ALL    := $(sort $(wildcard tests/bench/bench_*.c))
+BENCH_COMMON := $(filter-out $(BENCH_ALL),$(sort $(wildcard tests/bench/*.c)))
+BENCH_BIN    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_ALL))
+BENCH_LIB    := $(BUILD)/lib/bench.a
+$(BENCH_LIB): $(call objects,$(BENCH_COMMON))
+
+$(BUILD)/obj/tests/bench/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-aggregator/src $(LLHTTP_INC)
+$(BUILD)/bench/%: LIBS = $(LIBS_HTTP) $(LIBS_KAFKA) $(LIBS_SQL) $(LIBS_CORE)
+$(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_LIB) $(AGGREGATOR_LIB) $(TEST_ARCHIVES)
+	$(link)
+
+.PHONY: bench
+ONLY ?=
+bench: $(BENCH_BIN) $(PROGRAMS) ## measure; ONLY="model ingest" for some, BENCH_REPS=n
+	@PX_BIN=$(BIN) BENCH_DIR=$(BUILD)/bench tests/bench/run.sh $(ONLY)

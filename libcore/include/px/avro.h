@@ -1,5 +1,6 @@
-/* Avro primitives for our fixed records, and the wire frame in front of them. Bounds-checked both ways.
- * Source: Avro 1.11 specification, "Binary encoding"; Confluent wire format (magic 0, 4-byte id). Pure. */
+/* Avro primitives for our fixed records, and the wire frame in front of them. Bounds-checked both
+ * ways. Source: Avro 1.11 specification, "Binary encoding"; Confluent wire format (magic 0, 4-byte
+ * id). Pure. */
 #ifndef PX_AVRO_H
 #define PX_AVRO_H
 
@@ -36,6 +37,6 @@ PX_MUST_USE bool px_wire_get(struct px_str s, uint32_t *ret_id, struct px_str *r
 
 /* Schema ids without a registry; schemas/README.md documents them. */
 #define PX_SCHEMA_EVENT 1
-#define PX_SCHEMA_DLQ 2
+#define PX_SCHEMA_DLQ   2
 
 #endif

@@ -1,25 +1,28 @@
-/* The event catalog: what schemas/events.yaml says, checked and indexed. Immutable after load, so any
- * thread may read it. Adding an event type is one row in the file. */
+/* The event catalog: what schemas/events.yaml says, checked and indexed. Immutable after load, so
+ * any thread may read it. Adding an event type is one row in the file. */
 #ifndef PX_CATALOG_H
 #define PX_CATALOG_H
 
 #include <px/event.h>
 
-struct px_family { /* owns a topic and the dead-letter topic beside it */
-    const char *name;   /* "pixel" */
-    const char *topic;  /* "PIXEL_EVENTS": the last part of the topic name */
-    int partitions;     /* wanted when the topic is created */
+struct px_family {     /* owns a topic and the dead-letter topic beside it */
+    const char *name;  /* "pixel" */
+    const char *topic; /* "PIXEL_EVENTS": the last part of the topic name */
+    int partitions;    /* wanted when the topic is created */
 };
 
 struct px_field_rule { /* one allowed attribute */
     const char *name;
     enum px_attr_kind kind;
-    size_t max_bytes;      /* text */
-    int64_t min, max;      /* int  */
+    size_t max_bytes; /* text */
+    int64_t min, max; /* int  */
     bool required;
 };
 
-enum px_dedupe_rule { PX_DEDUPE_DAY /* (day, type, player, banner) */, PX_DEDUPE_EVENT_ID };
+enum px_dedupe_rule {
+    PX_DEDUPE_DAY /* (day, type, player, banner) */,
+    PX_DEDUPE_EVENT_ID
+};
 
 struct px_event_type {
     const char *name; /* "visit" */
@@ -35,10 +38,11 @@ struct px_event_type {
 
 struct px_catalog;
 
-/* px_catalog_load(path, ret, reterr): read and cross-check events.yaml. Unknown, missing and duplicate
- * keys, bad numbers and booleans, unknown families, an empty file and a second document are errors that
- * name the row. Gives: free with px_catalog_free. Errors: PX_CONFIG, PX_NOMEM. */
-PX_MUST_USE enum px_code px_catalog_load(const char *path, struct px_catalog **ret, struct px_err *reterr);
+/* px_catalog_load(path, ret, reterr): read and cross-check events.yaml. Unknown, missing and
+ * duplicate keys, bad numbers and booleans, unknown families, an empty file and a second document
+ * are errors that name the row. Gives: free with px_catalog_free. Errors: PX_CONFIG, PX_NOMEM. */
+PX_MUST_USE enum px_code px_catalog_load(const char *path, struct px_catalog **ret,
+                                         struct px_err *reterr);
 void px_catalog_free(struct px_catalog *c);
 
 /* px_catalog_find(c, name): the row of type ${name}, or NULL. Borrowed from ${c}. Threads: pure. */
@@ -55,6 +59,7 @@ const char *const *px_catalog_names(const struct px_catalog *c);
 struct px_topic_parts {
     const char *region, *org, *env;
 };
-void px_topic_name(struct px_buf *b, const struct px_topic_parts *parts, const struct px_family *f, bool dlq);
+void px_topic_name(struct px_buf *b, const struct px_topic_parts *parts, const struct px_family *f,
+                   bool dlq);
 
 #endif

@@ -8,24 +8,27 @@
 /* px_event_to_avro(e, out): append frame and body. Check px_buf_ok afterwards. */
 void px_event_to_avro(const struct px_event *e, struct px_buf *out);
 
-/* px_event_from_avro(message, arena, ret, reterr): decode one framed message; text fields are views into
+/* px_event_from_avro(message, arena, ret, reterr): decode one framed message; text fields are views
+ * into
  * ${message}, attributes live in ${arena}. Every text is checked to be UTF-8 without NUL.
  * Errors: PX_POISON; *ret_reason says which kind (enum px_reason); PX_NOMEM. */
 PX_MUST_USE enum px_code px_event_from_avro(struct px_str message, struct px_arena *arena,
-                                            struct px_event *ret, int *ret_reason, struct px_err *reterr);
+                                            struct px_event *ret, int *ret_reason,
+                                            struct px_err *reterr);
 
 /* A dead letter: self-describing, holds the original bytes. */
 struct px_dead_letter {
-    struct px_str reason;          /* code of reason.def                               */
-    struct px_str field, detail;   /* n = 0 = none                                     */
+    struct px_str reason;        /* code of reason.def                               */
+    struct px_str field, detail; /* n = 0 = none                                     */
     px_us at;
     struct px_str service, version;
-    struct px_str topic;           /* origin in the log; n = 0 when it never got there */
-    int32_t partition;             /* -1 then                                          */
-    int64_t offset;                /* -1 then                                          */
-    struct px_str key, payload;    /* original bytes                                   */
+    struct px_str topic;        /* origin in the log; n = 0 when it never got there */
+    int32_t partition;          /* -1 then                                          */
+    int64_t offset;             /* -1 then                                          */
+    struct px_str key, payload; /* original bytes                                   */
 };
 void px_dead_letter_to_avro(const struct px_dead_letter *d, struct px_buf *out);
-PX_MUST_USE enum px_code px_dead_letter_from_avro(struct px_str message, struct px_dead_letter *ret, struct px_err *reterr);
+PX_MUST_USE enum px_code px_dead_letter_from_avro(struct px_str message, struct px_dead_letter *ret,
+                                                  struct px_err *reterr);
 
 #endif

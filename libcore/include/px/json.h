@@ -1,6 +1,8 @@
-/* Reading JSON: a strict gate in front of cJSON, which accepts too much by itself. Refused: more than
- * ${max} bytes, depth over 16, invalid UTF-8, NUL (raw or \u0000), lone surrogates, duplicate members,
- * raw control characters, leading zeros, trailing bytes, numbers outside +-2^53 or not finite. */
+/* Reading JSON: a strict gate in front of cJSON, which accepts too much by itself. Refused: more
+ * than
+ * ${max} bytes, depth over 16, invalid UTF-8, NUL (raw or \u0000), lone surrogates, duplicate
+ * members, raw control characters, leading zeros, trailing bytes, numbers outside +-2^53 or not
+ * finite. */
 #ifndef PX_JSON_H
 #define PX_JSON_H
 
@@ -13,12 +15,21 @@ struct px_jnode; /* a value in it     */
 #define PX_JSON_MAX_DEPTH 16
 
 /* px_json_parse(text, max, ret, reterr): Gives: free with px_json_free.
- * Errors: PX_TOO_LARGE, PX_INVALID with byte offset and what was wrong, PX_NOMEM. Threads: owner. */
-PX_MUST_USE enum px_code px_json_parse(struct px_str text, size_t max, struct px_json **ret, struct px_err *reterr);
+ * Errors: PX_TOO_LARGE, PX_INVALID with byte offset and what was wrong, PX_NOMEM. Threads: owner.
+ */
+PX_MUST_USE enum px_code px_json_parse(struct px_str text, size_t max, struct px_json **ret,
+                                       struct px_err *reterr);
 void px_json_free(struct px_json *j);
 const struct px_jnode *px_json_root(const struct px_json *j);
 
-enum px_json_type { PX_JSON_NULL, PX_JSON_BOOL, PX_JSON_NUMBER, PX_JSON_STRING, PX_JSON_ARRAY, PX_JSON_OBJECT };
+enum px_json_type {
+    PX_JSON_NULL,
+    PX_JSON_BOOL,
+    PX_JSON_NUMBER,
+    PX_JSON_STRING,
+    PX_JSON_ARRAY,
+    PX_JSON_OBJECT
+};
 /* px_json_type(n): what ${n} is. Threads: pure. */
 enum px_json_type px_json_type(const struct px_jnode *n);
 /* Exact, case-sensitive. NULL when absent or ${n} is not an object. */

@@ -1,6 +1,6 @@
-/* Aggregations as rows: schemas/rollups.yaml says per table which columns make the key, which measures
- * move, and which dispositions move them. fold turns classified events into sorted deltas; the SQL layer
- * stores them. Pure after load. */
+/* Aggregations as rows: schemas/rollups.yaml says per table which columns make the key, which
+ * measures move, and which dispositions move them. fold turns classified events into sorted deltas;
+ * the SQL layer stores them. Pure after load. */
 #ifndef PX_ROLLUP_H
 #define PX_ROLLUP_H
 
@@ -9,18 +9,22 @@
 #include <px/dedupe.h>
 #include <px/zone.h>
 
-enum px_dim { /* where a key column comes from */
-    PX_DIM_DAY,     /* day of the event time in the database's zone  -> date column      */
-    PX_DIM_BUCKET,  /* event time rounded down to bucket             -> timestamp column */
-    PX_DIM_TYPE,    /* event type                                    -> text             */
-    PX_DIM_BANNER,  /* banner tag                                    -> text             */
-    PX_DIM_PLAYER,  /* player id                                     -> text             */
-    PX_DIM_NAME,    /* the rollup's own name (generic table)         -> text             */
-    PX_DIM_EMPTY,   /* '' (an unused key column of the generic table)                    */
+enum px_dim {      /* where a key column comes from */
+    PX_DIM_DAY,    /* day of the event time in the database's zone  -> date column      */
+    PX_DIM_BUCKET, /* event time rounded down to bucket             -> timestamp column */
+    PX_DIM_TYPE,   /* event type                                    -> text             */
+    PX_DIM_BANNER, /* banner tag                                    -> text             */
+    PX_DIM_PLAYER, /* player id                                     -> text             */
+    PX_DIM_NAME,   /* the rollup's own name (generic table)         -> text             */
+    PX_DIM_EMPTY,  /* '' (an unused key column of the generic table)                    */
 };
-enum px_on { PX_ON_COUNTED, PX_ON_DISTINCT, PX_ON_ACCEPTED };
+enum px_on {
+    PX_ON_COUNTED,
+    PX_ON_DISTINCT,
+    PX_ON_ACCEPTED
+};
 
-#define PX_ROLLUP_MAX_KEYS 6
+#define PX_ROLLUP_MAX_KEYS     6
 #define PX_ROLLUP_MAX_MEASURES 8
 
 struct px_rollup_key {
@@ -31,7 +35,7 @@ struct px_rollup_key {
 struct px_measure {
     const char *column;
     enum px_op op;
-    bool of_time;                   /* value is the event time; else the constant `one` = 1 */
+    bool of_time; /* value is the event time; else the constant `one` = 1 */
     enum px_on on;
     const struct px_event_type *when; /* only events of this type; NULL = all */
 };
@@ -46,8 +50,8 @@ struct px_rollup {
 };
 
 struct px_rollups;
-/* px_rollups_load(path, cat, ret, reterr): read and cross-check rollups.yaml: known dims and ops, known
- * event types in `when`, column names of [a-z_]. A row without `table` uses the generic table
+/* px_rollups_load(path, cat, ret, reterr): read and cross-check rollups.yaml: known dims and ops,
+ * known event types in `when`, column names of [a-z_]. A row without `table` uses the generic table
  * `rollup_values` (see schemas/README.md). Errors: PX_CONFIG naming row and key, PX_NOMEM. */
 PX_MUST_USE enum px_code px_rollups_load(const char *path, const struct px_catalog *cat,
                                          struct px_rollups **ret, struct px_err *reterr);
@@ -82,7 +86,7 @@ struct px_deltas { /* of one rollup, sorted by key, keys unique; in the arena gi
 
 /* px_fold(r, events, n, arena, ret): deltas of one rollup. Events that move no measure make no row.
  * The order of ${events} does not matter. Errors: PX_NOMEM, PX_TOO_LARGE (arena). Threads: pure. */
-PX_MUST_USE enum px_code px_fold(const struct px_rollup *r, const struct px_classified *events, size_t n,
-                                 struct px_arena *arena, struct px_deltas *ret);
+PX_MUST_USE enum px_code px_fold(const struct px_rollup *r, const struct px_classified *events,
+                                 size_t n, struct px_arena *arena, struct px_deltas *ret);
 
 #endif

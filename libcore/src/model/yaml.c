@@ -220,7 +220,9 @@ static enum px_code report(const char *base, cyaml_err_t rc, const struct compla
     char place[MAX_STEPS * 40 + 1];
     size_t n = 0;
     place[0] = '\0';
-    for (size_t i = c->steps; i > 0; i--) {
+    /* When a key is missing, the innermost step is the last key that was there: misleading. */
+    bool missing = rc == CYAML_ERR_MAPPING_FIELD_MISSING && c->steps && c->step[0][0] == '.';
+    for (size_t i = c->steps; i > (missing ? 1 : 0); i--) {
         const char *step = c->step[i - 1] + (n == 0 && c->step[i - 1][0] == '.');
         n += (size_t)snprintf(place + n, sizeof place - n, "%s", step);
     }

@@ -5,6 +5,19 @@
 
 #include "service.h"
 
+static enum px_code config_valid(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+    const struct api_conf *c = svc->conf;
+
+    if (c->page_default > c->page_max) {
+        return PX_FAIL(reterr, PX_CONFIG, "Api:PageDefault %d is more than Api:PageMax %d",
+                       (int)c->page_default, (int)c->page_max);
+    }
+    snprintf(out->detail, sizeof(out->detail), "%s, days cut in %s",
+             px_dialect_get((size_t)c->sql.dialect)->name, c->sql.zone);
+    return PX_OK;
+}
+
 static enum px_code catalog_load(void *arg, struct px_probe_out *out, struct px_err *reterr) {
     struct api_service *svc = arg;
 
@@ -116,6 +129,10 @@ static enum px_code listen_private(void *arg, struct px_probe_out *out, struct p
 }
 
 const struct px_probe api_probes[API_PROBES] = {
+    {.name = "config.valid",
+     .asks = "options agree with each other",
+     .flags = PX_PROBE_FATAL | PX_PROBE_OFFLINE | PX_PROBE_START,
+     .run = config_valid},
     {.name = "catalog.load",
      .asks = "events.yaml is readable and consistent",
      .flags = PX_PROBE_FATAL | PX_PROBE_OFFLINE,

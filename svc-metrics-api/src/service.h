@@ -42,7 +42,7 @@ struct api_service {
 /* api_metric_defs(ret_n): the table, with the routes as labels; Threads: pure. */
 const struct px_metric_def *api_metric_defs(size_t *ret_n);
 extern const struct px_app_def api_app_def;
-#define API_PROBES 7
+#define API_PROBES 8
 extern const struct px_probe api_probes[API_PROBES];
 
 /* api_handle(svc, req) / api_refused: the HTTP callbacks (server.c). */

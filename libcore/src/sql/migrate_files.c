@@ -56,20 +56,19 @@ static void hex_of(const struct px_buf *text, char out[65]) {
     }
 }
 
-/* "0001_initial.up.sql" -> 1; anything else that ends in .sql is a mistake worth telling. */
+/* "0001_initial.up.sql" -> 1; anything else that ends like a migration is a mistake worth telling.
+ */
 static enum px_code version_of(const char *name, int *ret, struct px_err *reterr) {
-    int64_t v = 0;
-    size_t n = strlen(name);
-    struct px_str digits = {.p = name, .n = n > 4 ? 4 : n};
-    if (n < sizeof "0001_x.up.sql" - 1 || n >= PX_MIGRATION_NAME || name[4] != '_' ||
-        strspn(name, "0123456789") != 4 ||
-        !px_parse_i64(
-            (struct px_str){.p = digits.p + strspn(name, "0"), .n = 4 - strspn(name, "0")}, 1, 9999,
-            &v)) {
+    int v = 0;
+    for (size_t i = 0; i < 4 && name[i] >= '0' && name[i] <= '9'; i++) {
+        v = 10 * v + (name[i] - '0');
+    }
+    if (strlen(name) >= PX_MIGRATION_NAME || strspn(name, "0123456789") != 4 || name[4] != '_' ||
+        v == 0) {
         return PX_FAIL(reterr, PX_CONFIG,
                        "%.60s: not a migration's name; expected NNNN_name.up.sql", name);
     }
-    *ret = (int)v;
+    *ret = v;
     return PX_OK;
 }
 
@@ -93,10 +92,11 @@ static enum px_code add_file(const char *folder, const char *name, struct px_mig
     m->v = v;
     struct px_migration *one = &v[m->n++];
     *one = (struct px_migration){.version = version, .text = PX_BUF_INIT(FILE_MAX)};
-    (void)snprintf(one->name, sizeof one->name, "%s", name);
-    char path[PATH_ROOM + PX_MIGRATION_NAME];
-    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
-    code = read_file(path, &one->text, reterr);
+    memcpy(one->name, name, strlen(name)); /* its length was checked with its shape */
+    PX_DEFER(px_buf_fini) struct px_buf path = PX_BUF_INIT(PATH_ROOM + PX_MIGRATION_NAME);
+    px_buf_printf(&path, "%s/%s", folder, name);
+    code = px_buf_ok(&path, reterr);
+    code = code ? code : read_file(px_buf_cstr(&path), &one->text, reterr);
     if (!code) {
         hex_of(&one->text, one->checksum);
     }

@@ -51,12 +51,17 @@ static enum px_code driver_connect(struct px_sql *s, const struct px_sql_conf *c
                                    struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf cs = PX_BUF_INIT(CONNSTR_MAX);
     struct px_str user = px_str_c(conf->connection);
+    PX_IGNORE(px_buf_reserve(&cs, CONNSTR_MAX - 1) == NULL); /* no copies of a password behind */
     px_buf_str(&cs, user);
     s->dialect->connect_string(conf, s->use, &cs);
-    if (px_buf_ok(&cs, NULL) || strlen(px_buf_cstr(&cs)) != cs.n) {
-        return PX_FAIL(reterr, PX_CONFIG, "Sql:ConnectionString is too long");
-    }
     const SQLCHAR *text = (const SQLCHAR *)px_buf_cstr(&cs);
+    enum px_code code = px_buf_ok(&cs, reterr);
+    if (code == PX_TOO_LARGE) {
+        return PX_FAIL(reterr, PX_CONFIG, "Sql:ConnectionString is longer than %d", CONNSTR_MAX);
+    }
+    if (code) {
+        return code;
+    }
     if (!px_sql_ok(SQLSetConnectAttr(s->dbc, SQL_ATTR_LOGIN_TIMEOUT,
                                      (SQLPOINTER)(uintptr_t)CONNECT_TIMEOUT_S, 0))) {
         return px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "login timeout", reterr);
@@ -136,20 +141,46 @@ const struct px_dialect *px_sql_dialect(const struct px_sql *s) {
     return s->dialect;
 }
 
-enum px_code px_sql_exec(struct px_sql *s, struct px_str text, struct px_err *reterr) {
-    if (s->lost) {
-        return PX_FAIL(reterr, PX_SQL_LOST, "the connection was lost before");
-    }
+static enum px_code exec_text(struct px_sql *s, SQLCHAR *text, struct px_err *reterr) {
     SQLHSTMT h = SQL_NULL_HANDLE;
     if (!px_sql_ok(SQLAllocHandle(SQL_HANDLE_STMT, s->dbc, &h))) {
         return px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "statement handle", reterr);
     }
-    SQLRETURN rc = SQLExecDirect(h, (SQLCHAR *)(uintptr_t)text.p, (SQLINTEGER)px_int(text.n));
+    SQLRETURN rc = SQLExecDirect(h, text, SQL_NTS);
     enum px_code code = PX_OK;
     if (!px_sql_ok(rc) && rc != SQL_NO_DATA) {
         code = px_sql_diag(s, SQL_HANDLE_STMT, h, "execute", reterr);
     }
     (void)SQLFreeHandle(SQL_HANDLE_STMT, h);
+    return code;
+}
+
+SQLCHAR *px_sql_text(struct px_str text, struct px_err *reterr) {
+    if (text.n > PX_SQL_TEXT_MAX) {
+        PX_IGNORE(PX_FAIL(reterr, PX_TOO_LARGE, "a statement of %zu bytes", text.n));
+        return NULL;
+    }
+    char *copy = px_strdup_n(text.p, text.n);
+    if (!copy) {
+        PX_IGNORE(PX_FAIL(reterr, PX_NOMEM, "no memory for a statement's text"));
+    }
+    return (SQLCHAR *)copy;
+}
+
+enum px_code px_sql_exec(struct px_sql *s, struct px_str text, struct px_err *reterr) {
+    if (s->lost) {
+        return PX_FAIL(reterr, PX_SQL_LOST, "the connection was lost before");
+    }
+    struct px_err e = PX_ERR_INIT;
+    SQLCHAR *copy = px_sql_text(text, &e);
+    enum px_code code = copy ? exec_text(s, copy, &e) : e.code;
+    px_free(copy);
+    if (code) {
+        px_sql_note(s, &e);
+        if (reterr) {
+            *reterr = e;
+        }
+    }
     return code;
 }
 

@@ -51,10 +51,10 @@ ROWS(touch_rows, "log_id", "topic", "partition_id", "epoch", "high_watermark", "
     "    WHERE bucket_start >= {time} AND bucket_start < {time}" filter ") AS b\n"                 \
     "GROUP BY bucket, event_type\nORDER BY bucket, event_type"
 
-/* Deletes a bounded number of old rows by key. */
-#define PRUNE(table, key, old)                                                                     \
+/* Deletes a bounded number of old rows by key, found in the order of an index. */
+#define PRUNE(table, key, order, old)                                                              \
     "{dml}DELETE FROM " table "\nWHERE (" key ") IN (SELECT " key " FROM " table                   \
-    "\n    WHERE " old "\n    ORDER BY " key " LIMIT " INT ")\nRETURNING 1"
+    "\n    WHERE " old "\n    ORDER BY " order " LIMIT " INT ")\nRETURNING 1"
 
 static const struct statement statements[] = {
     [PX_ST_PING] = {"ping", "SELECT 1", NULL},
@@ -118,18 +118,19 @@ static const struct statement statements[] = {
                            NULL},
 
     [PX_ST_PRUNE_DEDUPE_DAY] = {"prune_dedupe_day",
-                                PRUNE("dedupe_day", "day, h1, h2", "day < {date}"), NULL},
+                                PRUNE("dedupe_day", "day, h1, h2", "day", "day < {date}"), NULL},
     [PX_ST_PRUNE_DEDUPE_EVENT] = {"prune_dedupe_event",
-                                  PRUNE("dedupe_event", "h1, h2", "seen_day < {date}"), NULL},
+                                  PRUNE("dedupe_event", "h1, h2", "seen_day", "seen_day < {date}"),
+                                  NULL},
     [PX_ST_PRUNE_MINUTES] = {"prune_minutes",
                              PRUNE("minute_summary", "bucket_start, event_type, banner_tag",
-                                   "bucket_start < {time}"),
+                                   "bucket_start", "bucket_start < {time}"),
                              NULL},
     [PX_ST_PRUNE_ROLLUP] = {"prune_rollup",
                             PRUNE("rollup_values", "rollup, bucket_start, dim1, dim2, dim3",
-                                  "rollup = " TEXT " AND bucket_start < {time}"),
+                                  "bucket_start", "rollup = " TEXT " AND bucket_start < {time}"),
                             NULL},
-    [PX_ST_PRUNE_EVENTS] = {"prune_events", PRUNE("events", "id", "id < {uuid}"), NULL},
+    [PX_ST_PRUNE_EVENTS] = {"prune_events", PRUNE("events", "id", "id", "id < {uuid}"), NULL},
 
     [PX_ST_FRESHNESS] = {"freshness",
                          "SELECT log_id, topic, partition_id, next_offset, high_watermark,\n"

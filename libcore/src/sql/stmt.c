@@ -50,15 +50,13 @@ void px_stmt_free(struct px_stmt *st) {
     px_free(st);
 }
 
-static enum px_code prepare(struct px_stmt *st, struct px_str text, struct px_err *reterr) {
+static enum px_code prepare(struct px_stmt *st, SQLCHAR *sql, struct px_err *reterr) {
     struct px_sql *s = st->s;
     SQLSMALLINT n = 0;
     if (!px_sql_ok(SQLAllocHandle(SQL_HANDLE_STMT, s->dbc, &st->h))) {
         return px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "statement handle", reterr);
     }
-    SQLCHAR *sql = (SQLCHAR *)(uintptr_t)text.p;
-    if (!px_sql_ok(SQLPrepare(st->h, sql, (SQLINTEGER)px_int(text.n))) ||
-        !px_sql_ok(SQLNumParams(st->h, &n))) {
+    if (!px_sql_ok(SQLPrepare(st->h, sql, SQL_NTS)) || !px_sql_ok(SQLNumParams(st->h, &n))) {
         return px_sql_diag(s, SQL_HANDLE_STMT, st->h, "prepare", reterr);
     }
     if (n < 0 || n > PX_SQL_MAX_PARAMS) {
@@ -73,16 +71,22 @@ enum px_code px_sql_prepare(struct px_sql *s, struct px_str text, struct px_stmt
     if (s->lost) {
         return PX_FAIL(reterr, PX_SQL_LOST, "the connection was lost before");
     }
-    if (text.n > PX_SQL_TEXT_MAX) {
-        return PX_FAIL(reterr, PX_TOO_LARGE, "a statement of %zu bytes", text.n);
-    }
+    struct px_err e = PX_ERR_INIT;
     struct px_stmt *st = stmt_new(s);
+    SQLCHAR *sql = st ? px_sql_text(text, &e) : NULL;
+    enum px_code code = PX_OK;
     if (!st) {
-        return PX_FAIL(reterr, PX_NOMEM, "no memory for a statement");
+        code = PX_FAIL(&e, PX_NOMEM, "no memory for a statement");
+    } else {
+        code = sql ? prepare(st, sql, &e) : e.code;
     }
-    enum px_code code = prepare(st, text, reterr);
+    px_free(sql);
     if (code) {
         px_stmt_free(st);
+        px_sql_note(s, &e);
+        if (reterr) {
+            *reterr = e;
+        }
         return code;
     }
     *ret = st;

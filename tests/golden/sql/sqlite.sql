@@ -130,28 +130,28 @@ ON CONFLICT DO NOTHING;
 WITH w(x) AS (SELECT 1) DELETE FROM dedupe_day
 WHERE (day, h1, h2) IN (SELECT day, h1, h2 FROM dedupe_day
     WHERE day < ?
-    ORDER BY day, h1, h2 LIMIT CAST(? AS bigint))
+    ORDER BY day LIMIT CAST(? AS bigint))
 RETURNING 1;
 
 -- prune_dedupe_event
 WITH w(x) AS (SELECT 1) DELETE FROM dedupe_event
 WHERE (h1, h2) IN (SELECT h1, h2 FROM dedupe_event
     WHERE seen_day < ?
-    ORDER BY h1, h2 LIMIT CAST(? AS bigint))
+    ORDER BY seen_day LIMIT CAST(? AS bigint))
 RETURNING 1;
 
 -- prune_minutes
 WITH w(x) AS (SELECT 1) DELETE FROM minute_summary
 WHERE (bucket_start, event_type, banner_tag) IN (SELECT bucket_start, event_type, banner_tag FROM minute_summary
     WHERE bucket_start < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
-    ORDER BY bucket_start, event_type, banner_tag LIMIT CAST(? AS bigint))
+    ORDER BY bucket_start LIMIT CAST(? AS bigint))
 RETURNING 1;
 
 -- prune_rollup
 WITH w(x) AS (SELECT 1) DELETE FROM rollup_values
 WHERE (rollup, bucket_start, dim1, dim2, dim3) IN (SELECT rollup, bucket_start, dim1, dim2, dim3 FROM rollup_values
     WHERE rollup = CAST(? AS text) AND bucket_start < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
-    ORDER BY rollup, bucket_start, dim1, dim2, dim3 LIMIT CAST(? AS bigint))
+    ORDER BY bucket_start LIMIT CAST(? AS bigint))
 RETURNING 1;
 
 -- prune_events

@@ -3,8 +3,6 @@
  * there and back. */
 #include "sql_fixture.h"
 
-#include <px/statements.h>
-
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,61 +13,6 @@
 #define OUT 8192
 #define T0  INT64_C(1795253696123457) /* 2026-11-21 09:34:56.123457 */
 #define D0  20778                     /* 2026-11-21 */
-
-static const struct px_dialect *dialect; /* of the group that runs */
-
-static int setup(void **state) {
-    struct sql_fixture *f = calloc(1, sizeof *f);
-    *state = f;
-    if (f && !sql_fixture_why_not(dialect)) {
-        sql_fixture_open(f, dialect);
-    }
-    return f ? 0 : -1;
-}
-
-static int teardown(void **state) {
-    struct sql_fixture *f = *state;
-    sql_fixture_close(f);
-    free(f);
-    return 0;
-}
-
-static struct sql_fixture *fixture(void **state) {
-    const char *why = sql_fixture_why_not(dialect);
-    if (why) {
-        print_message("# SKIP %s: %s\n", dialect->name, why);
-        skip();
-    }
-    return *state;
-}
-
-static struct px_stmt *prepare(const struct sql_fixture *f, enum px_statement which) {
-    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(65536);
-    px_statement_render(which, f->dialect, &b);
-    return sql_prepare(f->s, px_buf_cstr(&b));
-}
-
-/* Runs a statement with parameters given as text ("t...") or integers ("i..."), and compares its
- * rows. */
-static void expect(const struct sql_fixture *f, enum px_statement which, const char *const *params,
-                   size_t n, const char *want) {
-    char out[OUT];
-    struct px_err e = PX_ERR_INIT;
-    struct px_stmt *st = prepare(f, which);
-    for (unsigned i = 0; i < n && params[i][0]; i++) {
-        if (params[i][0] == 'i') {
-            px_bind_i64(st, i, strtoll(params[i] + 1, NULL, 10));
-        } else {
-            assert_int_equal(px_bind_text(st, i, px_str_c(params[i] + 1), &e), PX_OK);
-        }
-    }
-    sql_run(st, out, sizeof out);
-    assert_string_equal(out, want);
-    px_stmt_free(st);
-}
-#define EXPECT(f, which, want, ...)                                                                \
-    expect(f, which, (const char *const[]){__VA_ARGS__},                                           \
-           PX_ARRAY_LEN(((const char *const[]){__VA_ARGS__})), want)
 
 /* --- tables used below --- */
 static const char *const day_columns[] = {"day", "h1", "h2"};
@@ -129,7 +72,7 @@ static void day_row(struct px_rows *r, int64_t day, int64_t h1, int64_t h2) {
 }
 
 static void test_claim_returns_what_is_new(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     char out[OUT];
     struct px_stmt *st = sql_prepare_set(f->s, f->dialect->claim, &day_table);
     struct px_rows *r = sql_rows(f->s, &day_table);
@@ -155,7 +98,7 @@ static void test_claim_returns_what_is_new(void **state) {
 }
 
 static void test_lookup_gives_the_rows_of_the_keys(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     char out[OUT];
     struct px_stmt *append = sql_prepare_set(f->s, f->dialect->append, &event_key_table);
     struct px_stmt *lookup = sql_prepare_set(f->s, f->dialect->lookup, &event_key_table);
@@ -188,7 +131,7 @@ static void player_row(struct px_rows *r, const char *id, const int64_t *v) {
 }
 
 static void test_upsert_combines_by_operator(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     char out[OUT];
     struct px_stmt *st = sql_prepare_set(f->s, f->dialect->upsert, &player_table);
     struct px_stmt *get = sql_prepare_set(f->s, f->dialect->lookup, &player_table);
@@ -247,7 +190,7 @@ static void event_row(struct px_rows *r, const char *id, const char *text, int64
 }
 
 static void test_values_come_back_as_sent(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     static const int64_t times[] = {0,
                                     1,
                                     999999,
@@ -281,13 +224,13 @@ static void test_values_come_back_as_sent(void **state) {
 }
 
 static void test_rows_refuse_what_databases_misread(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     struct px_stmt *st = sql_prepare_set(f->s, f->dialect->append, &events_table);
     struct px_rows *r = sql_rows(f->s, &events_table);
     static const struct px_str bad[] = {PX_S_INIT("ab\0cd"), PX_S_INIT("\xff\xfe"),
                                         PX_S_INIT("\xc0\xaf"), PX_S_INIT("\xed\xa0\x80")};
-    struct px_stmt *plain = prepare(f, PX_ST_SETTING_GET);
+    struct px_stmt *plain = sql_prepare_statement(f->s, PX_ST_SETTING_GET);
     for (size_t i = 0; i < PX_ARRAY_LEN(bad); i++) {
         event_row(r, "019329ab-0000-7000-8000-000000000000", "x", T0);
         px_rows_text(r, PX_S("019329ab-0000-7000-8000-000000000001"));
@@ -310,7 +253,7 @@ static void test_rows_refuse_what_databases_misread(void **state) {
 }
 
 static void test_rows_keep_their_cap(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     struct px_rows *r = NULL;
     struct px_stmt *st = sql_prepare_set(f->s, f->dialect->claim, &day_table);
@@ -326,7 +269,7 @@ static void test_rows_keep_their_cap(void **state) {
 
 static void seed(struct sql_fixture *f, enum px_statement which, const char *want) {
     char out[OUT];
-    struct px_stmt *st = prepare(f, which);
+    struct px_stmt *st = sql_prepare_statement(f->s, which);
     struct px_rows *r = sql_rows(f->s, px_statement_rows(which));
     for (int64_t p = 0; p < 3; p++) {
         px_rows_text(r, PX_S("log\"1"));
@@ -343,7 +286,7 @@ static void seed(struct sql_fixture *f, enum px_statement which, const char *wan
 
 static void take(struct sql_fixture *f, const char *owner, int64_t from, const char *want) {
     char out[OUT];
-    struct px_stmt *st = prepare(f, PX_ST_OFFSETS_TAKE);
+    struct px_stmt *st = sql_prepare_statement(f->s, PX_ST_OFFSETS_TAKE);
     struct px_rows *r = sql_rows(f->s, px_statement_rows(PX_ST_OFFSETS_TAKE));
     for (int64_t p = from; p < 3; p++) {
         px_rows_text(r, PX_S("log\"1"));
@@ -374,7 +317,7 @@ static void fence_row(struct px_rows *r, int64_t p, int64_t lo, int64_t epoch, i
 }
 
 static void test_fence_moves_only_what_is_ours(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     char out[OUT];
     seed(f, PX_ST_OFFSETS_SEED, "0\n1\n2");
     seed(f, PX_ST_OFFSETS_SEED, "");
@@ -407,11 +350,11 @@ static void test_fence_moves_only_what_is_ours(void **state) {
 }
 
 static void test_touch_notes_only_what_is_ours(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     char out[OUT];
     seed(f, PX_ST_OFFSETS_SEED, "0\n1\n2");
     take(f, "a", 1, "1|100|1\n2|200|1");
-    struct px_stmt *st = prepare(f, PX_ST_OFFSETS_TOUCH);
+    struct px_stmt *st = sql_prepare_statement(f->s, PX_ST_OFFSETS_TOUCH);
     struct px_rows *r = sql_rows(f->s, px_statement_rows(PX_ST_OFFSETS_TOUCH));
     for (int64_t p = 0; p < 3; p++) {
         px_rows_text(r, PX_S("log\"1"));
@@ -428,7 +371,7 @@ static void test_touch_notes_only_what_is_ours(void **state) {
 }
 
 static void test_logs_gaps_and_settings(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     seed(f, PX_ST_OFFSETS_SEED, "0\n1\n2");
     seed(f, PX_ST_LEDGER_SEED, "0\n1\n2");
 
@@ -449,112 +392,19 @@ static void test_logs_gaps_and_settings(void **state) {
     EXPECT(f, PX_ST_SETTING_GET, "UTC", "tzone");
 }
 
-/* --- queries --- */
-
-static void fill_summaries(struct sql_fixture *f) {
-    sql_do(f->s, "INSERT INTO daily_metrics VALUES ('2026-11-20', 'visit', 5), "
-                 "('2026-11-21', 'deposit', 1), ('2026-11-21', 'visit', 7), "
-                 "('2026-11-22', 'visit', 9)");
-    sql_do(f->s, "INSERT INTO event_summary VALUES ('2026-11-21', 'visit', 'b1', 3), "
-                 "('2026-11-21', 'visit', 'b2', 4), ('2026-11-21', 'visit', 'b3', 3), "
-                 "('2026-11-21', 'deposit', 'b1', 1)");
-    sql_do(f->s, "INSERT INTO minute_summary VALUES "
-                 "('2026-11-21 09:59:00.000000', 'visit', 'b1', 2), "
-                 "('2026-11-21 10:00:00.000000', 'visit', 'b1', 3), "
-                 "('2026-11-21 10:30:00.000000', 'visit', 'b2', 4), "
-                 "('2026-11-21 10:30:00.000000', 'deposit', 'b2', 1), "
-                 "('2026-11-21 11:00:00.000000', 'visit', 'b1', 8)");
-    sql_do(f->s, "INSERT INTO rollup_values VALUES "
-                 "('r', '2026-11-21 10:00:00.000000', 'x', '', '', 4), "
-                 "('q', '2026-11-21 10:00:00.000000', 'x', '', '', 5)");
-}
-
-static void test_daily_queries(void **state) {
-    struct sql_fixture *f = fixture(state);
-    fill_summaries(f);
-    EXPECT(f, PX_ST_DAILY, "2026-11-20|visit|5\n2026-11-21|deposit|1\n2026-11-21|visit|7",
-           "t2026-11-20", "t2026-11-21");
-    EXPECT(f, PX_ST_DAILY, "", "t2026-11-21", "t2026-11-20");
-    EXPECT(f, PX_ST_DAILY_OF_TYPE, "2026-11-21|deposit|1", "t2026-01-01", "t2026-12-31",
-           "tdeposit");
-    EXPECT(f, PX_ST_DAILY_OF_BANNER, "2026-11-21|deposit|1\n2026-11-21|visit|3", "t2026-01-01",
-           "t2026-12-31", "tb1");
-    EXPECT(f, PX_ST_DAILY_OF_BOTH, "2026-11-21|visit|4", "t2026-01-01", "t2026-12-31", "tvisit",
-           "tb2");
-    EXPECT(f, PX_ST_TOP_BANNERS, "b2|4\nb1|3", "t2026-11-21", "t2026-11-21", "tvisit", "i2");
-}
-
-/* 2026-11-21 10:00 = 1795255200 */
-#define MINUTE "i60000000"
-#define HOUR   "i3600000000"
-#define TEN    "i1795255200000000"
-#define ELEVEN "i1795258800000000"
-
-static void test_series_of_any_grain(void **state) {
-    struct sql_fixture *f = fixture(state);
-    fill_summaries(f);
-    EXPECT(f, PX_ST_SERIES,
-           "1795255200000000|visit|3\n1795257000000000|deposit|1\n1795257000000000|visit|4", MINUTE,
-           MINUTE, TEN, ELEVEN);
-    EXPECT(f, PX_ST_SERIES, "1795255200000000|deposit|1\n1795255200000000|visit|7", HOUR, HOUR, TEN,
-           ELEVEN);
-    EXPECT(f, PX_ST_SERIES_OF_TYPE, "1795255200000000|visit|7", HOUR, HOUR, TEN, ELEVEN, "tvisit");
-    EXPECT(f, PX_ST_SERIES_OF_BANNER, "1795255200000000|deposit|1\n1795255200000000|visit|4", HOUR,
-           HOUR, TEN, ELEVEN, "tb2");
-    EXPECT(f, PX_ST_SERIES_OF_BOTH, "1795255200000000|visit|3", HOUR, HOUR, TEN, ELEVEN, "tvisit",
-           "tb1");
-    EXPECT(f, PX_ST_ROLLUP, "1795255200000000|x|||4", "tr", TEN, ELEVEN);
-    EXPECT(f, PX_ST_ROLLUP, "", "tr", ELEVEN, ELEVEN);
-}
-
-static void test_prune_deletes_in_bounds(void **state) {
-    struct sql_fixture *f = fixture(state);
-    char out[OUT];
-    fill_summaries(f);
-    sql_do(f->s, "INSERT INTO dedupe_day VALUES ('2026-11-01', 1, 1), ('2026-11-02', 1, 1), "
-                 "('2026-11-03', 1, 1)");
-    sql_do(f->s,
-           "INSERT INTO dedupe_event VALUES (1, 1, 0, '2026-11-01'), (2, 2, 0, '2026-11-03')");
-    struct px_stmt *append = sql_prepare_set(f->s, f->dialect->append, &events_table);
-    struct px_rows *r = sql_rows(f->s, &events_table);
-    event_row(r, "019329ab-0000-7000-8000-000000000000", "old", 0);
-    event_row(r, "01a329ab-0000-7000-8000-000000000000", "new", 0);
-    sql_run_rows(append, r, out, sizeof out);
-    px_rows_free(r);
-
-    EXPECT(f, PX_ST_PRUNE_DEDUPE_DAY, "1", "t2026-11-03", "i1");
-    EXPECT(f, PX_ST_PRUNE_DEDUPE_DAY, "1", "t2026-11-03", "i5");
-    EXPECT(f, PX_ST_PRUNE_DEDUPE_DAY, "", "t2026-11-03", "i5");
-    EXPECT(f, PX_ST_PRUNE_DEDUPE_EVENT, "1", "t2026-11-03", "i5");
-    EXPECT(f, PX_ST_PRUNE_MINUTES, "1\n1\n1\n1", ELEVEN, "i50");
-    EXPECT(f, PX_ST_PRUNE_ROLLUP, "1", "tr", ELEVEN, "i50");
-    EXPECT(f, PX_ST_PRUNE_EVENTS, "1", "t01a00000-0000-7000-8000-000000000000", "i50");
-    assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM dedupe_day"), 1);
-    assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM minute_summary"), 1);
-    assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM rollup_values"), 1);
-    assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM events"), 1);
-}
-
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        T(test_claim_returns_what_is_new),
-        T(test_lookup_gives_the_rows_of_the_keys),
-        T(test_upsert_combines_by_operator),
-        T(test_values_come_back_as_sent),
-        T(test_rows_refuse_what_databases_misread),
-        T(test_rows_keep_their_cap),
-        T(test_fence_moves_only_what_is_ours),
-        T(test_touch_notes_only_what_is_ours),
-        T(test_logs_gaps_and_settings),
-        T(test_daily_queries),
-        T(test_series_of_any_grain),
-        T(test_prune_deletes_in_bounds),
+        SQL_TEST(test_claim_returns_what_is_new),
+        SQL_TEST(test_lookup_gives_the_rows_of_the_keys),
+        SQL_TEST(test_upsert_combines_by_operator),
+        SQL_TEST(test_values_come_back_as_sent),
+        SQL_TEST(test_rows_refuse_what_databases_misread),
+        SQL_TEST(test_rows_keep_their_cap),
+        SQL_TEST(test_fence_moves_only_what_is_ours),
+        SQL_TEST(test_touch_notes_only_what_is_ours),
+        SQL_TEST(test_logs_gaps_and_settings),
     };
     int failed = 0;
-    for (size_t i = 0; (dialect = px_dialect_get(i)); i++) {
-        failed += cmocka_run_group_tests_name(dialect->name, tests, NULL, NULL);
-    }
+    SQL_TEST_EACH_DIALECT(tests, failed)
     return failed;
 }

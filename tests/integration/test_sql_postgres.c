@@ -17,35 +17,6 @@
 #define PUT(name) "INSERT INTO px_settings (name, value) VALUES ('" name "', 'v')"
 #define COUNT     "SELECT COUNT(*) FROM px_settings"
 
-static const struct px_dialect *pg(void) {
-    return px_dialect_find(PX_S("postgresql"));
-}
-
-static int setup(void **state) {
-    struct sql_fixture *f = calloc(1, sizeof *f);
-    *state = f;
-    if (f && !sql_fixture_why_not(pg())) {
-        sql_fixture_open(f, pg());
-    }
-    return f ? 0 : -1;
-}
-
-static int teardown(void **state) {
-    struct sql_fixture *f = *state;
-    sql_fixture_close(f);
-    free(f);
-    return 0;
-}
-
-static struct sql_fixture *fixture(void **state) {
-    const char *why = sql_fixture_why_not(pg());
-    if (why) {
-        print_message("# SKIP postgresql: %s\n", why);
-        skip();
-    }
-    return *state;
-}
-
 static void begin(struct px_sql *s) {
     struct px_err e = PX_ERR_INIT;
     if (px_tx_begin(s, &e)) {
@@ -73,7 +44,7 @@ static int64_t stored(const struct sql_fixture *f) {
 
 /* Insert, error, insert: the driver would report a successful COMMIT of nothing (or of half). */
 static void test_error_between_two_inserts(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     enum px_outcome outcome = PX_COMMITTED;
     begin(f->s);
@@ -88,7 +59,7 @@ static void test_error_between_two_inserts(void **state) {
 }
 
 static void test_error_as_the_last_statement(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     enum px_outcome outcome = PX_COMMITTED;
     begin(f->s);
@@ -100,7 +71,7 @@ static void test_error_as_the_last_statement(void **state) {
 }
 
 static void test_session_killed_before_commit(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     enum px_outcome outcome = PX_COMMITTED;
     begin(f->s);
@@ -117,7 +88,7 @@ static void test_session_killed_before_commit(void **state) {
 }
 
 static void test_session_killed_before_a_statement(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     enum px_outcome outcome = PX_COMMITTED;
     begin(f->s);
@@ -132,7 +103,7 @@ static void test_session_killed_before_a_statement(void **state) {
 }
 
 static void test_deferred_constraint_fails_at_commit(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     enum px_outcome outcome = PX_COMMITTED;
     sql_do(f->s, "CREATE TABLE d (x integer UNIQUE DEFERRABLE INITIALLY DEFERRED)");
@@ -174,15 +145,15 @@ static void cut_commit(struct sql_fixture *f, enum tcp_cut mode, int64_t want) {
 }
 
 static void test_unknown_commit_that_was_stored(void **state) {
-    cut_commit(fixture(state), TCP_CUT_ANSWER, 1);
+    cut_commit(sql_fixture_get(state), TCP_CUT_ANSWER, 1);
 }
 
 static void test_unknown_commit_that_was_not(void **state) {
-    cut_commit(fixture(state), TCP_CUT_REQUEST, 0);
+    cut_commit(sql_fixture_get(state), TCP_CUT_REQUEST, 0);
 }
 
 static void test_time_out_of_a_statement(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     f->conf.statement_timeout = 100 * PX_US_PER_MS;
     struct px_sql *s = sql_fixture_connect(f, PX_SQL_READ);
@@ -193,7 +164,7 @@ static void test_time_out_of_a_statement(void **state) {
 }
 
 static void test_what_a_server_says_has_its_class(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     static const struct {
         const char *sqlstate;
         enum px_code code;
@@ -219,7 +190,7 @@ static void test_what_a_server_says_has_its_class(void **state) {
 }
 
 static void test_a_table_changed_under_a_statement(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     char out[64];
     struct px_stmt *st = sql_prepare(f->s, "SELECT * FROM px_settings");
@@ -240,7 +211,7 @@ static void refuse_open(const struct px_sql_conf *c, enum px_code code, const ch
 }
 
 static void test_refused_and_unreachable(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     char cs[320];
     struct px_sql_conf c = f->conf;
     if (test_pg_port() == 0) {
@@ -261,7 +232,7 @@ static void test_refused_and_unreachable(void **state) {
 
 /* A role that may log in and nothing else. */
 static void test_a_missing_right_is_denied(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     sql_do(f->s, "DO $$ BEGIN CREATE ROLE px_nobody; EXCEPTION WHEN duplicate_object THEN END $$");
     sql_do(f->s, "SET ROLE px_nobody");
@@ -269,7 +240,7 @@ static void test_a_missing_right_is_denied(void **state) {
 }
 
 static void test_session_settings(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     char out[256];
 #define SHOW(x) "current_setting('" x "')"
     static const char query[] = "SELECT " SHOW("client_encoding") ", " SHOW("TimeZone") ", " SHOW(
@@ -325,7 +296,7 @@ static void *lock_both(void *arg) {
 }
 
 static void test_a_deadlock_asks_for_a_retry(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     pthread_barrier_t both;
     pthread_t t[2];
     static const char a[] = "UPDATE px_settings SET value = value || 'x' WHERE name = 'a'";
@@ -347,24 +318,23 @@ static void test_a_deadlock_asks_for_a_retry(void **state) {
     assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM px_settings WHERE value = 'vx'"), 2);
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        T(test_error_between_two_inserts),
-        T(test_error_as_the_last_statement),
-        T(test_session_killed_before_commit),
-        T(test_session_killed_before_a_statement),
-        T(test_deferred_constraint_fails_at_commit),
-        T(test_unknown_commit_that_was_stored),
-        T(test_unknown_commit_that_was_not),
-        T(test_time_out_of_a_statement),
-        T(test_what_a_server_says_has_its_class),
-        T(test_a_table_changed_under_a_statement),
-        T(test_refused_and_unreachable),
-        T(test_a_missing_right_is_denied),
-        T(test_session_settings),
-        T(test_a_deadlock_asks_for_a_retry),
+        SQL_TEST(test_error_between_two_inserts),
+        SQL_TEST(test_error_as_the_last_statement),
+        SQL_TEST(test_session_killed_before_commit),
+        SQL_TEST(test_session_killed_before_a_statement),
+        SQL_TEST(test_deferred_constraint_fails_at_commit),
+        SQL_TEST(test_unknown_commit_that_was_stored),
+        SQL_TEST(test_unknown_commit_that_was_not),
+        SQL_TEST(test_time_out_of_a_statement),
+        SQL_TEST(test_what_a_server_says_has_its_class),
+        SQL_TEST(test_a_table_changed_under_a_statement),
+        SQL_TEST(test_refused_and_unreachable),
+        SQL_TEST(test_a_missing_right_is_denied),
+        SQL_TEST(test_session_settings),
+        SQL_TEST(test_a_deadlock_asks_for_a_retry),
     };
+    sql_fixture_use(px_dialect_find(PX_S("postgresql")));
     return cmocka_run_group_tests_name("postgresql", tests, NULL, NULL);
 }

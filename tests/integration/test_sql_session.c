@@ -10,33 +10,6 @@
 
 #include <cmocka.h>
 
-static const struct px_dialect *dialect; /* of the group that runs */
-
-static int setup(void **state) {
-    struct sql_fixture *f = calloc(1, sizeof *f);
-    *state = f;
-    if (f && !sql_fixture_why_not(dialect)) {
-        sql_fixture_open(f, dialect);
-    }
-    return f ? 0 : -1;
-}
-
-static int teardown(void **state) {
-    struct sql_fixture *f = *state;
-    sql_fixture_close(f);
-    free(f);
-    return 0;
-}
-
-static struct sql_fixture *fixture(void **state) {
-    const char *why = sql_fixture_why_not(dialect);
-    if (why) {
-        print_message("# SKIP %s: %s\n", dialect->name, why);
-        skip();
-    }
-    return *state;
-}
-
 static void begin(struct px_sql *s) {
     struct px_err e = PX_ERR_INIT;
     if (px_tx_begin(s, &e)) {
@@ -57,7 +30,7 @@ static void commit(struct px_sql *s) {
 #define COUNT     "SELECT COUNT(*) FROM px_settings"
 
 static void test_commit_stores_and_rollback_does_not(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_sql *other = sql_fixture_connect(f, PX_SQL_READ);
 
     begin(f->s);
@@ -79,7 +52,7 @@ static void test_commit_stores_and_rollback_does_not(void **state) {
 }
 
 static void test_a_transaction_is_opened_and_ended_once(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     enum px_outcome outcome = PX_COMMITTED;
 
@@ -96,7 +69,7 @@ static void test_a_transaction_is_opened_and_ended_once(void **state) {
 /* The heart of the guard: a failure anywhere, even one that the caller overlooks, and nothing is
  * stored. */
 static void test_a_failed_statement_spoils_the_transaction(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     enum px_outcome outcome = PX_COMMITTED;
 
@@ -119,7 +92,7 @@ static void test_a_failed_statement_spoils_the_transaction(void **state) {
 }
 
 static void test_a_failed_bind_spoils_the_transaction(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     enum px_outcome outcome = PX_COMMITTED;
     struct px_stmt *st = sql_prepare(f->s, "SELECT CAST(? AS text)");
@@ -133,7 +106,7 @@ static void test_a_failed_bind_spoils_the_transaction(void **state) {
 }
 
 static void test_matching_no_row_is_no_failure(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     struct px_stmt *update =
         sql_prepare(f->s, "UPDATE px_settings SET value = 'x' WHERE name = 'n'");
@@ -149,7 +122,7 @@ static void test_matching_no_row_is_no_failure(void **state) {
 }
 
 static void test_errors_have_their_class(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     static const struct {
         const char *sql;
         enum px_code code;
@@ -172,7 +145,7 @@ static void test_errors_have_their_class(void **state) {
 }
 
 static void test_long_and_short_values_alternate(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     static const size_t sizes[] = {0, 1, 127, 128, 129, 70000, 3, 1000000, 0, 255};
     struct px_stmt *st = sql_prepare(f->s, "SELECT CAST(? AS text), 42, NULL");
@@ -200,7 +173,7 @@ static void test_long_and_short_values_alternate(void **state) {
 }
 
 static void test_a_column_that_is_no_integer_is_told(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     struct px_stmt *st = sql_prepare(f->s, "SELECT 'twelve'");
     assert_int_equal(px_stmt_run(st, &e), PX_OK);
@@ -210,7 +183,7 @@ static void test_a_column_that_is_no_integer_is_told(void **state) {
 }
 
 static void test_null_and_integers_bind(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     static const int64_t values[] = {INT64_MIN, -1, 0, 1, INT64_MAX};
     struct px_stmt *st = sql_prepare(f->s, "SELECT CAST(? AS bigint), CAST(? AS text)");
@@ -229,7 +202,7 @@ static void test_null_and_integers_bind(void **state) {
 }
 
 static void test_a_reader_cannot_write(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     struct px_sql *reader = sql_fixture_connect(f, PX_SQL_READ);
     assert_true(px_sql_exec(reader, PX_S(PUT("a")), &e) < 0);
@@ -242,7 +215,7 @@ static void test_a_reader_cannot_write(void **state) {
 }
 
 static void test_a_reader_sees_one_snapshot_and_blocks_nobody(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_sql *reader = sql_fixture_connect(f, PX_SQL_READ);
     sql_do(f->s, PUT("a"));
     begin(reader);
@@ -259,7 +232,7 @@ static void test_a_reader_sees_one_snapshot_and_blocks_nobody(void **state) {
 }
 
 static void test_a_lock_is_waited_for_and_then_retried(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     struct px_sql *other = NULL;
     f->conf.lock_timeout = 200 * PX_US_PER_MS;
@@ -295,7 +268,7 @@ static void refuse_open(const struct px_sql_conf *conf, enum px_sql_use use, enu
 }
 
 static void test_what_is_wrong_with_the_configuration_is_named(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_sql_conf c = f->conf;
     c.dialect = 77;
     refuse_open(&c, PX_SQL_WRITE, PX_CONFIG, "Sql:Dialect");
@@ -314,7 +287,7 @@ static void test_what_is_wrong_with_the_configuration_is_named(void **state) {
 }
 
 static void test_statements_end_with_their_connection(void **state) {
-    struct sql_fixture *f = fixture(state);
+    struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     struct px_stmt *a = sql_prepare(f->s, "SELECT 1");
     struct px_stmt *b = sql_prepare(f->s, "SELECT 2");
@@ -330,28 +303,24 @@ static void test_statements_end_with_their_connection(void **state) {
     assert_non_null(strstr(px_buf_cstr(&v), f->dialect->driver_hint));
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        T(test_commit_stores_and_rollback_does_not),
-        T(test_a_transaction_is_opened_and_ended_once),
-        T(test_a_failed_statement_spoils_the_transaction),
-        T(test_a_failed_bind_spoils_the_transaction),
-        T(test_matching_no_row_is_no_failure),
-        T(test_errors_have_their_class),
-        T(test_long_and_short_values_alternate),
-        T(test_a_column_that_is_no_integer_is_told),
-        T(test_null_and_integers_bind),
-        T(test_a_reader_cannot_write),
-        T(test_a_reader_sees_one_snapshot_and_blocks_nobody),
-        T(test_a_lock_is_waited_for_and_then_retried),
-        T(test_what_is_wrong_with_the_configuration_is_named),
-        T(test_statements_end_with_their_connection),
+        SQL_TEST(test_commit_stores_and_rollback_does_not),
+        SQL_TEST(test_a_transaction_is_opened_and_ended_once),
+        SQL_TEST(test_a_failed_statement_spoils_the_transaction),
+        SQL_TEST(test_a_failed_bind_spoils_the_transaction),
+        SQL_TEST(test_matching_no_row_is_no_failure),
+        SQL_TEST(test_errors_have_their_class),
+        SQL_TEST(test_long_and_short_values_alternate),
+        SQL_TEST(test_a_column_that_is_no_integer_is_told),
+        SQL_TEST(test_null_and_integers_bind),
+        SQL_TEST(test_a_reader_cannot_write),
+        SQL_TEST(test_a_reader_sees_one_snapshot_and_blocks_nobody),
+        SQL_TEST(test_a_lock_is_waited_for_and_then_retried),
+        SQL_TEST(test_what_is_wrong_with_the_configuration_is_named),
+        SQL_TEST(test_statements_end_with_their_connection),
     };
     int failed = 0;
-    for (size_t i = 0; (dialect = px_dialect_get(i)); i++) {
-        failed += cmocka_run_group_tests_name(dialect->name, tests, NULL, NULL);
-    }
+    SQL_TEST_EACH_DIALECT(tests, failed)
     return failed;
 }

@@ -2,6 +2,9 @@
  */
 #include "sql_fixture.h"
 
+#include <px/mem.h>
+#include <px/migrate.h>
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,23 +13,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-static int setup(void **state) {
-    struct sql_fixture *f = calloc(1, sizeof *f);
-    *state = f;
-    if (!f) {
-        return -1;
-    }
-    sql_fixture_open(f, px_dialect_find(PX_S("sqlite")));
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct sql_fixture *f = *state;
-    sql_fixture_close(f);
-    free(f);
-    return 0;
-}
 
 static void test_sqlite_reader_makes_no_file(void **state) {
     const struct sql_fixture *f = *state;
@@ -156,14 +142,65 @@ static void test_sqlite_readers_and_writer_at_once(void **state) {
     }
 }
 
-#define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+/* --- every allocation fails once --- */
+
+static enum px_code whole_round(const struct sql_fixture *f, struct px_err *reterr) {
+    static const enum px_column types[] = {PX_COL_TEXT, PX_COL_TEXT, PX_COL_INT, PX_COL_TEXT};
+    struct px_sql *s = NULL;
+    struct px_stmt *st = NULL;
+    struct px_rows *r = NULL;
+    struct px_migration_state state;
+    enum px_outcome outcome;
+    PX_DEFER(px_buf_fini) struct px_buf sql = PX_BUF_INIT(65536);
+    px_statement_render(PX_ST_OFFSETS_TAKE, f->dialect, &sql);
+    enum px_code code = px_buf_ok(&sql, reterr);
+    code = code ? code : px_sql_open(&f->conf, PX_SQL_WRITE, &s, reterr);
+    code = code ? code : px_migrate_status(s, "database", &state, reterr);
+    code = code ? code : px_tx_begin(s, reterr);
+    code = code ? code : px_sql_prepare(s, px_buf_view(&sql), &st, reterr);
+    code = code ? code : px_rows_new(f->dialect, types, 4, 1 << 20, &r);
+    if (!code) {
+        px_rows_text(r, PX_S("log"));
+        px_rows_text(r, PX_S("topic"));
+        px_rows_i64(r, 1);
+        px_rows_text(r, PX_S("owner"));
+        code = px_rows_bind(r, st, 0, reterr);
+    }
+    code = code ? code : px_stmt_run(st, reterr);
+    while (!code) {
+        code = px_stmt_next(st, reterr);
+    }
+    code = code == PX_NO_ROW ? px_tx_commit(s, &outcome, reterr) : code;
+    px_rows_free(r);
+    px_sql_close(s);
+    return code;
+}
+
+static void test_sqlite_survives_failing_memory(void **state) {
+    const struct sql_fixture *f = *state;
+    enum px_code code = PX_NOMEM;
+    unsigned n = 0;
+    while (code && n < 1000) {
+        struct px_err e = PX_ERR_INIT;
+        px_mem_fail_at(++n);
+        code = whole_round(f, &e);
+        px_mem_fail_at(0);
+        if (code != PX_OK && code != PX_NOMEM) {
+            fail_msg("allocation %u: %s %s", n, px_code_name(code), e.msg);
+        }
+    }
+    assert_int_equal(code, PX_OK);
+    assert_true(n > 10);
+}
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
-        T(test_sqlite_reader_makes_no_file),
-        T(test_sqlite_session_settings),
-        T(test_sqlite_statement_survives_a_failure),
-        T(test_sqlite_readers_and_writer_at_once),
+        SQL_TEST(test_sqlite_reader_makes_no_file),
+        SQL_TEST(test_sqlite_session_settings),
+        SQL_TEST(test_sqlite_statement_survives_a_failure),
+        SQL_TEST(test_sqlite_readers_and_writer_at_once),
+        SQL_TEST(test_sqlite_survives_failing_memory),
     };
+    sql_fixture_use(px_dialect_find(PX_S("sqlite")));
     return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
 }

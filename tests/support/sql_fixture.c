@@ -13,6 +13,8 @@
 
 #include <cmocka.h>
 
+static const struct px_dialect *current; /* of the group that runs */
+
 static void check(enum px_code code, const struct px_err *e) {
     if (code) {
         fail_msg("%s: %s", px_code_name(code), e->msg);
@@ -83,6 +85,35 @@ struct px_sql *sql_fixture_connect(const struct sql_fixture *f, enum px_sql_use 
     struct px_err e = PX_ERR_INIT;
     check(px_sql_open(&f->conf, use, &s, &e), &e);
     return s;
+}
+
+void sql_fixture_use(const struct px_dialect *d) {
+    current = d;
+}
+
+int sql_fixture_setup(void **state) {
+    struct sql_fixture *f = calloc(1, sizeof *f);
+    *state = f;
+    if (f && !sql_fixture_why_not(current)) {
+        sql_fixture_open(f, current);
+    }
+    return f ? 0 : -1;
+}
+
+int sql_fixture_teardown(void **state) {
+    struct sql_fixture *f = *state;
+    sql_fixture_close(f);
+    free(f);
+    return 0;
+}
+
+struct sql_fixture *sql_fixture_get(void **state) {
+    const char *why = sql_fixture_why_not(current);
+    if (why) {
+        print_message("# %s: %s\n", current->name, why);
+        skip();
+    }
+    return *state;
 }
 
 void sql_do(struct px_sql *s, const char *text) {
@@ -159,4 +190,27 @@ void sql_run_rows(struct px_stmt *st, struct px_rows *r, char *out, size_t cap) 
     check(px_rows_bind(r, st, 0, &e), &e);
     sql_run(st, out, cap);
     px_rows_reset(r);
+}
+
+struct px_stmt *sql_prepare_statement(struct px_sql *s, enum px_statement which) {
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(65536);
+    px_statement_render(which, px_sql_dialect(s), &b);
+    return sql_prepare(s, px_buf_cstr(&b));
+}
+
+void sql_expect(const struct sql_fixture *f, enum px_statement which, const char *const *params,
+                size_t n, const char *want) {
+    char out[8192];
+    struct px_err e = PX_ERR_INIT;
+    struct px_stmt *st = sql_prepare_statement(f->s, which);
+    for (unsigned i = 0; i < n && params[i][0]; i++) {
+        if (params[i][0] == 'i') {
+            px_bind_i64(st, i, strtoll(params[i] + 1, NULL, 10));
+        } else {
+            check(px_bind_text(st, i, px_str_c(params[i] + 1), &e), &e);
+        }
+    }
+    sql_run(st, out, sizeof out);
+    assert_string_equal(out, want);
+    px_stmt_free(st);
 }

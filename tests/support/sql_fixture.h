@@ -3,7 +3,7 @@
 #ifndef TEST_SQL_FIXTURE_H
 #define TEST_SQL_FIXTURE_H
 
-#include <px/dialect.h>
+#include <px/statements.h>
 
 struct sql_fixture {
     const struct px_dialect *dialect;
@@ -23,12 +23,36 @@ void sql_fixture_close(struct sql_fixture *f);
 /* Another connection to the same database; close it with px_sql_close. */
 struct px_sql *sql_fixture_connect(const struct sql_fixture *f, enum px_sql_use use);
 
+/* For cmocka: a migrated database per test, of the dialect that sql_fixture_use named last. Get
+ * skips the test when that database cannot be had. */
+void sql_fixture_use(const struct px_dialect *d);
+int sql_fixture_setup(void **state);
+int sql_fixture_teardown(void **state);
+struct sql_fixture *sql_fixture_get(void **state);
+#define SQL_TEST(name)                                                                             \
+    cmocka_unit_test_setup_teardown(name, sql_fixture_setup, sql_fixture_teardown)
+/* Runs the array ${tests} once per row of the registry and adds the failures to ${failed}. */
+#define SQL_TEST_EACH_DIALECT(tests, failed)                                                       \
+    for (size_t i_ = 0; px_dialect_get(i_); i_++) {                                                \
+        sql_fixture_use(px_dialect_get(i_));                                                       \
+        (failed) += cmocka_run_group_tests_name(px_dialect_get(i_)->name, tests, NULL, NULL);      \
+    }
+
 /* All of these fail the test when the database refuses. */
 void sql_do(struct px_sql *s, const char *text);
 int64_t sql_int(struct px_sql *s, const char *query); /* first column, first row  */
 void sql_text(struct px_sql *s, const char *query, char *out,
               size_t cap); /* rows joined by '|' and '\n' */
 struct px_stmt *sql_prepare(struct px_sql *s, const char *text);
+struct px_stmt *sql_prepare_statement(struct px_sql *s, enum px_statement which);
+/* EXPECT(f, which, want, params...): run with parameters given as text ("tvalue") or integers
+ * ("i42"), or
+ * "" for none, and compare the rows with ${want}. */
+void sql_expect(const struct sql_fixture *f, enum px_statement which, const char *const *params,
+                size_t n, const char *want);
+#define EXPECT(f, which, want, ...)                                                                \
+    sql_expect(f, which, (const char *const[]){__VA_ARGS__},                                       \
+               PX_ARRAY_LEN(((const char *const[]){__VA_ARGS__})), want)
 /* Renders with one of the dialect's functions and prepares. */
 struct px_stmt *sql_prepare_set(struct px_sql *s,
                                 void (*render)(const struct px_table_stmt *, struct px_buf *),

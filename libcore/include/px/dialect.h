@@ -22,10 +22,10 @@ struct px_table_stmt { /* a set-based statement over px_rows */
  * microseconds, every other column as it is stored. Every identifier is quoted. */
 struct px_dialect {
     const char *name;
-    const char *package;  /* the Debian package of the driver, for the remedy of an error */
+    const char *package;     /* the Debian package of the driver, for the remedy of an error */
     const char *unreachable; /* what to look at when no connection comes about */
-    bool rows_as_columns; /* px_rows: one array literal per column instead of one JSON text;
-                           * with JSON, dates and times are rendered as text by px_rows already */
+    bool rows_as_columns;    /* px_rows: one array literal per column instead of one JSON text;
+                              * with JSON, dates and times are rendered as text by px_rows already */
 
     /* Each renders SQL whose parameters are exactly those of px_rows_bind from 0 on. */
     /* claim: insert what is new, return the `returning` columns of the rows that were inserted */

@@ -102,8 +102,8 @@ bool px_tx_failed(const struct px_sql *s);
 /* --- rows as parameters: a whole table of values in one statement ---------------------------- */
 /* Filled cell by cell, row by row, in the shape that the dialect transports best (one JSON text, or
  * one array literal per column). ${max_bytes} caps each parameter's text. A cell that no database
- * takes (NUL, invalid UTF-8, a date outside 1970 to 9999, a time outside 1970 to 2255) makes px_rows_bind fail with
- * PX_SQL_DATA. */
+ * takes (NUL, invalid UTF-8, a date outside 1970 to 9999, a time outside 1970 to 2255) makes
+ * px_rows_bind fail with PX_SQL_DATA. */
 struct px_rows;
 PX_MUST_USE enum px_code px_rows_new(const struct px_dialect *d, const enum px_column *types,
                                      size_t ncols, size_t max_bytes, struct px_rows **ret);

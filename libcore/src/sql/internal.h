@@ -63,8 +63,9 @@ enum px_code px_sql_diag(struct px_sql *s, SQLSMALLINT type, SQLHANDLE handle, c
 /* px_sql_note(s, code, err): what a failure means for connection and transaction. */
 void px_sql_note(struct px_sql *s, const struct px_err *err);
 bool px_sql_ok(SQLRETURN rc);
-/* px_sql_text(text, reterr): a copy with a NUL behind it; drivers look for one even when they are told the
- * length. Free with px_free; NULL with ${reterr} filled when too long or without memory. */
+/* px_sql_text(text, reterr): a copy with a NUL behind it; drivers look for one even when they are
+ * told the length. Free with px_free; NULL with ${reterr} filled when too long or without memory.
+ */
 SQLCHAR *px_sql_text(struct px_str text, struct px_err *reterr);
 
 /* px_bind_raw: like px_bind_text without looking at the bytes (px_rows has looked already). */

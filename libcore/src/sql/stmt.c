@@ -122,17 +122,17 @@ enum px_code px_bind_text(struct px_stmt *st, unsigned i, struct px_str v, struc
 }
 
 static SQLRETURN bind_one(struct px_stmt *st, unsigned i) {
-    static char nothing = '\0';
+    static const char nothing = '\0';
     struct px_param *p = &st->params[i];
     SQLUSMALLINT at = (SQLUSMALLINT)(i + 1);
     if (p->kind == PX_PARAM_I64) {
         return SQLBindParameter(st->h, at, SQL_PARAM_INPUT, SQL_C_SBIGINT, SQL_BIGINT, 0, 0, &p->i,
                                 0, &p->ind);
     }
-    char *text = p->s.n ? (char *)(uintptr_t)p->s.p : &nothing;
+    const char *text = p->s.n ? p->s.p : &nothing;
     SQLULEN size = p->s.n ? p->s.n : 1;
-    return SQLBindParameter(st->h, at, SQL_PARAM_INPUT, SQL_C_CHAR, SQL_LONGVARCHAR, size, 0, text,
-                            (SQLLEN)p->s.n, &p->ind);
+    return SQLBindParameter(st->h, at, SQL_PARAM_INPUT, SQL_C_CHAR, SQL_LONGVARCHAR, size, 0,
+                            (SQLPOINTER)(uintptr_t)text, (SQLLEN)p->s.n, &p->ind);
 }
 
 static enum px_code bind_params(struct px_stmt *st, struct px_err *reterr) {

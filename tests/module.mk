@@ -46,5 +46,5 @@ check: unit integration ## unit and integration tests
 test: deps-test ## everything that CI runs
 	@tests/test.sh
 
-include tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
+include tests/load/module.mk tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
 include tests/bench/module.mk

@@ -293,6 +293,12 @@ static void reset_on_close(const struct raw *c) {
     assert_int_equal(setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l)), 0);
 }
 
+static void answer_first_wrongly(struct rig *g) {
+    const struct px_http_reply wrong = {.status = 500, .body = PX_S("for somebody else")};
+    assert_false(px_http_answer(g->server, g->tickets[0], &wrong));
+    assert_int_equal(g->tickets[0].slot, g->tickets[1].slot);
+}
+
 static void test_life_answer_to_a_vanished_client_is_harmless(void **state) {
     struct rig g = {0};
     struct raw c, next;
@@ -308,6 +314,7 @@ static void test_life_answer_to_a_vanished_client_is_harmless(void **state) {
     raw_open(&next, g.port);
     raw_send(&next, PX_S(GET("/defer")));
     rig_until(&g, two_tickets, "the second deferred request");
+    rig_call(&g, answer_first_wrongly);
     rig_call(&g, rig_release);
     raw_expect(&next, 200, "late");
     raw_close(&next);

@@ -80,9 +80,9 @@ struct px_http_conf {
  * Threads: call before the loop runs or on its thread. */
 PX_MUST_USE enum px_code px_http_open(struct px_loop *loop, const struct px_http_conf *conf,
                                       struct px_http_server **ret, struct px_err *reterr);
-/* px_http_try_bind(address, port, option, reterr): whether a port is free, without listening on it; for
- * probes. Port 0 always is. Errors: PX_UNAVAILABLE (in use, no permission; names ${option}), PX_CONFIG
- * (not an IP address). Threads: any. */
+/* px_http_try_bind(address, port, option, reterr): whether a port is free, without listening on it;
+ * for probes. Port 0 always is. Errors: PX_UNAVAILABLE (in use, no permission; names ${option}),
+ * PX_CONFIG (not an IP address). Threads: any. */
 PX_MUST_USE enum px_code px_http_try_bind(const char *address, uint16_t port, const char *option,
                                           struct px_err *reterr);
 /* px_http_drain(s): take what already waits to be accepted, then stop listening; replies say

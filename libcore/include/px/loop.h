@@ -16,7 +16,7 @@ struct px_call {
 };
 #define PX_CALL(f, a) ((struct px_call){.fn = (f), .arg = (a)})
 
-/* px_loop_new(ret, reterr): a loop with nothing to do yet. Gives: ${ret}, free with px_loop_free. */
+/* px_loop_new(ret, reterr): a loop with nothing to do yet. Gives: free with px_loop_free. */
 PX_MUST_USE enum px_code px_loop_new(struct px_loop **ret, struct px_err *reterr);
 void px_loop_free(struct px_loop *l); /* after px_loop_run returned; frees leftovers */
 /* px_loop_run(l): until px_loop_stop. Threads: the caller becomes the owner. */

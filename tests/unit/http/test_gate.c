@@ -112,6 +112,44 @@ static void test_gate_llhttp_agrees_on_what_the_gate_accepts(void **state) {
     assert_int_equal(v.gate.head, sizeof(good) - 1);
 }
 
+/* llhttp refuses some of these too; the gate must not depend on it. */
+static void test_gate_refuses_doubtful_framing_by_itself(void **state) {
+    static const struct {
+        struct px_str fields;
+        enum px_http_refusal why;
+    } rows[] = {
+        {PX_S_INIT("Content-Length: 1\r\nContent-Length: 2\r\n"), PX_REFUSED_LENGTH},
+        {PX_S_INIT("Content-Length: 1\r\nContent-Length: 1\r\n"), PX_REFUSED_LENGTH},
+        {PX_S_INIT("Content-Length: +1\r\n"), PX_REFUSED_LENGTH},
+        {PX_S_INIT("Content-Length: 1000000000000000000\r\n"), PX_REFUSED_LENGTH},
+        {PX_S_INIT("Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"), PX_REFUSED_FRAMING},
+        {PX_S_INIT("Transfer-Encoding: chunked\r\nContent-Length: 1\r\n"), PX_REFUSED_FRAMING},
+        {PX_S_INIT("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
+         PX_REFUSED_FRAMING},
+        {PX_S_INIT("Transfer-Encoding: xchunked\r\n"), PX_REFUSED_FRAMING},
+        {PX_S_INIT("Transfer-Encoding: gzip, chunked\r\n"), PX_REFUSED_FRAMING},
+        {PX_S_INIT("Host: b\r\n"), PX_REFUSED_HOST},
+        {PX_S_INIT("Expect: 200-ok\r\n"), PX_REFUSED_EXPECT},
+        {PX_S_INIT("Content-Length: 262145\r\n"), PX_REFUSED_BODY_TOO_LARGE},
+    };
+    (void)state;
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        PX_DEFER(px_buf_fini) struct px_buf head = PX_BUF_INIT(1024);
+        struct px_gate g = {.scan = 0};
+        struct px_http_req r = {.method = PX_METHOD_OTHER};
+        enum px_http_refusal why;
+        px_buf_c(&head, "POST / HTTP/1.1\r\nHost: a\r\n");
+        px_buf_str(&head, rows[i].fields);
+        px_buf_c(&head, "\r\n");
+        r.base = head.p;
+
+        assert_int_equal(px_gate_scan(&g, &r, head.n, &px_http_default_limits, &why), PX_STEP_DONE);
+
+        assert_false(px_gate_request(&r, &px_http_default_limits, &why));
+        assert_int_equal(why, rows[i].why);
+    }
+}
+
 /* Feeds a chunked body in pieces, compacting between them as the connection does. */
 static enum px_step unchunk(struct px_str raw, size_t piece, size_t max, struct px_buf *out) {
     struct px_chunks c = {.state = PX_CHUNK_SIZE};
@@ -177,6 +215,7 @@ int main(void) {
         cmocka_unit_test(test_gate_verdict_does_not_depend_on_the_cut),
         cmocka_unit_test(test_gate_every_control_byte_is_found_at_every_place),
         cmocka_unit_test(test_gate_llhttp_agrees_on_what_the_gate_accepts),
+        cmocka_unit_test(test_gate_refuses_doubtful_framing_by_itself),
         cmocka_unit_test(test_gate_chunks_decode_alike_however_cut),
         cmocka_unit_test(test_gate_chunks_stop_at_the_limit),
     };

@@ -138,6 +138,7 @@ start_stack() {
     setting Kafka BootstrapServers "$KAFKA_BOOTSTRAP"
     setting Sql Dialect postgresql
     setting Sql ConnectionString "$PG_CONNECTION"
+    setting Sql Password "$PG_PASSWORD"
 }
 
 sql() { # one value or row from the database, by its own client

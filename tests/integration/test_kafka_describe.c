@@ -102,8 +102,8 @@ static void devbroker_life(char log_id[64]) {
     const char *const env[] = {NULL};
     proc_start(&p, argv, env);
     assert_true(proc_log_wait(&p, "devbroker.volatile", 20));
-    devbroker_value(file, "bootstrap=", bootstrap, sizeof bootstrap);
-    devbroker_value(file, "log_id=", log_id, 64);
+    devbroker_value(file, "KAFKA_BOOTSTRAP=", bootstrap, sizeof bootstrap);
+    devbroker_value(file, "KAFKA_LOG_ID=", log_id, 64);
     struct px_kafka_conf k = {.bootstrap = bootstrap, .properties = ""};
     struct px_topic_info info;
     assert_int_equal(px_kafka_describe(&k, "EVT", 10 * PX_US_PER_S, &info, NULL), PX_OK);

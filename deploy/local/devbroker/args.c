@@ -20,7 +20,7 @@ const char devbroker_usage[] =
     "without\n"
     "                           being listed appears with 4 partitions\n"
     "  --brokers N              how many brokers, 1 to 5 (1)\n"
-    "  --address-file PATH      write bootstrap=, log_id= and pid= there, for scripts\n"
+    "  --address-file PATH      write KAFKA_BOOTSTRAP=, KAFKA_LOG_ID=, KAFKA_PID= there\n"
     "  --help                   this text\n";
 
 static enum px_code devbroker_topic_arg(struct devbroker_conf *c, const char *arg,

@@ -107,8 +107,8 @@ enum px_code devbroker_announce(const struct devbroker *d, const char *path,
     if (!f) {
         return px_err_errno(reterr, PX_IO, PX_HERE, tmp);
     }
-    fprintf(f, "bootstrap=%s\nlog_id=%s\npid=%ld\n", devbroker_bootstrap(d), d->log_id,
-            (long)getpid());
+    fprintf(f, "KAFKA_BOOTSTRAP=%s\nKAFKA_LOG_ID=%s\nKAFKA_PID=%ld\n", devbroker_bootstrap(d),
+            d->log_id, (long)getpid());
     bool written = !ferror(f);
     if (fclose(f) != 0 || !written || rename(tmp, path) != 0) {
         enum px_code rc = px_err_errno(reterr, PX_IO, PX_HERE, path);

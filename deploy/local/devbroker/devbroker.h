@@ -36,8 +36,8 @@ const char *devbroker_bootstrap(const struct devbroker *d);
 const char *devbroker_log_id(const struct devbroker *d);
 void devbroker_stop(struct devbroker *d);
 
-/* devbroker_announce(d, path, reterr): write bootstrap=, log_id= and pid= to a file that a shell
- * can source; it appears complete or not at all. Errors: PX_IO. */
+/* devbroker_announce(d, path, reterr): write KAFKA_BOOTSTRAP=, KAFKA_LOG_ID= and KAFKA_PID= to a
+ * file that a shell can source; it appears complete or not at all. Errors: PX_IO. */
 PX_MUST_USE enum px_code devbroker_announce(const struct devbroker *d, const char *path,
                                             struct px_err *reterr);
 

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Writes the golden Avro vectors beside this file with fastavro, an implementation that is not ours.
+
+    python3 -m venv venv && venv/bin/pip install fastavro
+    venv/bin/python tests/golden/events/generate.py
+
+tests/unit/codec/test_golden.c finds every *.json here, decodes `hex` and compares it with the fields,
+and encodes the fields and compares them with `hex` (unless `canonical` is false: other writers may
+order and cut a map as they like). Integers are text, because JSON readers round past 2^53.
+The committed vectors were written with fastavro 1.13.1.
+"""
+import io
+import json
+import pathlib
+import struct
+import uuid
+
+import fastavro
+
+HERE = pathlib.Path(__file__).resolve().parent
+AVRO = HERE.parents[2] / "schemas" / "avro"
+EVENT = fastavro.parse_schema(json.loads((AVRO / "event.avsc").read_text()))
+DLQ = fastavro.parse_schema(json.loads((AVRO / "dlq.avsc").read_text()))
+TAGS = {str: "string", int: "long", float: "double", bool: "boolean"}
+
+
+def event(**fields):
+    base = dict(event_id="0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", client_event_id=None,
+                event_type="visit", player_id="player_12345", banner_tag="spring", session_id=None,
+                occurred_at=None, received_at=1795255200123456, attributes={}, source_ip=None,
+                user_agent=None, traffic_class=None, traceparent=None)
+    return {**base, **fields}
+
+
+def letter(**fields):
+    base = dict(reason="bad_avro", field=None, detail=None, at=1795255200123456,
+                service="svc-aggregator", version="0.1.0", topic=None, partition=-1, offset=-1,
+                key=None, payload=b"")
+    return {**base, **fields}
+
+
+EVENTS = {
+    "minimal": event(),
+    "full": event(
+        client_event_id="c-1", event_type="deposit", session_id="s-1",
+        occurred_at=1795255199000000, source_ip="2001:db8::1", user_agent="Mozilla/5.0 (X11)",
+        traffic_class="browser",
+        traceparent="00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        attributes={"amountMinor": 1250, "b": "x", "currency": "EUR", "s": "\u00e9\U0001f600"}),
+    "kinds": event(attributes={"a": "", "b": -1, "c": 0.1, "d": True, "e": False,
+                               "f": 9223372036854775807, "g": -9223372036854775808, "h": -0.0}),
+    "unicode": event(player_id="\u0434\u0436\u043e\u043d", banner_tag="\u6625\u8282 \U0001f9e8"),
+    "early": event(occurred_at=1, received_at=1),
+    "long_ids": event(player_id="p" * 128, banner_tag="b" * 128, client_event_id="c" * 128),
+    "many_attributes": event(attributes={"k%02d" % i: i for i in range(64)}),
+    "unsorted_map": event(attributes={"z": 1, "a": "x", "m": True}),
+}
+LETTERS = {
+    "request": letter(reason="missing_field", field="playerId", detail="is required",
+                      service="svc-ingest", payload=b"{\"eventType\":\"visit\"}"),
+    "record": letter(topic="EVT_EU_ORG_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS", partition=3,
+                     offset=9007199254740993, key=b"\x00\xff", payload=bytes(range(256))),
+}
+
+
+def tagged(attributes):
+    return {k: {TAGS[type(v)]: repr(v) if isinstance(v, float) else str(v).lower()
+                if isinstance(v, bool) else str(v)} for k, v in attributes.items()}
+
+
+def framed(schema, schema_id, record):
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, schema, record)
+    return (struct.pack(">bI", 0, schema_id) + out.getvalue()).hex()
+
+
+def as_json(record):
+    texts = {}
+    for name, value in record.items():
+        if value is None:
+            continue
+        if isinstance(value, dict):
+            texts[name] = tagged(value)
+        elif isinstance(value, bytes):
+            texts[name] = value.hex()
+        else:
+            texts[name] = str(value)
+    return texts
+
+
+def write(name, vector):
+    text = json.dumps(vector, ensure_ascii=True, indent=1)
+    (HERE / (name + ".json")).write_text(text + "\n")
+
+
+for name, record in EVENTS.items():
+    attributes = record["attributes"]
+    encodable = {**record, "event_id": uuid.UUID(record["event_id"])}
+    write("event_" + name, {
+        "canonical": list(attributes) == sorted(attributes),
+        "event": as_json(record),
+        "hex": framed(EVENT, 1, encodable)})
+for name, record in LETTERS.items():
+    write("letter_" + name, {
+        "canonical": True, "letter": as_json(record), "hex": framed(DLQ, 2, record)})

@@ -4,7 +4,8 @@
 
 #include <stdio.h>
 
-#define AGG_LOOK (5 * PX_US_PER_S)
+#define AGG_LOOK   (5 * PX_US_PER_S)
+#define AGG_SQLITE 0 /* of Sql:Dialect */
 
 static bool running(const struct agg *a) {
     return a->threaded;
@@ -48,8 +49,15 @@ static enum px_code probe_sql_connect(void *svc, struct px_probe_out *out, struc
         return running_sql(a, out, reterr);
     }
     struct px_sql *s = NULL;
-    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, reterr);
+    struct px_err err = PX_ERR_INIT;
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, &err);
     px_sql_close(s);
+    if (rc == PX_SQL_LOST && a->conf->sql.dialect == AGG_SQLITE) {
+        return PX_FAIL(reterr, PX_SCHEMA, "%.200s", err.msg); /* no server: there is no file yet */
+    }
+    if (rc != PX_OK && reterr) {
+        *reterr = err;
+    }
     return rc;
 }
 

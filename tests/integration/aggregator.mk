@@ -1,7 +1,25 @@
-# Tests that drive svc-aggregator below Kafka, against real databases: they link the service's archive
-# and share one rig. Included by tests/module.mk.
-APPLY_RIG := $(BUILD)/obj/tests/integration/apply_rig.o
-$(APPLY_RIG) $(BUILD)/obj/tests/integration/test_apply_%.o: EXTRA_CPPFLAGS = -Itests/support -Itests/integration -Isvc-aggregator/src
-$(BUILD)/tests/integration/test_apply_%: LIBS = $(TEST_LIBS)
-$(BUILD)/tests/integration/test_apply_%: $(BUILD)/obj/tests/integration/test_apply_%.o $(APPLY_RIG) $(AGGREGATOR_LIB) $(TEST_ARCHIVES)
+# Tests that drive svc-aggregator: below Kafka against real databases (test_apply_*), and the real binary
+# between a mock cluster and a database (test_apply_service, test_kill_*). They link the service's
+# archive and share two rigs. Included by tests/module.mk.
+AGGREGATOR_RIGS := $(BUILD)/obj/tests/integration/apply_rig.o $(BUILD)/obj/tests/integration/service_rig.o
+AGGREGATOR_RIG_INC := -Itests/support -Itests/integration -Isvc-aggregator/src
+$(AGGREGATOR_RIGS) $(BUILD)/obj/tests/integration/test_apply_%.o: EXTRA_CPPFLAGS = $(AGGREGATOR_RIG_INC)
+$(BUILD)/obj/tests/integration/test_kill_%.o: EXTRA_CPPFLAGS = $(AGGREGATOR_RIG_INC)
+$(BUILD)/tests/integration/test_apply_% $(BUILD)/tests/integration/test_kill_%: LIBS = $(TEST_LIBS)
+$(BUILD)/tests/integration/test_apply_%: $(BUILD)/obj/tests/integration/test_apply_%.o $(AGGREGATOR_RIGS) $(AGGREGATOR_LIB) $(TEST_ARCHIVES)
 	$(link)
+$(BUILD)/tests/integration/test_kill_%: $(BUILD)/obj/tests/integration/test_kill_%.o $(AGGREGATOR_RIGS) $(AGGREGATOR_LIB) $(TEST_ARCHIVES)
+	$(link)
+
+# The kill points need the service with its failpoints compiled in: a build of its own.
+ifeq ($(FAILPOINTS),)
+FAILPOINT_BIN := $(BUILD)-failpoints/bin/svc-aggregator
+.PHONY: failpoint-bin
+failpoint-bin:
+	+$(Q)$(MAKE) --no-print-directory FAILPOINTS=1 BUILD=$(BUILD)-failpoints $(FAILPOINT_BIN)
+$(BUILD)/tests/integration/test_kill_points: | failpoint-bin
+else
+FAILPOINT_BIN := $(BIN)/svc-aggregator
+$(BUILD)/tests/integration/test_kill_points: | $(FAILPOINT_BIN)
+endif
+export PX_FAILPOINT_BIN := $(FAILPOINT_BIN)

@@ -1,1 +1,4 @@
-# docs/: generated references are compared with what the programs print (tests/lint).
+# docs/: references that the programs print themselves; tests/lint/generated.sh compares them.
+.PHONY: docs
+docs: $(SERVICES) ## refresh docs/options.md, metrics.md, errors.md, openapi.json; review the difference
+	@docs/generate.sh $(BIN) docs

@@ -125,9 +125,45 @@ X
 export LINT_PARTIAL=1
 echo 'int main(void) { return 0; }' | $cc -x c - -o "$tree/bin/svc-ingest"
 
-for l in layers thirdparty sizes style banned sqltext headers contracts docpaths format; do clean $l; done
+cat >"$tree/docs/ARCHITECTURE.md" <<'X'
+# Architecture
+
+## The life of a pixel
+
+| # | hop | where | counter |
+|---|---|---|---|
+| 1 | low | `libcore/src/base/low.c` `px_low()` | `px_lows_total` |
+| 2 | web | `libcore/src/http/web.c` `px_web()` | |
+| 3 | main | `svc-ingest/src/main.c` `main()` | |
+X
+echo 'PX_COUNTER(ING_M_LOWS, "px_lows_total", PX_NOLABEL, "Lows.")' >"$tree/svc-ingest/src/metrics.def"
+cat >"$tree/libcore/DESIGN.md" <<'X'
+# libcore
+
+## Code structure
+
+Files `base/low.c`, `http/web.[ch]` and `sql/text.c`.
+X
+for l in layers thirdparty sizes style banned sqltext headers contracts docpaths flow design format; do clean $l; done
 clean symbols lib
 clean needed bin
+# programs that print what docs/generate.sh asks for, and the documents made from them
+cp "$root/docs/generate.sh" "$tree/docs/"
+cp "$root/libcore/include/px/reason.def" "$root/libcore/include/px/refusal.def" "$tree/libcore/include/px/"
+mkdir "$tree/fake"
+for p in svc-ingest svc-aggregator svc-metrics-api; do
+    cat >"$tree/fake/$p" <<'X'
+#!/bin/sh
+case $1 in
+--docs=errors) printf '| error | HTTP | exit | meaning |\n|---|---|---|---|\n| `busy` | 503 | 75 | full |\n' ;;
+--openapi) echo '{"openapi":"3.1.0","tags":["a, {b}"],"paths":{}}' ;;
+*) printf '| a | b |\n|---|---|\n| `%s` | %s |\n' "$1" "${FAKE_CELL:-c}" ;;
+esac
+X
+    chmod +x "$tree/fake/$p"
+done
+(cd "$tree" && sh docs/generate.sh fake docs)
+clean generated fake
 
 # --- violations --------------------------------------------------------------------------------
 planted layers libcore/src/base/up.c:2 'a lower layer that includes a higher one' <<'X'
@@ -267,6 +303,46 @@ planted docpaths docs/b.md:2 'a path that does not exist' <<'X'
 Text.
 See `libcore/src/base/gone.c`.
 X
+planted flow docs/ARCHITECTURE.md:5 'a row with a file that is gone' <<'X'
+## The life of a pixel
+| 1 | low | `libcore/src/base/low.c` `px_low()` | |
+| 2 | web | `libcore/src/http/web.c` `px_web()` | |
+| 3 | main | `svc-ingest/src/main.c` `main()` | |
+| 4 | gone | `libcore/src/base/gone.c` `px_gone()` | |
+X
+planted flow docs/ARCHITECTURE.md:3 'a row with a function that is called there, not defined' <<'X'
+## The life of a pixel
+| 1 | low | `libcore/src/base/low.c` `px_low()` | |
+| 2 | web | `libcore/src/http/web.c` `px_low()` | |
+| 3 | main | `svc-ingest/src/main.c` `main()` | |
+X
+planted flow docs/ARCHITECTURE.md:2 'a row with a metric that nobody declares' <<'X'
+## The life of a pixel
+| 1 | low | `libcore/src/base/low.c` `px_low()` | `px_gone_total` |
+| 2 | web | `libcore/src/http/web.c` `px_web()` | |
+| 3 | main | `svc-ingest/src/main.c` `main()` | |
+X
+planted flow docs/ARCHITECTURE.md:1 'a document without the table' <<'X'
+## Something else
+X
+planted design libcore/src/base/fresh.c:1 'a source that DESIGN.md does not name' '' libcore/DESIGN.md:1 <<'X'
+/* Planted. */
+X
+planted design libcore/DESIGN.md:2 'a row for a source that is gone' <<'X'
+## Code structure
+`base/low.c` `http/web.c` `sql/text.c` `base/gone.c`
+X
+planted design libcore/DESIGN.md:1 'a design without the section' <<'X'
+# libcore
+X
+planted generated docs/options.md:1 'a reference written by hand' fake <<'X'
+# Options
+X
+planted generated docs/openapi.json:1 'an OpenAPI document of yesterday' fake <<'X'
+{}
+X
+(cd "$tree" && FAKE_CELL=d sh tests/lint/generated.sh fake >/dev/null 2>&1)
+if [ $? -eq 1 ]; then result ok 'generated finds a program that prints something else'; else result 'not ok' 'generated finds a program that prints something else'; fi
 planted format libcore/src/base/low.h:2 'a file that is not formatted' <<'X'
 /* Planted. */
 int   a ;

@@ -131,7 +131,11 @@ static void answer_judge(struct client *c, struct conn *k, const char *end) {
     struct px_str code = answer_field(k->answer, end, "X-Error-Code");
     struct px_str received = answer_field(k->answer, end, "X-Received-At");
     struct px_str id = answer_field(k->answer, end, "X-Event-Id");
-    int status = k->n > 12 ? atoi(k->answer + 9) : 0;
+    int64_t status64 = 0;
+    if (k->n < 12 || !px_parse_i64((struct px_str){.p = k->answer + 9, .n = 3}, 100, 599, &status64)) {
+        status64 = 0;
+    }
+    int status = (int)status64;
 
     r->status = (int16_t)status;
     r->latency = (uint32_t)(client_now() - k->sent);

@@ -222,22 +222,25 @@ static enum px_code read_counts(struct api_db *db, struct px_stmt *st, struct ap
     return code == PX_NO_ROW ? PX_OK : code;
 }
 
-enum px_code api_db_counts(struct api_db *db, struct px_str banner, struct api_counts *counts,
-                           struct px_err *reterr) {
+enum px_code api_db_counts(struct api_db *db, const struct api_filter *filter,
+                           struct api_counts *counts, struct px_err *reterr) {
+    static const enum px_statement which[2][3] = {
+        {PX_ST_SERIES, PX_ST_SERIES_OF_BANNER, PX_ST_SERIES_OF_TYPE},
+        {PX_ST_DAILY, PX_ST_DAILY_OF_BANNER, PX_ST_DAILY_OF_TYPE}};
     bool day = counts->range->grain == API_GRAIN_DAY;
-    enum px_statement which = day ? (banner.p ? PX_ST_DAILY_OF_BANNER : PX_ST_DAILY)
-                                  : (banner.p ? PX_ST_SERIES_OF_BANNER : PX_ST_SERIES);
+    size_t by = filter->banner.p ? 1 : filter->type.p ? 2 : 0;
+    struct px_str name = by == 1 ? filter->banner : filter->type;
     char days[2][PX_TIME_TEXT];
     struct px_stmt *st;
-    enum px_code code = prepared(db, which, &st, reterr);
+    enum px_code code = prepared(db, which[day][by], &st, reterr);
 
     if (!code && day) {
         code = bind_days(st, counts->range, days, reterr);
     } else if (!code) {
         bind_instants(st, counts->range);
     }
-    if (!code && banner.p) {
-        code = px_bind_text(st, day ? 2 : 4, banner, reterr);
+    if (!code && by) {
+        code = px_bind_text(st, day ? 2 : 4, name, reterr);
     }
     code = code ? code : px_stmt_run(st, reterr);
     if (code) {

@@ -50,9 +50,12 @@ PX_MUST_USE enum px_code api_db_try_write(struct api_db *db, struct px_err *rete
 PX_MUST_USE enum px_code api_db_freshness(struct api_db *db, px_us now, struct api_freshness *ret,
                                           struct px_err *reterr);
 
-/* api_db_counts(db, banner, counts): add the rows of counts->range; ${banner} .p NULL = all
- * banners. */
-PX_MUST_USE enum px_code api_db_counts(struct api_db *db, struct px_str banner,
+/* api_db_counts(db, filter, counts): add the rows of counts->range. Names with .p NULL do not
+ * filter; one of the two at most is given. */
+struct api_filter {
+    struct px_str banner, type;
+};
+PX_MUST_USE enum px_code api_db_counts(struct api_db *db, const struct api_filter *filter,
                                        struct api_counts *counts, struct px_err *reterr);
 
 /* api_db_rollup(db, name, range, arena, ret_rows, ret_n): at most API_ROLLUP_ROWS, else

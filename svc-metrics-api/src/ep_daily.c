@@ -2,7 +2,7 @@
 #include "endpoint.h"
 
 enum px_code api_load_daily(struct api_db *db, struct api_call *call, struct px_err *reterr) {
-    static const struct px_str all = {.p = NULL};
+    static const struct api_filter all = {.banner = {.p = NULL}};
     size_t ntypes = px_catalog_count(call->catalog);
     enum px_code code = api_counts_init(&call->counts, &call->range, ntypes, call->arena);
 
@@ -10,7 +10,7 @@ enum px_code api_load_daily(struct api_db *db, struct api_call *call, struct px_
         return PX_FAIL(reterr, code, "no memory for %zu buckets", call->range.buckets);
     }
     api_page_cut(&call->page, call->range.buckets * ntypes);
-    return api_db_counts(db, all, &call->counts, reterr);
+    return api_db_counts(db, &all, &call->counts, reterr);
 }
 
 void api_write_daily(const struct api_call *call, struct px_jsonw *w) {

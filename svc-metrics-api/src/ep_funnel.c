@@ -60,7 +60,7 @@ static void write_members(const struct api_call *call, struct px_jsonw *w) {
     px_jw_arr_end(w);
 }
 
-static enum px_code load(struct api_db *db, struct api_call *call, struct px_str banner,
+static enum px_code load(struct api_db *db, struct api_call *call, const struct api_filter *filter,
                          struct px_err *reterr) {
     enum px_code code =
         api_counts_init(&call->counts, &call->range, px_catalog_count(call->catalog), call->arena);
@@ -68,11 +68,13 @@ static enum px_code load(struct api_db *db, struct api_call *call, struct px_str
         return PX_FAIL(reterr, code, "no memory for %zu buckets", call->range.buckets);
     }
     api_page_cut(&call->page, call->range.buckets);
-    return api_db_counts(db, banner, &call->counts, reterr);
+    return api_db_counts(db, filter, &call->counts, reterr);
 }
 
 enum px_code api_load_conversion(struct api_db *db, struct api_call *call, struct px_err *reterr) {
-    return load(db, call, (struct px_str){.p = NULL}, reterr);
+    static const struct api_filter all = {.banner = {.p = NULL}};
+
+    return load(db, call, &all, reterr);
 }
 
 void api_write_conversion(const struct api_call *call, struct px_jsonw *w) {
@@ -90,7 +92,9 @@ void api_check_banner(const struct api_call *call, struct api_faults *f) {
 }
 
 enum px_code api_load_campaign(struct api_db *db, struct api_call *call, struct px_err *reterr) {
-    return load(db, call, call->name, reterr);
+    struct api_filter filter = {.banner = call->name};
+
+    return load(db, call, &filter, reterr);
 }
 
 void api_write_campaign(const struct api_call *call, struct px_jsonw *w) {

@@ -9,7 +9,7 @@ void api_check_type(const struct api_call *call, struct api_faults *f) {
 }
 
 enum px_code api_load_trends(struct api_db *db, struct api_call *call, struct px_err *reterr) {
-    static const struct px_str all = {.p = NULL};
+    struct api_filter filter = {.type = call->name};
     size_t ntypes = px_catalog_count(call->catalog);
     struct api_range *before = px_arena_zalloc(call->arena, 1, sizeof(*before));
 
@@ -25,8 +25,8 @@ enum px_code api_load_trends(struct api_db *db, struct api_call *call, struct px
         return PX_FAIL(reterr, code, "no memory for %zu buckets", 2 * call->range.buckets);
     }
     api_page_cut(&call->page, call->range.buckets);
-    code = api_db_counts(db, all, &call->counts, reterr);
-    return code ? code : api_db_counts(db, all, &call->before, reterr);
+    code = api_db_counts(db, &filter, &call->counts, reterr);
+    return code ? code : api_db_counts(db, &filter, &call->before, reterr);
 }
 
 static void write_change(struct px_jsonw *w, int64_t now, int64_t before) {

@@ -37,9 +37,6 @@ static void test_daily_queries(void **state) {
            "tdeposit");
     EXPECT(f, PX_ST_DAILY_OF_BANNER, "2026-11-21|deposit|1\n2026-11-21|visit|3", "t2026-01-01",
            "t2026-12-31", "tb1");
-    EXPECT(f, PX_ST_DAILY_OF_BOTH, "2026-11-21|visit|4", "t2026-01-01", "t2026-12-31", "tvisit",
-           "tb2");
-    EXPECT(f, PX_ST_TOP_BANNERS, "b2|4\nb1|3", "t2026-11-21", "t2026-11-21", "tvisit", "i2");
 }
 
 /* 2026-11-21 10:00 = 1795255200 */
@@ -59,50 +56,14 @@ static void test_series_of_any_grain(void **state) {
     EXPECT(f, PX_ST_SERIES_OF_TYPE, "1795255200000000|visit|7", HOUR, HOUR, TEN, ELEVEN, "tvisit");
     EXPECT(f, PX_ST_SERIES_OF_BANNER, "1795255200000000|deposit|1\n1795255200000000|visit|4", HOUR,
            HOUR, TEN, ELEVEN, "tb2");
-    EXPECT(f, PX_ST_SERIES_OF_BOTH, "1795255200000000|visit|3", HOUR, HOUR, TEN, ELEVEN, "tvisit",
-           "tb1");
     EXPECT(f, PX_ST_ROLLUP, "1795255200000000|x|||4", "tr", TEN, ELEVEN);
     EXPECT(f, PX_ST_ROLLUP, "", "tr", ELEVEN, ELEVEN);
-}
-
-static void put_event(struct px_sql *s, const char *id) {
-    char sql[512];
-    (void)snprintf(sql, sizeof sql,
-                   "INSERT INTO events VALUES ('%s', 'p', 'visit', 'b', '{}', NULL, NULL, "
-                   "'2026-11-21 10:00:00.000000', NULL, NULL, '2026-11-21 10:00:00.000000', "
-                   "'counted', NULL, 0, 0)",
-                   id);
-    sql_do(s, sql);
-}
-
-static void test_prune_deletes_in_bounds(void **state) {
-    struct sql_fixture *f = sql_fixture_get(state);
-    fill_summaries(f);
-    sql_do(f->s, "INSERT INTO dedupe_day VALUES ('2026-11-01', 1, 1), ('2026-11-02', 1, 1), "
-                 "('2026-11-03', 1, 1)");
-    sql_do(f->s,
-           "INSERT INTO dedupe_event VALUES (1, 1, 0, '2026-11-01'), (2, 2, 0, '2026-11-03')");
-    put_event(f->s, "019329ab-0000-7000-8000-000000000000");
-    put_event(f->s, "01a329ab-0000-7000-8000-000000000000");
-
-    EXPECT(f, PX_ST_PRUNE_DEDUPE_DAY, "1", "t2026-11-03", "i1");
-    EXPECT(f, PX_ST_PRUNE_DEDUPE_DAY, "1", "t2026-11-03", "i5");
-    EXPECT(f, PX_ST_PRUNE_DEDUPE_DAY, "", "t2026-11-03", "i5");
-    EXPECT(f, PX_ST_PRUNE_DEDUPE_EVENT, "1", "t2026-11-03", "i5");
-    EXPECT(f, PX_ST_PRUNE_MINUTES, "1\n1\n1\n1", ELEVEN, "i50");
-    EXPECT(f, PX_ST_PRUNE_ROLLUP, "1", "tr", ELEVEN, "i50");
-    EXPECT(f, PX_ST_PRUNE_EVENTS, "1", "t01a00000-0000-7000-8000-000000000000", "i50");
-    assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM dedupe_day"), 1);
-    assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM minute_summary"), 1);
-    assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM rollup_values"), 1);
-    assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM events"), 1);
 }
 
 int main(void) {
     static const struct CMUnitTest tests[] = {
         SQL_TEST(test_daily_queries),
         SQL_TEST(test_series_of_any_grain),
-        SQL_TEST(test_prune_deletes_in_bounds),
     };
     int failed = 0;
     SQL_TEST_EACH_DIALECT(tests, failed)

@@ -50,7 +50,6 @@ struct px_dialect {
      * as ISO text or microseconds */
     const char *dml;                                           /* before INSERT, UPDATE, DELETE   */
     const char *date_param;                                    /* "CAST(? AS date)"               */
-    const char *uuid_param;                                    /* "CAST(? AS uuid)"               */
     void (*date_text)(struct px_buf *out, const char *column); /* -> 'YYYY-MM-DD'                 */
     void (*time_us)(struct px_buf *out, const char *column);   /* -> int64 us                     */
     void (*time_param)(struct px_buf *out);                    /* int64 us -> time                */

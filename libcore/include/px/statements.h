@@ -31,8 +31,6 @@ enum px_statement {
     PX_ST_LOGS_OTHER,
     /* (log_id, topic, partition_id, from_offset, to_offset, noted_at): once per from_offset */
     PX_ST_GAP_ADD,
-    /* (log_id, topic) -> partition_id, from_offset, to_offset, noted_at; sorted */
-    PX_ST_GAPS,
     /* (log_id, topic) -> partition_id, first_offset, next_offset, rewound, counted, repeated,
      * duplicate, conflict, excluded, late, erased, dead_lettered, hole, gap; by partition */
     PX_ST_LEDGER_LOAD,
@@ -41,14 +39,6 @@ enum px_statement {
      */
     PX_ST_SETTING_GET, /* (name) -> value */
     PX_ST_SETTING_ADD, /* (name, value): kept as it is when the name exists; read it back */
-
-    /* --- retention: at most `limit` rows per call -> one row (1) per deleted row
-     * ------------------- */
-    PX_ST_PRUNE_DEDUPE_DAY,   /* (before day, limit)                                          */
-    PX_ST_PRUNE_DEDUPE_EVENT, /* (before day, limit)                                          */
-    PX_ST_PRUNE_MINUTES,      /* (before time, limit)                                         */
-    PX_ST_PRUNE_ROLLUP,       /* (rollup, before time, limit)                                 */
-    PX_ST_PRUNE_EVENTS,       /* (before id, limit): ids are UUIDv7, so an id stands for a time */
 
     /* --- queries (metrics API) -------------------------------------------------------------------
      */
@@ -61,17 +51,12 @@ enum px_statement {
     PX_ST_DAILY_OF_TYPE,
     /* (from day, to day, banner_tag) -> day, event_type, count; sorted */
     PX_ST_DAILY_OF_BANNER,
-    /* (from day, to day, event_type, banner_tag) -> day, event_type, count; sorted */
-    PX_ST_DAILY_OF_BOTH,
     /* (grain, grain, from, to) -> bucket, event_type, count; sorted. The grain (us, both times the
      * same value) is a multiple of a minute; a bucket is its first instant, counted from 1970 UTC
      */
     PX_ST_SERIES,
     PX_ST_SERIES_OF_TYPE,   /* (grain, grain, from, to, event_type)             */
     PX_ST_SERIES_OF_BANNER, /* (grain, grain, from, to, banner_tag)             */
-    PX_ST_SERIES_OF_BOTH,   /* (grain, grain, from, to, event_type, banner_tag) */
-    /* (from day, to day, event_type, limit) -> banner_tag, count; greatest first, then by name */
-    PX_ST_TOP_BANNERS,
     /* (rollup, from, to) -> bucket, dim1, dim2, dim3, value; sorted */
     PX_ST_ROLLUP,
 };

@@ -211,7 +211,6 @@ const struct px_dialect px_dialect_postgresql = {
     .rows = rows,
     .dml = "",
     .date_param = "CAST(? AS date)",
-    .uuid_param = "CAST(? AS uuid)",
     .date_text = date_text,
     .time_us = time_us,
     .time_param = time_param,

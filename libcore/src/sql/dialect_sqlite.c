@@ -162,7 +162,6 @@ const struct px_dialect px_dialect_sqlite = {
     .rows = rows,
     .dml = "WITH w(x) AS (SELECT 1) ",
     .date_param = "?",
-    .uuid_param = "?",
     .date_text = date_text,
     .time_us = time_us,
     .time_param = time_param,

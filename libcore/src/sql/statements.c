@@ -1,6 +1,6 @@
 /* The statements of the services besides the set-based ones, written once; what differs between
  * databases stands in braces and is filled in by the dialect: {rows} the bound rows as v(...),
- * {dml} what a plain INSERT or DELETE must begin with, {date} {time} {uuid} a bound value, {day:c}
+ * {dml} what a plain INSERT or DELETE must begin with, {date} {time} a bound value, {day:c}
  * {us:c} a stored one. */
 #include <px/statements.h>
 
@@ -51,11 +51,6 @@ ROWS(touch_rows, "log_id", "topic", "partition_id", "epoch", "high_watermark", "
     "    WHERE bucket_start >= {time} AND bucket_start < {time}" filter ") AS b\n"                 \
     "GROUP BY bucket, event_type\nORDER BY bucket, event_type"
 
-/* Deletes a bounded number of old rows by key, found in the order of an index. */
-#define PRUNE(table, key, order, old)                                                              \
-    "{dml}DELETE FROM " table "\nWHERE (" key ") IN (SELECT " key " FROM " table                   \
-    "\n    WHERE " old "\n    ORDER BY " order " LIMIT " INT ")\nRETURNING 1"
-
 static const struct statement statements[] = {
     [PX_ST_PING] = {"ping", "SELECT 1", NULL},
 
@@ -99,11 +94,6 @@ static const struct statement statements[] = {
                        "to_offset, noted_at)\nVALUES (" TEXT ", " TEXT ", " INT ", " INT ", " INT
                        ", {time})\nON CONFLICT DO NOTHING",
                        NULL},
-    [PX_ST_GAPS] = {"gaps",
-                    "SELECT partition_id, from_offset, to_offset, {us:noted_at}\nFROM ingest_gaps\n"
-                    "WHERE log_id = " TEXT " AND topic = " TEXT
-                    "\nORDER BY partition_id, from_offset",
-                    NULL},
     [PX_ST_LEDGER_LOAD] = {"ledger_load",
                            "SELECT partition_id, first_offset, next_offset, rewound, counted, "
                            "repeated, duplicate, conflict,\n    excluded, late, erased, "
@@ -117,21 +107,6 @@ static const struct statement statements[] = {
                            ")\nON CONFLICT DO NOTHING",
                            NULL},
 
-    [PX_ST_PRUNE_DEDUPE_DAY] = {"prune_dedupe_day",
-                                PRUNE("dedupe_day", "day, h1, h2", "day", "day < {date}"), NULL},
-    [PX_ST_PRUNE_DEDUPE_EVENT] = {"prune_dedupe_event",
-                                  PRUNE("dedupe_event", "h1, h2", "seen_day", "seen_day < {date}"),
-                                  NULL},
-    [PX_ST_PRUNE_MINUTES] = {"prune_minutes",
-                             PRUNE("minute_summary", "bucket_start, event_type, banner_tag",
-                                   "bucket_start", "bucket_start < {time}"),
-                             NULL},
-    [PX_ST_PRUNE_ROLLUP] = {"prune_rollup",
-                            PRUNE("rollup_values", "rollup, bucket_start, dim1, dim2, dim3",
-                                  "bucket_start", "rollup = " TEXT " AND bucket_start < {time}"),
-                            NULL},
-    [PX_ST_PRUNE_EVENTS] = {"prune_events", PRUNE("events", "id", "id", "id < {uuid}"), NULL},
-
     [PX_ST_FRESHNESS] = {"freshness",
                          "SELECT log_id, topic, partition_id, next_offset, high_watermark,\n"
                          "    {us:looked_at}, {us:max_event_at}, revision\nFROM consumer_offsets\n"
@@ -142,20 +117,9 @@ static const struct statement statements[] = {
                              NULL},
     [PX_ST_DAILY_OF_BANNER] = {"daily_of_banner", DAILY("event_summary", " AND banner_tag = " TEXT),
                                NULL},
-    [PX_ST_DAILY_OF_BOTH] = {"daily_of_both",
-                             DAILY("event_summary",
-                                   " AND event_type = " TEXT " AND banner_tag = " TEXT),
-                             NULL},
     [PX_ST_SERIES] = {"series", SERIES(""), NULL},
     [PX_ST_SERIES_OF_TYPE] = {"series_of_type", SERIES(" AND event_type = " TEXT), NULL},
     [PX_ST_SERIES_OF_BANNER] = {"series_of_banner", SERIES(" AND banner_tag = " TEXT), NULL},
-    [PX_ST_SERIES_OF_BOTH] = {"series_of_both",
-                              SERIES(" AND event_type = " TEXT " AND banner_tag = " TEXT), NULL},
-    [PX_ST_TOP_BANNERS] = {"top_banners",
-                           "SELECT banner_tag, SUM(count) AS total\nFROM event_summary\n"
-                           "WHERE event_date BETWEEN {date} AND {date} AND event_type = " TEXT
-                           "\nGROUP BY banner_tag\nORDER BY total DESC, banner_tag\nLIMIT " INT,
-                           NULL},
     [PX_ST_ROLLUP] = {"rollup",
                       "SELECT {us:bucket_start}, dim1, dim2, dim3, value\nFROM rollup_values\n"
                       "WHERE rollup = " TEXT
@@ -179,8 +143,6 @@ static void fill(const struct statement *st, const struct px_dialect *d, struct 
         px_buf_c(out, d->dml);
     } else if (px_str_is(what, "date")) {
         px_buf_c(out, d->date_param);
-    } else if (px_str_is(what, "uuid")) {
-        px_buf_c(out, d->uuid_param);
     } else if (px_str_is(what, "time")) {
         d->time_param(out);
     } else if (px_str_is(what, "day")) {

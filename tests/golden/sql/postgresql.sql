@@ -106,12 +106,6 @@ INSERT INTO ingest_gaps (log_id, topic, partition_id, from_offset, to_offset, no
 VALUES (CAST(? AS text), CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond'))
 ON CONFLICT DO NOTHING;
 
--- gaps
-SELECT partition_id, from_offset, to_offset, CAST(EXTRACT(EPOCH FROM noted_at) * 1000000 AS bigint)
-FROM ingest_gaps
-WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text)
-ORDER BY partition_id, from_offset;
-
 -- ledger_load
 SELECT partition_id, first_offset, next_offset, rewound, counted, repeated, duplicate, conflict,
     excluded, late, erased, dead_lettered, hole, gap
@@ -125,41 +119,6 @@ SELECT value FROM px_settings WHERE name = CAST(? AS text);
 -- setting_add
 INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
 ON CONFLICT DO NOTHING;
-
--- prune_dedupe_day
-DELETE FROM dedupe_day
-WHERE (day, h1, h2) IN (SELECT day, h1, h2 FROM dedupe_day
-    WHERE day < CAST(? AS date)
-    ORDER BY day LIMIT CAST(? AS bigint))
-RETURNING 1;
-
--- prune_dedupe_event
-DELETE FROM dedupe_event
-WHERE (h1, h2) IN (SELECT h1, h2 FROM dedupe_event
-    WHERE seen_day < CAST(? AS date)
-    ORDER BY seen_day LIMIT CAST(? AS bigint))
-RETURNING 1;
-
--- prune_minutes
-DELETE FROM minute_summary
-WHERE (bucket_start, event_type, banner_tag) IN (SELECT bucket_start, event_type, banner_tag FROM minute_summary
-    WHERE bucket_start < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')
-    ORDER BY bucket_start LIMIT CAST(? AS bigint))
-RETURNING 1;
-
--- prune_rollup
-DELETE FROM rollup_values
-WHERE (rollup, bucket_start, dim1, dim2, dim3) IN (SELECT rollup, bucket_start, dim1, dim2, dim3 FROM rollup_values
-    WHERE rollup = CAST(? AS text) AND bucket_start < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')
-    ORDER BY bucket_start LIMIT CAST(? AS bigint))
-RETURNING 1;
-
--- prune_events
-DELETE FROM events
-WHERE (id) IN (SELECT id FROM events
-    WHERE id < CAST(? AS uuid)
-    ORDER BY id LIMIT CAST(? AS bigint))
-RETURNING 1;
 
 -- freshness
 SELECT log_id, topic, partition_id, next_offset, high_watermark,
@@ -188,13 +147,6 @@ WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date) AND banner_tag = CA
 GROUP BY event_date, event_type
 ORDER BY event_date, event_type;
 
--- daily_of_both
-SELECT to_char(event_date, 'YYYY-MM-DD'), event_type, SUM(count)
-FROM event_summary
-WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date) AND event_type = CAST(? AS text) AND banner_tag = CAST(? AS text)
-GROUP BY event_date, event_type
-ORDER BY event_date, event_type;
-
 -- series
 SELECT bucket, event_type, SUM(count)
 FROM (SELECT CAST(EXTRACT(EPOCH FROM bucket_start) * 1000000 AS bigint) / CAST(? AS bigint) * CAST(? AS bigint) AS bucket, event_type, count
@@ -218,22 +170,6 @@ FROM (SELECT CAST(EXTRACT(EPOCH FROM bucket_start) * 1000000 AS bigint) / CAST(?
     WHERE bucket_start >= (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond') AND bucket_start < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond') AND banner_tag = CAST(? AS text)) AS b
 GROUP BY bucket, event_type
 ORDER BY bucket, event_type;
-
--- series_of_both
-SELECT bucket, event_type, SUM(count)
-FROM (SELECT CAST(EXTRACT(EPOCH FROM bucket_start) * 1000000 AS bigint) / CAST(? AS bigint) * CAST(? AS bigint) AS bucket, event_type, count
-    FROM minute_summary
-    WHERE bucket_start >= (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond') AND bucket_start < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond') AND event_type = CAST(? AS text) AND banner_tag = CAST(? AS text)) AS b
-GROUP BY bucket, event_type
-ORDER BY bucket, event_type;
-
--- top_banners
-SELECT banner_tag, SUM(count) AS total
-FROM event_summary
-WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date) AND event_type = CAST(? AS text)
-GROUP BY banner_tag
-ORDER BY total DESC, banner_tag
-LIMIT CAST(? AS bigint);
 
 -- rollup
 SELECT CAST(EXTRACT(EPOCH FROM bucket_start) * 1000000 AS bigint), dim1, dim2, dim3, value

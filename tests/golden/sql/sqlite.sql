@@ -106,12 +106,6 @@ WITH w(x) AS (SELECT 1) INSERT INTO ingest_gaps (log_id, topic, partition_id, fr
 VALUES (CAST(? AS text), CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
 ON CONFLICT DO NOTHING;
 
--- gaps
-SELECT partition_id, from_offset, to_offset, (CAST(strftime('%s', substr(noted_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(noted_at, 21) AS INTEGER))
-FROM ingest_gaps
-WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text)
-ORDER BY partition_id, from_offset;
-
 -- ledger_load
 SELECT partition_id, first_offset, next_offset, rewound, counted, repeated, duplicate, conflict,
     excluded, late, erased, dead_lettered, hole, gap
@@ -125,41 +119,6 @@ SELECT value FROM px_settings WHERE name = CAST(? AS text);
 -- setting_add
 WITH w(x) AS (SELECT 1) INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
 ON CONFLICT DO NOTHING;
-
--- prune_dedupe_day
-WITH w(x) AS (SELECT 1) DELETE FROM dedupe_day
-WHERE (day, h1, h2) IN (SELECT day, h1, h2 FROM dedupe_day
-    WHERE day < ?
-    ORDER BY day LIMIT CAST(? AS bigint))
-RETURNING 1;
-
--- prune_dedupe_event
-WITH w(x) AS (SELECT 1) DELETE FROM dedupe_event
-WHERE (h1, h2) IN (SELECT h1, h2 FROM dedupe_event
-    WHERE seen_day < ?
-    ORDER BY seen_day LIMIT CAST(? AS bigint))
-RETURNING 1;
-
--- prune_minutes
-WITH w(x) AS (SELECT 1) DELETE FROM minute_summary
-WHERE (bucket_start, event_type, banner_tag) IN (SELECT bucket_start, event_type, banner_tag FROM minute_summary
-    WHERE bucket_start < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
-    ORDER BY bucket_start LIMIT CAST(? AS bigint))
-RETURNING 1;
-
--- prune_rollup
-WITH w(x) AS (SELECT 1) DELETE FROM rollup_values
-WHERE (rollup, bucket_start, dim1, dim2, dim3) IN (SELECT rollup, bucket_start, dim1, dim2, dim3 FROM rollup_values
-    WHERE rollup = CAST(? AS text) AND bucket_start < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
-    ORDER BY bucket_start LIMIT CAST(? AS bigint))
-RETURNING 1;
-
--- prune_events
-WITH w(x) AS (SELECT 1) DELETE FROM events
-WHERE (id) IN (SELECT id FROM events
-    WHERE id < ?
-    ORDER BY id LIMIT CAST(? AS bigint))
-RETURNING 1;
 
 -- freshness
 SELECT log_id, topic, partition_id, next_offset, high_watermark,
@@ -188,13 +147,6 @@ WHERE event_date BETWEEN ? AND ? AND banner_tag = CAST(? AS text)
 GROUP BY event_date, event_type
 ORDER BY event_date, event_type;
 
--- daily_of_both
-SELECT event_date, event_type, SUM(count)
-FROM event_summary
-WHERE event_date BETWEEN ? AND ? AND event_type = CAST(? AS text) AND banner_tag = CAST(? AS text)
-GROUP BY event_date, event_type
-ORDER BY event_date, event_type;
-
 -- series
 SELECT bucket, event_type, SUM(count)
 FROM (SELECT (CAST(strftime('%s', substr(bucket_start, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(bucket_start, 21) AS INTEGER)) / CAST(? AS bigint) * CAST(? AS bigint) AS bucket, event_type, count
@@ -218,22 +170,6 @@ FROM (SELECT (CAST(strftime('%s', substr(bucket_start, 1, 19)) AS INTEGER) * 100
     WHERE bucket_start >= (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND bucket_start < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND banner_tag = CAST(? AS text)) AS b
 GROUP BY bucket, event_type
 ORDER BY bucket, event_type;
-
--- series_of_both
-SELECT bucket, event_type, SUM(count)
-FROM (SELECT (CAST(strftime('%s', substr(bucket_start, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(bucket_start, 21) AS INTEGER)) / CAST(? AS bigint) * CAST(? AS bigint) AS bucket, event_type, count
-    FROM minute_summary
-    WHERE bucket_start >= (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND bucket_start < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND event_type = CAST(? AS text) AND banner_tag = CAST(? AS text)) AS b
-GROUP BY bucket, event_type
-ORDER BY bucket, event_type;
-
--- top_banners
-SELECT banner_tag, SUM(count) AS total
-FROM event_summary
-WHERE event_date BETWEEN ? AND ? AND event_type = CAST(? AS text)
-GROUP BY banner_tag
-ORDER BY total DESC, banner_tag
-LIMIT CAST(? AS bigint);
 
 -- rollup
 SELECT (CAST(strftime('%s', substr(bucket_start, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(bucket_start, 21) AS INTEGER)), dim1, dim2, dim3, value

@@ -1,5 +1,6 @@
 /* librdkafka's mock cluster behind the few calls that tests need; see the header for its limits. */
 #include "mock_kafka.h"
+#include "tsan_threads.h"
 #include <assert.h>
 #include <stdlib.h>
 #include <librdkafka/rdkafka.h>
@@ -20,6 +21,7 @@ static void mock_kafka_silent(const rd_kafka_t *rk, int level, const char *fac, 
 struct mock_kafka *mock_kafka_start(int brokers) {
     struct mock_kafka *m = calloc(1, sizeof *m);
     char text[128];
+    tsan_threads();
     assert(m);
     rd_kafka_conf_t *c = rd_kafka_conf_new();
     rd_kafka_conf_set_log_cb(c, mock_kafka_silent);

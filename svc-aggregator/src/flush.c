@@ -63,7 +63,7 @@ static void look_at_ends(struct agg_reader *r) {
     if (px_consumer_brokers_down(r->consumer)) {
         return; /* what was last fetched is not what the log holds now */
     }
-    px_us now = px_wall(r->core->clock);
+    px_us now = px_wall(r->core->clock) - AGG_LOOK_AGE;
     for (size_t i = 0; i < parts->n; i++) {
         int64_t low = 0, high = 0;
         if (!parts->v[i].blocked &&

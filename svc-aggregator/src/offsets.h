@@ -7,6 +7,11 @@
 #include "table.h"
 
 /* A partition that this process owns. */
+/* The end of the log that a client knows is as old as its last fetch: up to fetch.wait.max.ms and a
+ * round trip. Looking is dated back by more than that, so that an event acknowledged before
+ * looked_at is never missing from what `high` covers: the watermark of the API rests on it. */
+#define AGG_LOOK_AGE (250 * PX_US_PER_MS)
+
 struct agg_part {
     int32_t partition;
     int64_t next;  /* first offset that is not folded in (as SQL has it)     */

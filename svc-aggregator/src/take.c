@@ -227,7 +227,7 @@ static enum px_code steps(const struct taking *t, struct px_err *reterr) {
 static struct agg_part taken(const struct agg_wanted *w, px_us now) {
     return (struct agg_part){.partition = w->partition,
                              .high = w->high,
-                             .looked_at = now,
+                             .looked_at = now - AGG_LOOK_AGE,
                              .touched_at = now,
                              .once_until = w->high};
 }

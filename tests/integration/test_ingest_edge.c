@@ -341,23 +341,20 @@ static void test_ingest_answers_a_batch_item_by_item(void **state) {
 }
 
 static void test_ingest_takes_500_and_refuses_501(void **state) {
-    char *body = calloc(1, 501 * 60 + 10);
-    assert_non_null(body);
     for (int n = 500; n <= 501; n++) {
-        size_t at = 0;
-        body[at++] = '[';
+        PX_DEFER(px_buf_fini) struct px_buf body = PX_BUF_INIT(65536);
         for (int i = 0; i < n; i++) {
-            at += (size_t)sprintf(body + at, "%s{" EDGE_EVENT "}", i ? "," : "");
+            px_buf_c(&body, i ? ",{" EDGE_EVENT "}" : "[{" EDGE_EVENT "}");
         }
-        body[at++] = ']';
-        body[at] = '\0';
-        struct ingest_ask a = {
-            .method = "POST", .target = "/api/events", .fields = EDGE_JSON, .body = body};
+        px_buf_c(&body, "]");
+        struct ingest_ask a = {.method = "POST",
+                               .target = "/api/events",
+                               .fields = EDGE_JSON,
+                               .body = px_buf_cstr(&body)};
         struct ingest_said s = ingest_rig_ask(*state, &a);
         assert_int_equal(s.status, n == 500 ? 200 : 400);
         assert_non_null(strstr(s.body, n == 500 ? "\"accepted\":500," : "batch_size"));
     }
-    free(body);
 }
 
 struct edge_letters {

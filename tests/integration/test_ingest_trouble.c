@@ -22,7 +22,7 @@
 static void assert_busy(const struct ingest_said *s, const char *code) {
     assert_int_equal(s->status, 503);
     assert_string_equal(s->code, code);
-    assert_true(atoi(s->retry) > 0);
+    assert_true(strtol(s->retry, NULL, 10) > 0);
     assert_non_null(strstr(s->body, "\"retryable\":true"));
     assert_string_equal(s->client, "e");
     assert_string_equal(s->id, "");
@@ -168,7 +168,7 @@ static int trouble_status(int fd) {
     }
     text[n] = '\0';
     close(fd);
-    return n > 12 ? atoi(text + 9) : 0;
+    return n > 12 ? (int)strtol(text + 9, NULL, 10) : 0;
 }
 
 static void test_ingest_is_overloaded_at_once(void **state) {
@@ -251,7 +251,7 @@ static void test_ingest_tells_a_batch_to_retry(void **state) {
     struct ingest_said s = ingest_rig_ask(&r, &a);
 
     assert_int_equal(s.status, 200);
-    assert_true(atoi(s.retry) > 0);
+    assert_true(strtol(s.retry, NULL, 10) > 0);
     assert_non_null(strstr(s.body, "\"accepted\":0,\"rejected\":1,"));
     assert_non_null(strstr(s.body, "\"index\":0"));
     assert_non_null(strstr(s.body, "\"code\":\"log_unavailable\""));

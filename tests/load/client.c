@@ -132,7 +132,8 @@ static void answer_judge(struct client *c, struct conn *k, const char *end) {
     struct px_str received = answer_field(k->answer, end, "X-Received-At");
     struct px_str id = answer_field(k->answer, end, "X-Event-Id");
     int64_t status64 = 0;
-    if (k->n < 12 || !px_parse_i64((struct px_str){.p = k->answer + 9, .n = 3}, 100, 599, &status64)) {
+    if (k->n < 12 ||
+        !px_parse_i64((struct px_str){.p = k->answer + 9, .n = 3}, 100, 599, &status64)) {
         status64 = 0;
     }
     int status = (int)status64;

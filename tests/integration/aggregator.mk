@@ -17,9 +17,9 @@ FAILPOINT_BIN := $(BUILD)-failpoints/bin/svc-aggregator
 .PHONY: failpoint-bin
 failpoint-bin:
 	+$(Q)$(MAKE) --no-print-directory FAILPOINTS=1 BUILD=$(BUILD)-failpoints $(FAILPOINT_BIN)
-$(BUILD)/tests/integration/test_kill_points: | failpoint-bin
+$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_apply_service: | failpoint-bin
 else
 FAILPOINT_BIN := $(BIN)/svc-aggregator
-$(BUILD)/tests/integration/test_kill_points: | $(FAILPOINT_BIN)
+$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_apply_service: | $(FAILPOINT_BIN)
 endif
 export PX_FAILPOINT_BIN := $(FAILPOINT_BIN)

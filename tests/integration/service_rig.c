@@ -151,7 +151,9 @@ void service_rig_close(struct service_rig *s) {
 
 void service_rig_start(struct service_rig *s, const char *bin, const char *arg) {
     static unsigned starts;
-    snprintf(s->group, sizeof s->group, "group-%u", ++starts);
+    if (!s->keep_group) {
+        snprintf(s->group, sizeof s->group, "group-%u", ++starts);
+    }
     service_rig_set(s, "PX_Kafka__GroupId", s->group);
     const char *argv[] = {bin, arg, NULL};
     proc_start(&s->proc, argv, s->env);

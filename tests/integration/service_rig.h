@@ -39,13 +39,15 @@ struct service_rig {
     const char *env[SERVICE_ENV + 1];
     size_t nenv;
     char group[64];
+    bool keep_group; /* the next starts join the group of the last one */
 };
 void service_rig_open(struct service_rig *s, struct log_rig *l, const struct px_dialect *d);
 void service_rig_close(struct service_rig *s); /* stops the process */
 /* service_rig_set(s, name, value): an environment variable for the next start; later ones win. */
 void service_rig_set(struct service_rig *s, const char *name, const char *value);
 /* service_rig_start(s, bin, arg): ${arg} NULL = none. Every start joins a group of its own: a
- * killed member would hold the partitions of the same group until its session ends. */
+ * killed member would hold the partitions of the same group until its session ends. s->keep_group:
+ * not so. */
 void service_rig_start(struct service_rig *s, const char *bin, const char *arg);
 /* service_rig_run: start and wait for the end; the exit status. */
 int service_rig_run(struct service_rig *s, const char *bin, const char *arg, int seconds);

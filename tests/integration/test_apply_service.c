@@ -1,0 +1,265 @@
+/* The real svc-aggregator from outside: exit codes, health and metrics, dead letters that cannot be
+ * stored, logs that are not the one remembered, owners that were frozen, groups that change. On
+ * every database, with a mock cluster. */
+#include "apply_rig.h"
+#include "http_client.h"
+#include "service_rig.h"
+#include "unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define EVENTS     600
+#define PARTITIONS 4
+
+static const char next_sum[] = "SELECT COALESCE(SUM(next_offset), 0) FROM consumer_offsets";
+
+static const char *bin(void) {
+    return proc_bin("svc-aggregator");
+}
+
+static int setup(void **state) {
+    struct log_rig *l = calloc(1, sizeof *l);
+    *state = l;
+    log_rig_open(l, PARTITIONS, true);
+    log_rig_make(l, EVENTS);
+    return 0;
+}
+
+static int teardown(void **state) {
+    log_rig_close(*state);
+    free(*state);
+    return 0;
+}
+
+static void expect_exit(struct service_rig *s, const char *arg, int want, const char *says) {
+    int status = service_rig_run(s, bin(), arg, 60);
+    if (status != want || !proc_log_wait(&s->proc, says, 1)) {
+        proc_log_show(&s->proc);
+        fail_msg("ended with %d instead of %d, or did not say: %s", status, want, says);
+    }
+}
+
+static void holds(struct service_rig *s) {
+    assert_int_equal(sql_int(s->db.s, next_sum), EVENTS);
+    assert_int_equal(
+        sql_int(s->db.s, "SELECT SUM(next_offset - first_offset + rewound - counted - repeated - "
+                         "duplicate - conflict - excluded - late - erased - dead_lettered - hole - "
+                         "gap) FROM partition_ledger"),
+        0);
+    assert_int_equal(sql_int(s->db.s, "SELECT SUM(count) FROM daily_metrics"),
+                     sql_int(s->db.s, "SELECT SUM(counted) FROM partition_ledger"));
+}
+
+static void test_service_refuses_an_old_schema(void **state) {
+    struct service_rig s;
+    service_rig_open(&s, *state, rig_dialect());
+    sql_do(s.db.s, "DROP TABLE px_schema_migrations");
+
+    expect_exit(&s, NULL, 78, "--migrate=up");
+
+    service_rig_close(&s);
+}
+
+static void test_service_drains_once_and_ends(void **state) {
+    struct service_rig s;
+    service_rig_open(&s, *state, rig_dialect());
+
+    expect_exit(&s, "--once", 0, "aggregator.drained");
+    holds(&s);
+    expect_exit(&s, "--once", 0, "aggregator.drained"); /* nothing left: nothing moves */
+    holds(&s);
+
+    service_rig_close(&s);
+}
+
+static void wait_ready(int port, int want) {
+    struct http_answer a;
+    long until = now_ms() + 30000;
+    int status = 0;
+    while (status != want && now_ms() < until) {
+        http_get(port, "/readyz", &a);
+        status = a.status;
+        http_answer_fini(&a);
+        pause_ms(50);
+    }
+    assert_int_equal(status, want);
+}
+
+/* Gauges follow within a second or so. */
+static void expect_metric(int port, const char *line) {
+    long until = now_ms() + 10000;
+    for (;;) {
+        struct http_answer a;
+        http_get(port, "/metrics", &a);
+        bool found = a.status == 200 && strstr(a.body, line);
+        http_answer_fini(&a);
+        if (found) {
+            return;
+        }
+        if (now_ms() > until) {
+            fail_msg("/metrics does not hold: %s", line);
+        }
+        pause_ms(50);
+    }
+}
+
+static void test_service_tells_how_it_is(void **state) {
+    struct service_rig s;
+    service_rig_open(&s, *state, rig_dialect());
+    service_rig_start(&s, bin(), NULL);
+    assert_true(service_rig_until(&s, next_sum, EVENTS, 30));
+    int port = (int)proc_log_int(&s.proc, "aggregator.started", "admin.port", 5);
+
+    wait_ready(port, 200);
+    expect_metric(port, "px_consumed_messages_total 600\n");
+    expect_metric(port, "px_dlq_events_total{reason=\"bad_frame\"}");
+    expect_metric(port, "px_applied_events_total{type=\"visit\",disposition=\"counted\"}");
+    expect_metric(port, "px_consumer_lag_messages 0\n");
+    expect_metric(port, "px_consumer_partitions 4\n");
+
+    proc_signal(&s.proc, SIGTERM);
+    assert_int_equal(proc_wait(&s.proc, 25), 0);
+    holds(&s);
+    service_rig_close(&s);
+}
+
+static void test_service_halts_at_a_foreign_log(void **state) {
+    struct service_rig s;
+    service_rig_open(&s, *state, rig_dialect());
+    expect_exit(&s, "--once", 0, "aggregator.drained");
+    service_rig_set(&s, "PX_Kafka__LogId", "log-2");
+
+    expect_exit(&s, NULL, 65, "Kafka:OnNewLog");
+    assert_true(proc_log_wait(&s.proc, "log-1", 1) && proc_log_wait(&s.proc, "log-2", 1));
+
+    service_rig_set(&s, "PX_Kafka__OnNewLog", "start");
+    expect_exit(&s, "--once", 0, "aggregator.drained");
+    assert_int_equal(sql_int(s.db.s, next_sum), 2 * EVENTS);
+    service_rig_close(&s);
+}
+
+/* SQL remembers offsets that the log does not have (any more). */
+static void test_service_halts_at_a_gap(void **state) {
+    struct service_rig s;
+    service_rig_open(&s, *state, rig_dialect());
+    expect_exit(&s, "--once", 0, "aggregator.drained");
+    sql_do(s.db.s,
+           "UPDATE consumer_offsets SET next_offset = next_offset + 1000 WHERE partition_id = 1");
+
+    expect_exit(&s, NULL, 65, "Kafka:OnGap=record");
+    assert_int_equal(sql_int(s.db.s, next_sum), EVENTS + 1000);
+
+    service_rig_start(&s, bin(), "--accept-gap");
+    assert_true(service_rig_until(&s, next_sum, EVENTS, 30)); /* it goes on at the log's end */
+    assert_int_equal(sql_int(s.db.s, "SELECT count(*) FROM ingest_gaps"), 1);
+    assert_int_equal(proc_stop(&s.proc), 0);
+    holds(&s);
+    service_rig_close(&s);
+}
+
+/* --- dead letters
+ * --------------------------------------------------------------------------------- */
+static void test_service_waits_for_dead_letters(void **state) {
+    struct log_rig *l = *state;
+    struct service_rig s;
+    service_rig_open(&s, l, rig_dialect());
+    mock_kafka_topic_error(l->mock, SERVICE_DLQ, MOCK_KAFKA_TOPIC_DENIED);
+    service_rig_start(&s, bin(), NULL);
+    assert_true(proc_log_wait(&s.proc, "dlq.unavailable", 30));
+    int port = (int)proc_log_int(&s.proc, "aggregator.started", "admin.port", 5);
+    assert_true(sql_int(s.db.s, next_sum) < EVENTS);
+    assert_int_equal(
+        sql_int(s.db.s, "SELECT COALESCE(SUM(dead_lettered), 0) FROM partition_ledger"), 0);
+    wait_ready(port, 200); /* waiting is not broken */
+
+    mock_kafka_topic_error(l->mock, SERVICE_DLQ, 0);
+
+    assert_true(service_rig_until(&s, next_sum, EVENTS, 60));
+    holds(&s);
+    assert_int_equal(proc_stop(&s.proc), 0);
+    service_rig_close(&s);
+}
+
+/* --- owners
+ * ----------------------------------------------------------------------------------------- */
+/* Frozen with an open batch, while another process takes the partitions and finishes; then thawed.
+ */
+static void test_service_frozen_owner_is_fenced(void **state) {
+    struct service_rig s, rival;
+    const char *failpoint_bin = getenv("PX_FAILPOINT_BIN");
+    failpoint_bin = failpoint_bin ? failpoint_bin : "build/release-failpoints/bin/svc-aggregator";
+    service_rig_open(&s, *state, rig_dialect());
+    service_rig_set(&s, "PX_FAILPOINTS_AT", "agg.after_begin=stop@3");
+    service_rig_set(&s, "PX_Batch__TransactionBudget", "60s");
+    service_rig_start(&s, failpoint_bin, NULL);
+    assert_true(service_rig_until(&s, next_sum, 50, 30)); /* two batches of 25, then it froze */
+    rival = s;
+    rival.proc = (struct proc){0};
+    service_rig_set(&rival, "PX_FAILPOINTS_AT", "");
+    if (strcmp(rig_dialect()->name, "sqlite") !=
+        0) { /* there the frozen one holds the file's lock */
+        assert_int_equal(service_rig_run(&rival, bin(), "--once", 60), 0);
+        assert_int_equal(sql_int(s.db.s, next_sum), EVENTS);
+    }
+
+    proc_signal(&s.proc, SIGCONT);
+
+    if (strcmp(rig_dialect()->name, "sqlite") != 0) {
+        assert_true(proc_log_wait(&s.proc, "\"fenced\"", 30));
+    }
+    assert_true(service_rig_until(&s, next_sum, EVENTS, 60));
+    holds(&s);
+    assert_int_equal(proc_stop(&s.proc), 0);
+    service_rig_close(&s);
+}
+
+/* A second member joins in the middle, then the first one leaves. */
+static void test_service_group_changes_lose_nothing(void **state) {
+    struct service_rig s, second;
+    service_rig_open(&s, *state, rig_dialect());
+    service_rig_set(&s, "PX_Batch__MaxEvents", "5");
+    service_rig_start(&s, bin(), NULL);
+    assert_true(proc_log_wait(&s.proc, "consumer.assigned", 30));
+    second = s;
+    second.proc = (struct proc){0};
+    second.keep_group = true;
+    service_rig_set(&second, "PX_Batch__MaxEvents", "7");
+    service_rig_start(&second, bin(), NULL);
+    assert_true(proc_log_wait(&second.proc, "consumer.assigned", 60));
+    log_rig_make(*state, EVENTS);
+
+    assert_true(service_rig_until(&second, next_sum, 2 * EVENTS, 60));
+    assert_int_equal(sql_int(s.db.s, "SELECT count(DISTINCT owner) FROM consumer_offsets"), 2);
+    assert_int_equal(proc_stop(&s.proc), 0);
+    log_rig_make(*state, EVENTS);
+    assert_true(service_rig_until(&second, next_sum, 3 * EVENTS, 60));
+
+    assert_int_equal(sql_int(s.db.s, "SELECT count(DISTINCT owner) FROM consumer_offsets"), 1);
+    assert_int_equal(sql_int(s.db.s, "SELECT count(*) FROM events") +
+                         sql_int(s.db.s, "SELECT SUM(dead_lettered) FROM partition_ledger"),
+                     3 * EVENTS);
+    assert_int_equal(proc_stop(&second.proc), 0);
+    service_rig_close(&s);
+}
+
+static int run(const char *group) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_service_refuses_an_old_schema),
+        cmocka_unit_test(test_service_drains_once_and_ends),
+        cmocka_unit_test(test_service_tells_how_it_is),
+        cmocka_unit_test(test_service_halts_at_a_foreign_log),
+        cmocka_unit_test(test_service_halts_at_a_gap),
+        cmocka_unit_test(test_service_waits_for_dead_letters),
+        cmocka_unit_test(test_service_frozen_owner_is_fenced),
+        cmocka_unit_test(
+            test_service_group_changes_lose_nothing), /* last: it makes the log longer */
+    };
+    return cmocka_run_group_tests_name(group, tests, setup, teardown);
+}
+
+int main(void) {
+    return rig_each_dialect(run);
+}

@@ -14,14 +14,14 @@ static void accept_enrich(struct px_raw_event *raw, const struct px_http_req *re
     }
 }
 
-static void accept_fill(struct ing_worker *w, struct ing_slot *s, const struct px_event *ev,
-                        unsigned type) {
+static void accept_fill(struct ing_slot *s, const struct px_event *ev,
+                        const struct px_event_type *type, px_us now) {
     struct ing_waiting *x = &s->w;
 
     x->id = ev->id;
     x->received = ev->received_at;
-    x->started = px_mono(w->world->clock);
-    x->type = type;
+    x->started = now;
+    x->type = type->index;
     x->pixel = x->image = false;
     x->batch = NULL;
     px_assert(ev->client_event_id.n <= sizeof x->client_id);
@@ -54,7 +54,7 @@ static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fiel
     if (!s) {
         return accept_later(w, ING_BUSY_OVERLOADED, ret_busy);
     }
-    accept_fill(w, s, ev, type->index);
+    accept_fill(s, ev, type, now);
     enum ing_busy busy = ING_BUSY_UNAVAILABLE;
     enum px_code rc =
         ing_publish(w, ev, type->family, ing_pending_tag(&w->pending, s), &busy, NULL);

@@ -52,28 +52,35 @@ static void settle_answer(struct ing_worker *w, struct px_http_ticket t, enum in
     }
 }
 
+/* Not inlined into the way of a stored event: a verdict is large, and made zero where it is made.
+ */
+__attribute__((noinline)) static struct px_http_reply settle_refusal(struct ing_worker *w,
+                                                                     const struct ing_waiting *x,
+                                                                     enum settle_outcome what,
+                                                                     enum ing_busy busy) {
+    struct px_verdict v = {.nissues = 0};
+
+    px_verdict_add(&v, PX_REASON_TOO_LARGE_FOR_LOG, "event");
+    struct ing_refusal r = what == SETTLE_LATER ? ing_refusal_busy(busy) : ing_refusal_of(&v);
+    r.request_id = &x->id;
+    r.client_id = (struct px_str){.p = x->client_id, .n = x->client_n};
+    r.image = x->pixel && x->image;
+    return ing_answer_refusal(&w->answer, &r);
+}
+
+static struct px_http_reply settle_receipt(struct ing_worker *w, const struct ing_waiting *x) {
+    struct ing_receipt r = {
+        .id = &x->id, .received = x->received, .client_id = {.p = x->client_id, .n = x->client_n}};
+
+    return x->pixel ? ing_answer_pixel(&w->answer, &r) : ing_answer_event(&w->answer, &r);
+}
+
 static void settle_single(struct ing_worker *w, const struct ing_slot *s, enum settle_outcome what,
                           enum ing_busy busy) {
-    const struct ing_waiting *x = &s->w;
-    enum ing_route route = x->pixel ? ING_ROUTE_PIXEL : ING_ROUTE_EVENTS;
-    struct px_str client_id = {.p = x->client_id, .n = x->client_n};
-    struct px_http_reply reply;
+    struct px_http_reply reply =
+        what == SETTLE_STORED ? settle_receipt(w, &s->w) : settle_refusal(w, &s->w, what, busy);
 
-    if (what == SETTLE_STORED) {
-        struct ing_receipt receipt = {
-            .id = &x->id, .received = x->received, .client_id = client_id};
-        reply = x->pixel ? ing_answer_pixel(&w->answer, &receipt)
-                         : ing_answer_event(&w->answer, &receipt);
-    } else {
-        struct px_verdict v = {.nissues = 0};
-        px_verdict_add(&v, PX_REASON_TOO_LARGE_FOR_LOG, "event");
-        struct ing_refusal r = what == SETTLE_LATER ? ing_refusal_busy(busy) : ing_refusal_of(&v);
-        r.request_id = &x->id;
-        r.client_id = client_id;
-        r.image = x->pixel && x->image;
-        reply = ing_answer_refusal(&w->answer, &r);
-    }
-    settle_answer(w, x->ticket, route, &reply);
+    settle_answer(w, s->w.ticket, s->w.pixel ? ING_ROUTE_PIXEL : ING_ROUTE_EVENTS, &reply);
 }
 
 static void settle_item(struct ing_worker *w, const struct ing_slot *s, enum settle_outcome what,

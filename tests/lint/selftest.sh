@@ -144,7 +144,24 @@ cat >"$tree/libcore/DESIGN.md" <<'X'
 
 Files `base/low.c`, `http/web.[ch]` and `sql/text.c`.
 X
-for l in layers thirdparty sizes style banned sqltext headers contracts docpaths flow design format; do clean $l; done
+cat >"$tree/docs/OPERATIONS.md" <<'X'
+## Logs
+
+| event | means |
+|---|---|
+| `low.ready` | ready |
+X
+cat >"$tree/svc-ingest/src/events.c" <<'X'
+/* Logs. */
+#include <px/low.h>
+
+void ing_events(void) {
+    px_log(px_low(0) ? 1 : 2,
+           "low.ready", "low.field");
+}
+X
+clang-format-14 -i "$tree/svc-ingest/src/events.c"
+for l in layers thirdparty sizes style banned sqltext headers contracts docpaths flow design events format; do clean $l; done
 clean symbols lib
 clean needed bin
 # programs that print what docs/generate.sh asks for, and the documents made from them
@@ -334,6 +351,15 @@ planted design libcore/DESIGN.md:2 'a row for a source that is gone' <<'X'
 X
 planted design libcore/DESIGN.md:1 'a design without the section' <<'X'
 # libcore
+X
+planted events svc-ingest/src/more.c:2 'an event that OPERATIONS.md does not name' <<'X'
+/* Planted. */
+void f(void) { px_log0(1, "low.failed"); }
+X
+planted events docs/OPERATIONS.md:3 'an event that nobody logs' <<'X'
+## Logs
+| `low.ready` | ready |
+| `low.gone` | gone |
 X
 planted generated docs/options.md:1 'a reference written by hand' fake <<'X'
 # Options

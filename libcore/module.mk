@@ -31,6 +31,9 @@ $(LIBCORE_HTTP):  $(call objects,$(HTTP_SRC)) $(LLHTTP_OBJ)
 $(LIBCORE_KAFKA): $(call objects,$(KAFKA_SRC))
 $(LIBCORE_SQL):   $(call objects,$(SQL_SRC))
 
+# ThreadSanitizer does not know the C11 threads that librdkafka uses: stand-ins for SAN=thread programs.
+TSAN_OBJ := $(if $(findstring thread,$(SAN)),$(call objects,tests/support/tsan_threads.c))
+
 # Expanded when a program is linked, after the packages are there.
 LIBS_CORE  = $(shell pkg-config --libs libcjson libcyaml libcrypto) -lm -lpthread
 LIBS_HTTP  = $(shell pkg-config --libs libevent_core)

@@ -31,7 +31,7 @@ $(BUILD)/tests/%: LIBS = $(TEST_LIBS)
 # binaries with all their threads. The drivers and librdkafka are not instrumented: their own memory is
 # not watched, their locks are.
 THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loop,$(UNIT_BIN)) \
-              $(filter %/test_http_life %/test_http_admin %/test_http_limits %/test_kafka_rebuild %/test_api \
+              $(filter %/test_http_life %/test_http_admin %/test_http_limits %_threads %/test_api \
                 %/test_apply_service,$(INTEGRATION_BIN)) $(filter $(BUILD)/tests/integration/test_ingest_%,$(INTEGRATION_BIN))
 
 # COUNTS=file collects the results of several steps (tests/test.sh).
@@ -42,7 +42,7 @@ unit: $(UNIT_BIN) ## unit tests only (seconds)
 integration: $(INTEGRATION_BIN) $(PROGRAMS) ## real binaries and drivers, mock broker
 	@$(RUN) $(INTEGRATION_BIN)
 threads: $(THREAD_BIN) $(PROGRAMS)
-	@TSAN_OPTIONS='halt_on_error=1' $(RUN) $(THREAD_BIN)
+	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
 e2e: $(PROGRAMS) ## the three binaries on a real Kafka and PostgreSQL
 	@$(RUN) $(sort $(wildcard tests/e2e/test_*.sh))
 check: unit integration ## unit and integration tests

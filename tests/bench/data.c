@@ -66,7 +66,7 @@ static size_t attrs(struct bench_data *d, uint64_t type, struct px_raw_attr *v,
     v[0] = (struct px_raw_attr){
         .name = PX_S("s"), .kind = PX_ATTR_TEXT, .text = text(a, "campaign-%03" PRIu64, r % 500)};
     v[1] = (struct px_raw_attr){
-        .name = PX_S("b"), .kind = PX_ATTR_TEXT, .text = text(a, "%016" PRIx64, r)};
+        .name = PX_S("b"), .kind = PX_ATTR_TEXT, .text = text(a, "b-%016" PRIx64, r)};
     if (type != 2) {
         return 2;
     }

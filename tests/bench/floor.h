@@ -1,0 +1,25 @@
+/* What the service's HTTP cost is compared with: two tiny servers that answer 43 bytes and do
+ * nothing else, each in a process of its own. */
+#ifndef BENCH_FLOOR_H
+#define BENCH_FLOOR_H
+
+#include "proc.h"
+
+#include <assert.h>
+
+#define FLOOR_GIF                                                                                  \
+    "GIF89a\1\0\1\0\200\0\0\0\0\0\377\377\377!\371\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
+static_assert(sizeof FLOOR_GIF == 44, "43 bytes");
+
+/* A forked server; dies with the program. */
+struct floor {
+    pid_t pid;
+    int port;
+};
+/* floor_bare(): libevent's event layer and llhttp, no gate, no limits, no deadlines.
+ * floor_px_http(): px_http with a handler that answers at once. Call before any thread exists. */
+struct floor floor_bare(void);
+struct floor floor_px_http(void);
+void floor_stop(struct floor *f);
+
+#endif

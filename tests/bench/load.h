@@ -1,0 +1,29 @@
+/* A closed-loop HTTP client on keep-alive connections: each sends its next request when the answer
+ * to the last one is complete. The same client measures every server of a run. */
+#ifndef BENCH_LOAD_H
+#define BENCH_LOAD_H
+
+#include <px/str.h>
+
+struct load_conf {
+    int port; /* on 127.0.0.1 */
+    size_t connections;
+    int64_t ns;                    /* how long          */
+    const struct px_str *requests; /* sent in turn      */
+    size_t nrequests;
+};
+
+struct load_result {
+    uint64_t ok, other; /* answers with 200; with another status */
+    int64_t wall;       /* ns */
+    double p50, p95;    /* us from the first byte sent to the last one read */
+};
+
+/* load_run(c, ret): ends the program when a connection breaks: a figure would be wrong then. */
+void load_run(const struct load_conf *c, struct load_result *ret);
+
+/* load_pixels(n): ${n} pixel requests as a browser sends them, about 450 bytes each, of different
+ * players. Kept for the life of the program. */
+const struct px_str *load_pixels(size_t n);
+
+#endif

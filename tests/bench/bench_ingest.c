@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPAN INT64_C(2000000000)
+#define SPAN INT64_C(1500000000)
 
 struct target {
     const char *name;

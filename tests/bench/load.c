@@ -31,6 +31,8 @@ struct load {
     struct conn *conns;
     int epoll;
     size_t next, waiting;
+    struct conn **idle; /* at a given rate: who may send */
+    size_t nidle;
     float *samples; /* us */
     size_t nsamples;
     bool over;
@@ -88,7 +90,9 @@ static void answered(struct load *l, struct conn *c) {
     }
     c->waiting = false;
     l->waiting--;
-    if (!l->over) {
+    if (l->conf->rate > 0) {
+        l->idle[l->nidle++] = c;
+    } else if (!l->over) {
         ask(l, c);
     }
 }
@@ -105,17 +109,31 @@ static void readable(struct load *l, struct conn *c) {
     }
 }
 
-static void loop(struct load *l) {
+/* What is due by now; when all connections wait it comes later, never not at all. */
+static void ask_due(struct load *l, int64_t from) {
+    double due = l->conf->rate * (double)(bench_wall() - from) / 1e9;
+    while (l->nidle > 0 && (double)l->next < due) {
+        ask(l, l->idle[--l->nidle]);
+    }
+}
+
+static void loop(struct load *l, int64_t from) {
     struct epoll_event ev[TURN_MAX];
-    int64_t end = bench_wall() + l->conf->ns;
-    while (l->waiting > 0) {
-        int n = epoll_wait(l->epoll, ev, TURN_MAX, 20000);
-        if (n <= 0) {
+    const bool paced = l->conf->rate > 0;
+    int64_t heard = from;
+    while (!l->over || l->waiting > 0) {
+        int n = epoll_wait(l->epoll, ev, TURN_MAX, paced ? 1 : 1000);
+        int64_t now = bench_wall();
+        if (n < 0 || (l->waiting > 0 && n == 0 && now - heard > INT64_C(20000000000))) {
             bench_die("the server does not answer", n < 0 ? strerror(errno) : "20 s passed");
         }
-        l->over = bench_wall() >= end;
+        heard = n > 0 || l->waiting == 0 ? now : heard;
+        l->over = now - from >= l->conf->ns;
         for (int i = 0; i < n; i++) {
             readable(l, ev[i].data.ptr);
+        }
+        if (paced && !l->over) {
+            ask_due(l, from);
         }
     }
 }
@@ -142,16 +160,21 @@ void load_run(const struct load_conf *conf, struct load_result *ret) {
     struct load l = {.conf = conf, .ret = ret, .epoll = epoll_create1(EPOLL_CLOEXEC)};
     *ret = (struct load_result){.ok = 0};
     l.conns = calloc(conf->connections, sizeof *l.conns);
+    l.idle = calloc(conf->connections, sizeof *l.idle);
     l.samples = malloc(SAMPLES_MAX * sizeof *l.samples);
-    if (l.epoll < 0 || !l.conns || !l.samples) {
+    if (l.epoll < 0 || !l.conns || !l.idle || !l.samples) {
         bench_die("load", strerror(errno));
     }
     open_all(&l);
     int64_t from = bench_wall();
     for (size_t i = 0; i < conf->connections; i++) {
-        ask(&l, &l.conns[i]);
+        if (conf->rate > 0) {
+            l.idle[l.nidle++] = &l.conns[i];
+        } else {
+            ask(&l, &l.conns[i]);
+        }
     }
-    loop(&l);
+    loop(&l, from);
     ret->wall = bench_wall() - from;
     qsort(l.samples, l.nsamples, sizeof *l.samples, by_value);
     ret->p50 = (double)l.samples[l.nsamples / 2];
@@ -162,6 +185,7 @@ void load_run(const struct load_conf *conf, struct load_result *ret) {
     }
     (void)close(l.epoll);
     free(l.conns);
+    free(l.idle);
     free(l.samples);
 }
 

@@ -1,5 +1,5 @@
-/* A closed-loop HTTP client on keep-alive connections: each sends its next request when the answer
- * to the last one is complete. The same client measures every server of a run. */
+/* An HTTP client on keep-alive connections: each sends its next request when the answer to the last
+ * one is complete, or at a given pace. The same client measures every server of a run. */
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
@@ -8,7 +8,8 @@
 struct load_conf {
     int port; /* on 127.0.0.1 */
     size_t connections;
-    int64_t ns;                    /* how long          */
+    int64_t ns;  /* how long          */
+    double rate; /* per second, over all connections; 0 = as fast as answers come */
     const struct px_str *requests; /* sent in turn      */
     size_t nrequests;
 };

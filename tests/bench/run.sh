@@ -5,7 +5,7 @@
 #   tests/bench/run.sh [NAME...]      NAME: one of the list below; none = all
 set -u
 dir=${BENCH_DIR:-build/release/bench}
-all=(model)
+all=(model produce ingest query rss aggregate)
 names=("$@")
 [ ${#names[@]} -gt 0 ] || names=("${all[@]}")
 broken=0
@@ -17,7 +17,7 @@ for name in "${names[@]}"; do
         echo "bench: no $name; there are: ${all[*]}" >&2
         exit 64
     fi
-    timeout --kill-after=10 "${BENCH_TIMEOUT:-300}" "$program" | tee "$dir/$name.json"
+    timeout --kill-after=10 "${BENCH_TIMEOUT:-600}" "$program" | tee "$dir/$name.json"
     rc=${PIPESTATUS[0]}
     if [ "$rc" -ne 0 ]; then
         echo "bench: $name ended with status $rc" >&2

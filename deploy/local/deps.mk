@@ -1,7 +1,7 @@
 # Debian packages the project needs, and the target that installs the missing ones.
 # DEPS_BUILD builds and runs it; DEPS_TEST adds the servers and tools that `make test` starts.
 
-DEPS_BUILD := git gcc make pkg-config libevent-dev librdkafka-dev unixodbc-dev libcjson-dev libcyaml-dev \
+DEPS_BUILD := git gcc make pkg-config libevent-dev librdkafka-dev unixodbc-dev libcjson-dev libcyaml-dev libyaml-dev \
               libssl-dev node-llhttp odbc-postgresql libsqliteodbc
 DEPS_RUN   := curl sqlite3
 DEPS_TEST  := $(DEPS_RUN) libcmocka-dev postgresql-15 default-jre-headless maven kcat iproute2 \

@@ -113,11 +113,9 @@ start_dev() {
         --topic "$topic:10" --topic "$dlq:10"
     wait_until 10 devbroker test -s "$dir/broker.env" || give_up "the dev broker did not start" devbroker
     # shellcheck disable=SC1091 # written by the broker just now
-    . "$dir/broker.env" # bootstrap, log_id
-    # shellcheck disable=SC2154
-    setting Kafka BootstrapServers "$bootstrap"
-    # shellcheck disable=SC2154
-    setting Offsets LogId "$log_id"
+    . "$dir/broker.env"
+    setting Kafka BootstrapServers "$KAFKA_BOOTSTRAP"
+    setting Offsets LogId "$KAFKA_LOG_ID"
     setting Sql Dialect sqlite
     setting Sql ConnectionString "Driver={SQLite3};Database=$dir/analytics.db"
 }

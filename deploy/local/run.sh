@@ -71,9 +71,11 @@ finish() { # name [seconds]: SIGTERM, wait, SIGKILL
     rm -f "$dir/$name.pid"
 }
 
+# Runs whenever this script ends, for whatever reason.
 stop_all() {
     local i
     trap '' INT TERM
+    trap - EXIT
     for ((i = ${#started[@]} - 1; i >= 0; i--)); do finish "${started[$i]}"; done
     if [ "$mode" = stack ]; then
         bash "$here/real/kafka.sh" stop "$dir/kafka" >>"$dir/servers.log" 2>&1
@@ -230,6 +232,7 @@ for name in px-load svc-metrics-api svc-aggregator svc-ingest devbroker; do
     fi
 done
 trap 'why_stopped=asked' INT TERM
+trap stop_all EXIT
 rm -f "$dir"/*.log "$dir"/*.out "$dir/truth.json"
 : >"$dir/env"
 

@@ -35,7 +35,7 @@ THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loo
                 %/test_apply_service,$(INTEGRATION_BIN)) $(filter $(BUILD)/tests/integration/test_ingest_%,$(INTEGRATION_BIN))
 
 # COUNTS=file collects the results of several steps (tests/test.sh).
-RUN = PX_BIN=$(BIN) tests/run.sh $(if $(COUNTS),--add $(COUNTS))
+RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) tests/run.sh $(if $(COUNTS),--add $(COUNTS))
 .PHONY: check unit integration threads e2e test
 unit: $(UNIT_BIN) ## unit tests only (seconds)
 	@$(RUN) $(UNIT_BIN)

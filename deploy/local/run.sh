@@ -251,10 +251,12 @@ before=$(sums)
 with 'Kafka' svc-ingest "$bin/svc-ingest"
 with 'Kafka|Offsets|Sql' svc-aggregator "$bin/svc-aggregator"
 with 'Sql' svc-metrics-api "$bin/svc-metrics-api"
+# Ready by its own word: another run's service may answer at the same port.
+is_ready() { grep -q '"event.name":"app.ready"' "$dir/$1.log" && http_ok "$2/readyz"; }
 for pair in "svc-ingest $ingest_admin" "svc-aggregator $agg_admin" "svc-metrics-api $api_admin"; do
     # shellcheck disable=SC2086 # split on purpose
     set -- $pair
-    wait_until 30 "$1" http_ok "$2/readyz" || give_up "$1 did not get ready ($2/readyz)" "$1"
+    wait_until 30 "$1" is_ready "$1" "$2" || give_up "$1 did not get ready ($2/readyz)" "$1"
 done
 
 today=$(date -u +%F)

@@ -22,4 +22,3 @@ else
 FAILPOINT_BIN := $(BIN)/svc-aggregator
 $(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_apply_service: | $(FAILPOINT_BIN)
 endif
-export PX_FAILPOINT_BIN := $(FAILPOINT_BIN)

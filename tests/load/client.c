@@ -255,7 +255,8 @@ static void client_send(struct client *c, uint32_t request, px_us at) {
     c->busy++;
     c->under_way[i] = r->kind == LOAD_INVALID ? UINT64_MAX : load_key(r);
     if (k->fd < 0 && !client_connect(c, k)) {
-        client_lost(c, k);
+        r->state = LOAD_UNREACHABLE;
+        client_done(c, k);
         return;
     }
     load_gen_write(c->run, request, &c->out);

@@ -40,12 +40,13 @@ enum load_fault {
 enum load_state {
     LOAD_UNSENT,
     LOAD_SENT,
-    LOAD_ACKED,      /* 200                                            */
-    LOAD_REFUSED,    /* 4xx                                            */
-    LOAD_BUSY,       /* 503: surely not stored                         */
-    LOAD_UNKNOWN,    /* 503 log_unknown: may be stored                 */
-    LOAD_UNANSWERED, /* the connection ended first: may be stored      */
-    LOAD_STRANGE,    /* any other answer                               */
+    LOAD_ACKED,       /* 200                                            */
+    LOAD_REFUSED,     /* 4xx                                            */
+    LOAD_BUSY,        /* 503: surely not stored                         */
+    LOAD_UNKNOWN,     /* 503 log_unknown: may be stored                 */
+    LOAD_UNREACHABLE, /* no connection: surely not stored               */
+    LOAD_UNANSWERED,  /* the connection ended first: may be stored      */
+    LOAD_STRANGE,     /* any other answer                               */
 };
 
 /* One request: what was asked for, and what came of it. */

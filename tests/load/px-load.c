@@ -17,7 +17,7 @@ static const char load_usage[] =
     "\n"
     "  --url HOST:PORT    where ingest listens (127.0.0.1:8080)\n"
     "  --rate N           requests per second, open loop (200)\n"
-    "  --duration TIME    how long, as 30s or 5m; 0s = until SIGINT or SIGTERM (10s)\n"
+    "  --duration TIME    how long, as 30s or 5m (until SIGINT or SIGTERM)\n"
     "  --connections N    keep-alive connections (32)\n"
     "  --players N        how many players there are (10000)\n"
     "  --banners N        how many banners there are (40)\n"
@@ -158,9 +158,18 @@ static int load_write_truth(const struct load_run *run) {
 
 static bool load_all_answered(const struct load_run *run) {
     for (uint32_t i = 0; i < run->n; i++) {
-        if (run->v[i].state == LOAD_UNSENT || run->v[i].state == LOAD_SENT ||
-            run->v[i].state == LOAD_UNANSWERED) {
+        switch ((enum load_state)run->v[i].state) {
+        case LOAD_UNSENT:
+        case LOAD_SENT:
+        case LOAD_UNREACHABLE:
+        case LOAD_UNANSWERED:
             return false;
+        case LOAD_ACKED:
+        case LOAD_REFUSED:
+        case LOAD_BUSY:
+        case LOAD_UNKNOWN:
+        case LOAD_STRANGE:
+            break;
         }
     }
     return run->unexpected == 0;
@@ -181,8 +190,7 @@ int main(int argc, char **argv) {
                                     .rate = 200,
                                     .connections = 32,
                                     .players = 10000,
-                                    .banners = 40,
-                                    .duration = 10 * PX_US_PER_S}};
+                                    .banners = 40}};
     struct px_err err = PX_ERR_INIT;
     int status = load_parse(&run.conf, argc, argv);
     if (status >= 0) {

@@ -193,11 +193,12 @@ static void truth_head(const struct truth *t, struct px_jsonw *w) {
     px_jw_kc(w, "prefix", run->conf.prefix);
     px_jw_ki64(w, "seed", (int64_t)run->conf.seed);
     px_jw_ki64(w, "requests", run->n);
-    px_jw_ki64(w, "sent", (int64_t)(run->n - s[LOAD_UNSENT]));
+    px_jw_ki64(w, "sent", (int64_t)(run->n - s[LOAD_UNSENT] - s[LOAD_UNREACHABLE]));
     px_jw_ki64(w, "acked", (int64_t)s[LOAD_ACKED]);
     px_jw_ki64(w, "refused", (int64_t)s[LOAD_REFUSED]);
     px_jw_ki64(w, "unavailable", (int64_t)s[LOAD_BUSY]);
     px_jw_ki64(w, "unknown", (int64_t)s[LOAD_UNKNOWN]);
+    px_jw_ki64(w, "unreachable", (int64_t)s[LOAD_UNREACHABLE]);
     px_jw_ki64(w, "unanswered", (int64_t)(s[LOAD_UNANSWERED] + s[LOAD_SENT]));
     px_jw_ki64(w, "unexpected", (int64_t)run->unexpected);
     px_jw_kbool(w, "exact", s[LOAD_UNKNOWN] + s[LOAD_UNANSWERED] + s[LOAD_SENT] == 0);
@@ -258,10 +259,10 @@ void load_summary_print(const struct load_run *run) {
     double seconds = (double)run->took / 1e6;
     printf(
         "requests %u in %.1f s (%.0f/s), acked %llu, refused %llu, unavailable %llu, unknown %llu, "
-        "unanswered %llu, unexpected %llu, late %llu\n",
+        "unreachable %llu, unanswered %llu, unexpected %llu, late %llu\n",
         run->n, seconds, seconds > 0 ? run->n / seconds : 0, (unsigned long long)states[LOAD_ACKED],
         (unsigned long long)states[LOAD_REFUSED], (unsigned long long)states[LOAD_BUSY],
-        (unsigned long long)states[LOAD_UNKNOWN],
+        (unsigned long long)states[LOAD_UNKNOWN], (unsigned long long)states[LOAD_UNREACHABLE],
         (unsigned long long)(states[LOAD_UNANSWERED] + states[LOAD_SENT] + states[LOAD_UNSENT]),
         (unsigned long long)run->unexpected, (unsigned long long)run->late);
     printf("ack ms: p50 %.1f p95 %.1f p99 %.1f max %.1f\n", truth_ms(v, n, 500),

@@ -34,7 +34,7 @@ static bool on_server(void) {
 }
 
 static void visits(struct rig *r, size_t n) {
-    static char names[64][8];
+    static char names[64][24];
     for (size_t i = 0; i < n; i++) {
         snprintf(names[i % 64], sizeof names[0], "p%zu", i);
         rig_add(r, &(struct rig_event){(int32_t)(i % 2), "visit", names[i % 64], "b1", NULL});

@@ -244,6 +244,15 @@ static bool client_key_busy(const struct client *c, uint64_t key) {
     return false;
 }
 
+/* Has the peer closed a kept connection while nobody was asking? Then what is sent there is lost.
+ */
+static bool client_stale(const struct conn *k) {
+    char byte;
+    ssize_t n = recv(k->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return n >= 0 || (errno != EAGAIN && errno != EINTR);
+}
+
+/* What never left is LOAD_UNREACHABLE: nobody can have stored it. */
 static void client_send(struct client *c, uint32_t request, px_us at) {
     uint32_t i = c->idle[--c->nidle];
     struct conn *k = &c->conns[i];
@@ -254,6 +263,9 @@ static void client_send(struct client *c, uint32_t request, px_us at) {
     k->n = 0;
     c->busy++;
     c->under_way[i] = r->kind == LOAD_INVALID ? UINT64_MAX : load_key(r);
+    if (k->fd >= 0 && client_stale(k)) {
+        client_disconnect(k);
+    }
     if (k->fd < 0 && !client_connect(c, k)) {
         r->state = LOAD_UNREACHABLE;
         client_done(c, k);
@@ -267,6 +279,7 @@ static void client_send(struct client *c, uint32_t request, px_us at) {
     ssize_t n = send(k->fd, c->out.p, c->out.n, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (n != (ssize_t)c->out.n) {
         client_lost(c, k);
+        r->state = n < 0 ? LOAD_UNREACHABLE : LOAD_UNANSWERED;
     }
 }
 

@@ -43,7 +43,7 @@ integration: $(INTEGRATION_BIN) $(PROGRAMS) ## real binaries and drivers, mock b
 	@$(RUN) $(INTEGRATION_BIN)
 threads: $(THREAD_BIN) $(PROGRAMS)
 	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
-e2e: $(PROGRAMS) ## the three binaries on a real Kafka and PostgreSQL
+e2e: $(PROGRAMS) $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
 	@$(RUN) $(sort $(wildcard tests/e2e/test_*.sh))
 check: unit integration ## unit and integration tests
 test: deps-test ## everything that CI runs

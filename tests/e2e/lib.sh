@@ -40,7 +40,7 @@ check() { # name command...
     local name=$1 out
     shift
     out=$("$@" 2>&1)
-    tap $? "$name" "$* failed"$'\n'"$out"
+    tap $? "$name" "$* failed"$'\n'"$(tail -n 5 <<<"$out")"
 }
 has() { # name text pattern (extended regular expression)
     grep -qE -- "$3" <<<"$2"
@@ -60,6 +60,9 @@ adopt() { # command...: its lines "ok - name", "not ok - name" and "# detail" be
         esac
     done < <("$@" 2>&1)
     [ "$lines" -gt 0 ] || tap 1 "$* printed no result"
+}
+need() { # name command...: a check without which the rest would only wait in vain
+    check "$@" || exit 1
 }
 die() { # a step without which the rest has no meaning
     tap 1 "$*"
@@ -106,7 +109,7 @@ ended() { # name seconds: waits for the end; its status is in $status
     wait "${pids[$1]}"
     status=$?
 }
-send() { kill -s "$1" "${pids[$2]}"; } # signal name
+send() { kill -s "$1" "${pids[$2]}" 2>>"$work/kill.log"; } # signal name
 within() { until_true "$@"; }          # seconds command...
 
 # --- servers -------------------------------------------------------------------------------------------
@@ -137,6 +140,7 @@ sql() { psql -qAt -F ' ' "$PG_URL" -c "$1" 2>&1; }
 # --- services ------------------------------------------------------------------------------------------
 
 any_port=(--set Admin:Port=0)
+aggregator=("$bin/svc-aggregator") # or another build of it
 ingest_up() { # name options...
     local name=$1
     shift
@@ -145,7 +149,7 @@ ingest_up() { # name options...
 aggregator_up() { # name options...
     local name=$1
     shift
-    launch "$name" "${aggregator:-$bin/svc-aggregator}" "${kafka[@]}" "${database[@]}" "${any_port[@]}" \
+    launch "$name" "${aggregator[@]}" "${kafka[@]}" "${database[@]}" "${any_port[@]}" \
         --set "Instance:Id=$name" "$@"
 }
 api_up() { # name options...

@@ -27,15 +27,15 @@ no_lag() { [ "$(metric agg-a px_consumer_lag_messages)" = 0 ] && [ "$(metric agg
 
 # --- an aggregator dies in the middle -------------------------------------------------------------------
 
-check "two aggregators share the ten partitions" within 20 shared
+need "two aggregators share the ten partitions" within 20 shared
 load_up load ingest --rate 500 --duration 15s --seed 11 --players 2000
-check "events are folded in while traffic runs" within 15 applied_over 1000
+need "events are folded in while traffic runs" within 15 applied_over 1000
 send KILL agg-b
 ended agg-b 5
 is "SIGKILL ended one aggregator" "$status" 137
-check "the other one takes over its partitions" within 20 alone
+need "the other one takes over its partitions" within 20 alone
 aggregator_up agg-b --set Kafka:SessionTimeout=6s
-check "back again, it gets its share" within 20 shared
+need "back again, it gets its share" within 20 shared
 ended load 40
 is "px-load: every request was answered as expected" "$status" 0
 check "the traffic held repeats, duplicates, conflicts and faults" \
@@ -44,7 +44,7 @@ t = json.load(open(sys.argv[1]))
 for m in ("repeats", "duplicates", "conflicts"):
     assert sum(x[m] for x in t["types"].values()) > 0, m
 assert all(t["refusedByCode"].values()) and t["totalDeposits"] > t["types"]["deposit"]["counted"], t' load.truth
-check "everything acknowledged is folded in" within 30 folded_is "$(truth load acked)"
+need "everything acknowledged is folded in" within 30 folded_is "$(truth load acked)"
 check "no lag is left" within 10 no_lag
 compare sums load.truth
 is "refused requests are recorded as dead letters, all of them" \
@@ -57,7 +57,7 @@ compare api "http://127.0.0.1:$(port api server.port)" load.truth
 
 before=$(metric ingest px_events_accepted_total)
 load_up last ingest --rate 500 --duration 20s --seed 12 --players 2000 --ids last.ids
-check "traffic runs again" within 15 accepted_over $((before + 1500))
+need "traffic runs again" within 15 accepted_over $((before + 1500))
 send TERM ingest
 ended ingest 25
 is "SIGTERM ends ingest with 0 within 25 s" "$status" 0
@@ -67,7 +67,7 @@ check "the traffic went on when ingest did not listen any more" [ "$(truth last 
 is "no request that was sent stayed without an answer" "$(truth last unanswered)" 0
 is "no request has an unknown fate" "$(truth last unknown)" 0
 is "no answer was unexpected" "$(truth last unexpected)" 0
-check "everything acknowledged is folded in" within 30 folded_is $(($(truth load acked) + $(truth last acked)))
+need "everything acknowledged is folded in" within 30 folded_is $(($(truth load acked) + $(truth last acked)))
 compare ids last.ids
 compare sums load.truth last.truth
 for name in agg-a agg-b api; do

@@ -28,6 +28,11 @@ static void assert_busy(const struct ingest_said *s, const char *code) {
     assert_string_equal(s->id, "");
 }
 
+/* The broker went while the event was on its way: it may or may not have taken it. */
+static void assert_gone(const struct ingest_said *s) {
+    assert_busy(s, strcmp(s->code, "log_unknown") == 0 ? "log_unknown" : "log_unavailable");
+}
+
 static void test_ingest_says_503_when_the_broker_is_gone_and_comes_back(void **state) {
     (void)state;
     struct ingest_rig r;
@@ -37,7 +42,7 @@ static void test_ingest_says_503_when_the_broker_is_gone_and_comes_back(void **s
 
     mock_kafka_down(r.mock, -1);
     struct ingest_said s = ingest_rig_get(&r, TROUBLE_PIXEL);
-    assert_busy(&s, "log_unavailable");
+    assert_gone(&s);
     assert_true(s.ms < TROUBLE_BOUND_MS);
     assert_true(ingest_rig_ready_until(&r, 503, 10) >= 0);
 
@@ -254,7 +259,7 @@ static void test_ingest_tells_a_batch_to_retry(void **state) {
     assert_true(strtol(s.retry, NULL, 10) > 0);
     assert_non_null(strstr(s.body, "\"accepted\":0,\"rejected\":1,"));
     assert_non_null(strstr(s.body, "\"index\":0"));
-    assert_non_null(strstr(s.body, "\"code\":\"log_unavailable\""));
+    assert_non_null(strstr(s.body, "\"code\":\"log_un")); /* unavailable or unknown */
     assert_non_null(strstr(s.body, "\"status\":\"retry\""));
     assert_null(strstr(s.body, "\"status\":\"duplicate\"")); /* it shares the fate of the first */
     assert_true(s.ms < TROUBLE_BOUND_MS);

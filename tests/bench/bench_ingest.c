@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SPAN INT64_C(1500000000)
+#define SPAN INT64_C(1200000000)
 
 struct target {
     const char *name;
@@ -93,13 +93,15 @@ static void measure(struct target *t, size_t n, size_t connections, const struct
 
 int main(void) {
     struct floor bare = floor_bare();
-    struct floor px = floor_px_http();
+    struct floor at_once = floor_px_http(false);
+    struct floor deferred = floor_px_http(true);
     static struct stack s;
     stack_broker(&s);
     stack_ingest(&s, getenv("BENCH_INGEST_ENV")); /* to try a setting */
     const struct px_str *requests = load_pixels(4096);
     struct target t[] = {{.name = "bare responder", .pid = bare.pid, .port = bare.port},
-                         {.name = "px_http alone", .pid = px.pid, .port = px.port},
+                         {.name = "px_http alone", .pid = at_once.pid, .port = at_once.port},
+                         {.name = "px_http deferred", .pid = deferred.pid, .port = deferred.port},
                          {.name = "svc-ingest", .pid = s.ingest.pid, .port = s.ingest_port}};
     const size_t connections[] = {256, 32};
     for (size_t k = 0; k < PX_ARRAY_LEN(connections); k++) {
@@ -109,7 +111,8 @@ int main(void) {
         }
     }
     floor_stop(&bare);
-    floor_stop(&px);
+    floor_stop(&at_once);
+    floor_stop(&deferred);
     stack_stop(&s);
     return 0;
 }

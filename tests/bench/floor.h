@@ -6,6 +6,7 @@
 #include "proc.h"
 
 #include <assert.h>
+#include <stdbool.h>
 
 #define FLOOR_GIF                                                                                  \
     "GIF89a\1\0\1\0\200\0\0\0\0\0\377\377\377!\371\4\1\0\0\0\0,\0\0\0\0\1\0\1\0\0\2\2D\1\0;"
@@ -17,9 +18,10 @@ struct floor {
     int port;
 };
 /* floor_bare(): libevent's event layer and llhttp, no gate, no limits, no deadlines.
- * floor_px_http(): px_http with a handler that answers at once. Call before any thread exists. */
+ * floor_px_http(deferred): px_http with a handler that answers at once, or at the end of the turn.
+ * Call before any thread exists. */
 struct floor floor_bare(void);
-struct floor floor_px_http(void);
+struct floor floor_px_http(bool deferred);
 void floor_stop(struct floor *f);
 
 #endif

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One word of the broker's address file: "bootstrap=..." */
+/* One word of the broker's address file: "KAFKA_BOOTSTRAP=..." */
 static void word(const char *path, const char *key, char *out, size_t cap) {
     char line[256];
     size_t n = strlen(key);
@@ -31,9 +31,9 @@ void stack_broker(struct stack *s) {
                                 "--topic", STACK_DLQ ":10",  NULL};
     proc_start(&s->broker, argv, NULL);
     for (long end = now_ms() + 10000; !s->bootstrap[0] && now_ms() < end; pause_ms(20)) {
-        word(path, "bootstrap", s->bootstrap, sizeof s->bootstrap);
+        word(path, "KAFKA_BOOTSTRAP", s->bootstrap, sizeof s->bootstrap);
     }
-    word(path, "log_id", s->log_id, sizeof s->log_id);
+    word(path, "KAFKA_LOG_ID", s->log_id, sizeof s->log_id);
     if (!s->bootstrap[0]) {
         proc_log_show(&s->broker);
         bench_die("px-devbroker", "did not start");

@@ -2,6 +2,8 @@
  * runs, the READY ones answer from its status: cheap, and from any thread. */
 #include "agg.h"
 
+#include <px/http.h>
+
 #include <stdio.h>
 
 #define AGG_LOOK   (5 * PX_US_PER_S)
@@ -182,11 +184,23 @@ static enum px_code probe_kafka_group(void *svc, struct px_probe_out *out, struc
     return PX_OK;
 }
 
+static enum px_code probe_private(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    const char *address = px_app_shared(a->app)->admin_address;
+    enum px_code rc = px_http_private(address, "Admin:Address", reterr);
+    if (rc == PX_OK) {
+        snprintf(out->detail, sizeof out->detail, "%s", address);
+    }
+    return rc;
+}
+
 #define OFFLINE (PX_PROBE_FATAL | PX_PROBE_OFFLINE | PX_PROBE_START)
 const struct px_probe agg_probes[] = {
     {"config.valid", "options agree with each other", OFFLINE, NULL, probe_config},
     {"catalog.load", "events.yaml is read and consistent", OFFLINE, NULL, probe_catalog},
     {"rollups.load", "rollups.yaml is read and consistent", OFFLINE, NULL, probe_rollups},
+    {"admin.private", "the admin port is not open to everybody", PX_PROBE_WARN | PX_PROBE_OFFLINE,
+     NULL, probe_private},
     {"sql.connect", "the database can be reached", PX_PROBE_FATAL | PX_PROBE_START | PX_PROBE_READY,
      NULL, probe_sql_connect},
     {"sql.dialect", "the driver speaks Sql:Dialect", PX_PROBE_FATAL, "sql.connect",

@@ -6,14 +6,10 @@
 #include <px/json.h>
 #include <px/num.h>
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #define PROBE_TIMEOUT  (3 * PX_US_PER_S)
 #define PROBE_FILE_MAX (64 * 1024)
@@ -161,45 +157,30 @@ static enum px_code probe_clock(void *arg, struct px_probe_out *out, struct px_e
     return PX_OK;
 }
 
-static enum px_code probe_bind_to(const struct addrinfo *ai, struct px_err *reterr) {
-    int fd = socket(ai->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int on = 1;
-    enum px_code rc = PX_OK;
-
-    if (fd < 0) {
-        return px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "socket");
-    }
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    if (bind(fd, ai->ai_addr, ai->ai_addrlen)) {
-        rc = px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "bind");
-    }
-    close(fd);
-    return rc;
-}
-
-/* Without SO_REUSEPORT on purpose: two services sharing a port by accident would each get half. */
 static enum px_code probe_bind(void *arg, struct px_probe_out *out, struct px_err *reterr) {
     const struct ing_svc *svc = arg;
     const struct ing_conf *c = svc->world.conf;
-    struct addrinfo hints = {.ai_flags = AI_NUMERICHOST | AI_PASSIVE, .ai_socktype = SOCK_STREAM};
-    struct addrinfo *ai = NULL;
-    char port[16];
 
     if (svc->workers) {
         probe_skip(out, "this service listens itself");
         return PX_OK;
     }
-    snprintf(port, sizeof port, "%lld", (long long)c->port);
-    if (getaddrinfo(c->address, port, &hints, &ai)) {
-        return PX_FAIL(reterr, PX_CONFIG, "Ingest:Address %s is not a numeric address", c->address);
+    enum px_code rc = px_http_try_bind(c->address, (uint16_t)c->port, "Ingest:Port", reterr);
+    if (!rc) {
+        probe_say(out, "%s:%lld is free", c->address, (long long)c->port);
     }
-    enum px_code rc = probe_bind_to(ai, reterr);
-    freeaddrinfo(ai);
-    if (rc) {
-        return px_err_context(reterr, "Ingest:Port %s on %s is not free", port, c->address);
+    return rc;
+}
+
+static enum px_code probe_private(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    const char *address = px_app_shared(svc->app)->admin_address;
+    enum px_code rc = px_http_private(address, "Admin:Address", reterr);
+
+    if (!rc) {
+        probe_say(out, "%s", address);
     }
-    probe_say(out, "%s:%s is free", c->address, port);
-    return PX_OK;
+    return rc;
 }
 
 /* --- what the log says
@@ -344,6 +325,8 @@ const struct px_probe ing_probes[ING_PROBES] = {
     {"kafka.dlq", "the dead-letter topics exist", PX_PROBE_FATAL, "kafka.connect", probe_dlq},
     {"http.bind", "the event port is free", PX_PROBE_WARN | PX_PROBE_OFFLINE | PX_PROBE_START, NULL,
      probe_bind},
+    {"admin.private", "the admin port is not open to everybody", PX_PROBE_WARN | PX_PROBE_OFFLINE,
+     NULL, probe_private},
     {"limits.nofile", "enough open files for the connections", PX_PROBE_WARN | PX_PROBE_OFFLINE,
      NULL, probe_nofile},
     {"clock.sane", "the clock is past 2020", PROBE_LOCAL, NULL, probe_clock},

@@ -36,7 +36,7 @@ void ing_service_stop(void *svc);
 void ing_service_fini(void *svc);
 void ing_service_versions(struct px_buf *out);
 
-#define ING_PROBES 12
+#define ING_PROBES 13
 extern const struct px_probe ing_probes[ING_PROBES];
 
 #endif

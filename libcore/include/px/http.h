@@ -85,6 +85,11 @@ PX_MUST_USE enum px_code px_http_open(struct px_loop *loop, const struct px_http
  * PX_CONFIG (not an IP address). Threads: any. */
 PX_MUST_USE enum px_code px_http_try_bind(const char *address, uint16_t port, const char *option,
                                           struct px_err *reterr);
+/* px_http_private(address, option, reterr): whether only this machine reaches ${address}; for
+ * probes of ports without authentication. Errors: PX_CONFIG (names ${option} and the remedy).
+ * Threads: pure. */
+PX_MUST_USE enum px_code px_http_private(const char *address, const char *option,
+                                         struct px_err *reterr);
 /* px_http_drain(s): take what already waits to be accepted, then stop listening; replies say
  * `Connection: close`; idle connections are closed. Threads: loop, outside handlers. */
 void px_http_drain(struct px_http_server *s);

@@ -1,4 +1,4 @@
-/* Can a port be bound? Asked by probes before anything listens; leaves no trace. */
+/* What probes ask about an address: can its port be bound, and who reaches it. Leaves no trace. */
 #include <px/http.h>
 
 #include <errno.h>
@@ -35,4 +35,16 @@ enum px_code px_http_try_bind(const char *address, uint16_t port, const char *op
     }
     freeaddrinfo(ai);
     return code;
+}
+
+enum px_code px_http_private(const char *address, const char *option, struct px_err *reterr) {
+    struct px_str a = px_str_c(address);
+
+    if (px_str_starts(a, PX_S("127.")) || px_str_is(a, "::1") || px_str_is(a, "localhost")) {
+        return PX_OK;
+    }
+    return PX_FAIL(reterr, PX_CONFIG,
+                   "%s %s is not loopback and nothing asks for a key there: keep it on a private "
+                   "network, or put an authenticating proxy in front",
+                   option, address);
 }

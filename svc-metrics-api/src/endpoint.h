@@ -5,6 +5,7 @@
 
 #include <px/http.h>
 #include <px/jsonw.h>
+#include <px/rollup.h>
 
 #include "counts.h"
 #include "db.h"
@@ -40,6 +41,7 @@ struct api_page {
 struct api_call {
     const struct api_endpoint *ep;
     const struct px_catalog *catalog;
+    const struct px_rollups *rollups;
     const struct px_zone *zone;
     struct px_str name; /* {bannerTag}, {eventType}, {name}: decoded, in the arena */
     struct api_range range;
@@ -82,6 +84,7 @@ void api_write_trends(const struct api_call *call, struct px_jsonw *w);
 void api_check_type(const struct api_call *call, struct api_faults *f);
 enum px_code api_load_daily(struct api_db *db, struct api_call *call, struct px_err *reterr);
 void api_write_daily(const struct api_call *call, struct px_jsonw *w);
+void api_check_rollup(const struct api_call *call, struct api_faults *f);
 enum px_code api_load_rollup(struct api_db *db, struct api_call *call, struct px_err *reterr);
 void api_write_rollup(const struct api_call *call, struct px_jsonw *w);
 

@@ -90,6 +90,7 @@ static const struct api_endpoint endpoints[] = {
             "{\"type\":\"string\",\"format\":\"date-time\"},\"dimensions\":{\"type\":"
             "\"array\",\"items\":{\"type\":\"string\"}},\"value\":{\"type\":"
             "\"integer\"}}}}",
+        .check = api_check_rollup,
         .load = api_load_rollup,
         .write = api_write_rollup,
     },

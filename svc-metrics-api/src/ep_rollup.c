@@ -1,6 +1,17 @@
 /* GET /api/metrics/rollups/{name}: the stored rows of a generic aggregation. */
 #include "endpoint.h"
 
+void api_check_rollup(const struct api_call *call, struct api_faults *f) {
+    const struct px_rollup *r = px_rollups_find(call->rollups, call->name);
+
+    if (!r) {
+        api_fault(f, 404, "name", "unknown_rollup", "not a rollup of rollups.yaml");
+    } else if (strcmp(r->table, PX_GENERIC_TABLE) != 0) {
+        api_fault(f, 404, "name", "unknown_rollup",
+                  "kept in a table of its own; the other endpoints serve it");
+    }
+}
+
 enum px_code api_load_rollup(struct api_db *db, struct api_call *call, struct px_err *reterr) {
     struct api_rollup_query q = {.name = call->name, .range = &call->range, .arena = call->arena};
     enum px_code code = api_db_rollup(db, &q, &call->rows, &call->nrows, reterr);

@@ -114,18 +114,16 @@ static enum px_code http_bind(void *arg, struct px_probe_out *out, struct px_err
     return px_http_try_bind(c->address, (uint16_t)c->port, "Api:Port", reterr);
 }
 
-static enum px_code listen_private(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+static enum px_code http_private(void *arg, struct px_probe_out *out, struct px_err *reterr) {
     struct api_service *svc = arg;
+    const struct api_conf *c = svc->conf;
+    enum px_code code = px_http_private(c->address, "Api:Address", reterr);
 
-    if (!px_str_starts(px_str_c(svc->conf->address), PX_S("127.")) &&
-        !px_str_is(px_str_c(svc->conf->address), "::1")) {
-        return PX_FAIL(reterr, PX_CONFIG,
-                       "Api:Address %s is not loopback and there are no API keys: "
-                       "put an authenticating proxy in front",
-                       svc->conf->address);
+    code = code ? code : px_http_private(c->app.admin_address, "Admin:Address", reterr);
+    if (!code) {
+        snprintf(out->detail, sizeof(out->detail), "loopback only");
     }
-    snprintf(out->detail, sizeof(out->detail), "loopback only");
-    return PX_OK;
+    return code;
 }
 
 const struct px_probe api_probes[API_PROBES] = {
@@ -148,8 +146,8 @@ const struct px_probe api_probes[API_PROBES] = {
      .run = sql_schema_version},
     {.name = "sql.tables",
      .asks = "the tables can be read and the day zone agrees",
-     .flags = PX_PROBE_FATAL,
-     .needs = "sql.schema_version",
+     .flags = PX_PROBE_FATAL | PX_PROBE_READY,
+     .needs = "sql.connect",
      .run = sql_tables},
     {.name = "sql.read_only",
      .asks = "this service cannot write",
@@ -161,7 +159,7 @@ const struct px_probe api_probes[API_PROBES] = {
      .flags = PX_PROBE_WARN | PX_PROBE_OFFLINE,
      .run = http_bind},
     {.name = "http.private",
-     .asks = "the API is not open to everybody",
+     .asks = "API and admin port are not open to everybody",
      .flags = PX_PROBE_WARN | PX_PROBE_OFFLINE,
-     .run = listen_private},
+     .run = http_private},
 };

@@ -116,6 +116,7 @@ static bool job_fill(struct api_service *svc, struct px_http_req *req, struct ap
     j->received = px_req_received(req);
     j->deadline = px_mono(svc->clock) + svc->conf->request_timeout;
     j->call.catalog = svc->catalog;
+    j->call.rollups = svc->rollups;
     j->call.zone = svc->zone;
     return j->path.p && j->query.p && j->call.name.p;
 }

@@ -54,13 +54,14 @@ static void fini(void *arg) {
     }
     api_db_fini(&svc->probe_db);
     px_metrics_free(svc->metrics);
+    px_rollups_free(svc->rollups);
     px_catalog_free(svc->catalog);
     px_zone_free(svc->zone);
     px_buf_fini(&svc->openapi);
     px_free(svc);
 }
 
-static enum px_code load_catalog(struct api_service *svc, struct px_err *reterr) {
+static enum px_code load_schemas(struct api_service *svc, struct px_err *reterr) {
     char dir[512];
     char path[600];
     enum px_code code = px_app_data_dir(svc->app, "schemas", dir, sizeof(dir), reterr);
@@ -69,7 +70,12 @@ static enum px_code load_catalog(struct api_service *svc, struct px_err *reterr)
         return code;
     }
     snprintf(path, sizeof(path), "%s/events.yaml", dir);
-    return px_catalog_load(path, &svc->catalog, reterr);
+    code = px_catalog_load(path, &svc->catalog, reterr);
+    if (code) {
+        return code;
+    }
+    snprintf(path, sizeof(path), "%s/rollups.yaml", dir);
+    return px_rollups_load(path, svc->catalog, &svc->rollups, reterr);
 }
 
 static enum px_code build(struct api_service *svc, struct px_err *reterr) {
@@ -77,7 +83,7 @@ static enum px_code build(struct api_service *svc, struct px_err *reterr) {
 
     (void)api_endpoints(&n);
     px_assert(n + 1 == PX_ARRAY_LEN(routes));
-    enum px_code code = load_catalog(svc, reterr);
+    enum px_code code = load_schemas(svc, reterr);
     code = code ? code : px_zone_load(svc->conf->sql.zone, &svc->zone, reterr);
     code = code ? code
                 : px_metrics_new(metric_defs, PX_ARRAY_LEN(metric_defs),

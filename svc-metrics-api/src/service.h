@@ -25,6 +25,7 @@ struct api_service {
     const struct api_conf *conf;
     const struct px_clock *clock;
     struct px_catalog *catalog;
+    struct px_rollups *rollups;
     struct px_zone *zone;
     struct px_metrics *metrics;
     struct px_shard *shard; /* the loop thread's */

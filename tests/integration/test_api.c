@@ -182,6 +182,9 @@ static void test_api_refusals(void **state) {
         {"/api/metrics?from=2025-01-01", 400, "missing_field", "endDate"},
         {"/api/metrics/trends/nothing?from=2025-01-01&to=2025-01-02", 404, "unknown_event_type",
          "eventType"},
+        {"/api/metrics/rollups/none?from=2025-01-01&to=2025-01-02", 404, "unknown_rollup", "name"},
+        {"/api/metrics/rollups/players?from=2025-01-01&to=2025-01-02", 404, "unknown_rollup",
+         "name"},
         {"/api/metrics/elsewhere", 404, "not_found", "path"},
         {"/api/metrics?from=2025-01-01&to=2025-01-02&limit=0", 400, "bad_limit", "limit"},
         {"/api/metrics?from=2025-01-01&to=2025-01-02&cursor=x", 400, "bad_cursor", "cursor"},
@@ -307,6 +310,36 @@ static void test_api_check_names_what_fails(void **state) {
     assert_non_null(strstr(out, "sql.connect"));
 }
 
+/* Started before the migration: not ready, 503, and fine as soon as the tables are there. */
+static void test_api_waits_for_the_tables(void **state) {
+    struct api_rig late = {.dialect = "sqlite"};
+    struct http_answer h;
+
+    snprintf(late.connection, sizeof(late.connection), "Driver={SQLite3};Database=%s/late-%s.db",
+             proc_tmpdir(), ((struct api_rig *)*state)->dialect);
+    late.conf = (struct px_sql_conf){.dialect = 0,
+                                     .connection = late.connection,
+                                     .password = "",
+                                     .statement_timeout = 20 * PX_US_PER_S,
+                                     .lock_timeout = 5 * PX_US_PER_S,
+                                     .zone = "UTC"};
+    assert_int_equal(px_sql_open(&late.conf, PX_SQL_WRITE, &late.sql, NULL), PX_OK);
+    api_rig_start(&late);
+    int admin = (int)proc_log_int(&late.api, "http.listening", "admin.port", 20);
+    http_get(admin, "/readyz", &h);
+    assert_int_equal(h.status, 503);
+    http_answer_fini(&h);
+    http_get(late.port, "/api/metrics?from=2025-01-01&to=2025-01-02", &h);
+    assert_int_equal(h.status, 503);
+    http_answer_fini(&h);
+    api_rig_seed(&late);
+    http_get(late.port, "/api/metrics?from=2025-01-01&to=2025-01-02", &h);
+    assert_int_equal(h.status, 200);
+    http_answer_fini(&h);
+    assert_int_equal(proc_stop(&late.api), 0);
+    px_sql_close(late.sql);
+}
+
 /* --- one group per database
  * ------------------------------------------------------------------------------ */
 
@@ -361,6 +394,7 @@ int main(void) {
         cmocka_unit_test(test_api_other_zone_is_refused),
         cmocka_unit_test(test_api_openapi_describes_every_route),
         cmocka_unit_test(test_api_check_names_what_fails),
+        cmocka_unit_test(test_api_waits_for_the_tables),
         cmocka_unit_test(test_api_check_and_stop),
     };
     int failed = cmocka_run_group_tests_name("api on sqlite", tests, setup_sqlite, teardown);

@@ -97,7 +97,7 @@ void api_rig_seed(struct api_rig *f) {
     PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(65536);
     struct px_err err = PX_ERR_INIT;
 
-    if (px_sql_open(&f->conf, PX_SQL_WRITE, &f->sql, &err) ||
+    if ((!f->sql && px_sql_open(&f->conf, PX_SQL_WRITE, &f->sql, &err)) ||
         px_migrate_up(f->sql, "database", &out, &err)) {
         fail_msg("%s: %s", f->conf.connection, err.msg);
     }
@@ -113,15 +113,34 @@ void api_rig_seed(struct api_rig *f) {
     api_rig_progress(f, "2025-06-01 00:00:00", 0);
 }
 
+/* The schemas of the tree, and one generic rollup more; the migrations lie beside them. */
+static void make_schemas(char *dir, size_t cap) {
+    char command[1024];
+
+    snprintf(dir, cap, "%s/schemas", proc_tmpdir());
+    snprintf(command, sizeof(command),
+             "test -d %s || { cp -r schemas database %s && printf '\\n  - name: by_type\\n    key: "
+             "[{from: event_type}]\\n    set: [{op: add}]\\n' >>%s/rollups.yaml; }",
+             dir, proc_tmpdir(), dir);
+    const char *argv[] = {"/bin/sh", "-c", command, NULL};
+    char out[512];
+    if (proc_run(argv, NULL, out, sizeof(out)) != 0) {
+        fail_msg("%s", out);
+    }
+}
+
 void api_rig_start(struct api_rig *f) {
     const char *argv[] = {proc_bin("svc-metrics-api"), NULL};
+    char schemas[300];
+
+    make_schemas(schemas, sizeof(schemas));
 
     snprintf(f->settings[0], sizeof(f->settings[0]), "PX_Sql__Dialect=%s", f->dialect);
     snprintf(f->settings[1], sizeof(f->settings[1]), "PX_Sql__ConnectionString=%s",
              f->conf.connection);
     snprintf(f->settings[2], sizeof(f->settings[2]), "PX_Api__Port=0");
     snprintf(f->settings[3], sizeof(f->settings[3]), "PX_Admin__Port=0");
-    snprintf(f->settings[4], sizeof(f->settings[4]), "PX_Schemas__Directory=schemas");
+    snprintf(f->settings[4], sizeof(f->settings[4]), "PX_Schemas__Directory=%s", schemas);
     snprintf(f->settings[5], sizeof(f->settings[5]), "PX_Sql__Password=%s", f->conf.password);
     for (size_t i = 0; i < 6; i++) {
         f->env[i] = f->settings[i];

@@ -49,6 +49,9 @@ struct px_rollup {
     bool last; /* stored last: the hottest rows are locked shortest */
 };
 
+/* Where rollups without a table of their own are kept. */
+#define PX_GENERIC_TABLE "rollup_values"
+
 struct px_rollups;
 /* px_rollups_load(path, cat, ret, reterr): read and cross-check rollups.yaml: known dims and ops,
  * known event types in `when`, column names of [a-z_]. A row without `table` uses the generic table

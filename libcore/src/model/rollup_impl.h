@@ -9,7 +9,6 @@
 #define PX_ROLLUPS_MAX 64
 
 /* What a row without a table of its own is stored in: see database/. */
-#define PX_GENERIC_TABLE "rollup_values"
 
 struct px_rollups {
     struct px_arena mem; /* everything below lives here */

@@ -142,8 +142,7 @@ static int by_partition(const void *x, const void *y) {
     return (a->partition > b->partition) - (a->partition < b->partition);
 }
 
-/* Count the records of each range and find its highest event time: items and ranges are sorted. */
-static void measure(struct agg_slice *s) {
+void agg_slice_measure(struct agg_slice *s) {
     size_t at = 0;
     for (size_t i = 0; i < s->nranges; i++) {
         struct agg_range *r = &s->ranges[i];
@@ -166,7 +165,7 @@ struct agg_slice agg_batch_seal(struct agg_batch *b) {
     qsort(b->order, b->n, sizeof(struct agg_item *), by_place);
     qsort(b->ranges, b->nranges, sizeof *b->ranges, by_partition);
     struct agg_slice s = {.items = b->order, .n = b->n, .ranges = b->ranges, .nranges = b->nranges};
-    measure(&s);
+    agg_slice_measure(&s);
     return s;
 }
 
@@ -190,7 +189,7 @@ void agg_slice_cut(struct agg_slice *s, int32_t partition, int64_t offset) {
         }
     }
     s->nranges = kept;
-    measure(s);
+    agg_slice_measure(s);
 }
 
 /* The range in which the second half begins is cut at its first offset there; ranges before belong
@@ -223,8 +222,8 @@ enum px_code agg_slice_split(const struct agg_slice *s, struct px_arena *arena,
             }
         }
     }
-    measure(&a);
-    measure(&b);
+    agg_slice_measure(&a);
+    agg_slice_measure(&b);
     ret[0] = a;
     ret[1] = b;
     return PX_OK;

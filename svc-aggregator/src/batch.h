@@ -106,6 +106,10 @@ int64_t agg_batch_next(const struct agg_batch *b, int32_t partition, int64_t nex
 /* agg_batch_seal(b): sort by partition and offset; the slice lives until the batch is reset. */
 struct agg_slice agg_batch_seal(struct agg_batch *b);
 
+/* agg_slice_measure(s): count the records of each range and find its highest event time anew, after
+ * a record was found dead. */
+void agg_slice_measure(struct agg_slice *s);
+
 /* agg_slice_cut(s, partition, offset): leave out what ${partition} has from ${offset} on. */
 void agg_slice_cut(struct agg_slice *s, int32_t partition, int64_t offset);
 

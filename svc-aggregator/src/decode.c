@@ -2,10 +2,8 @@
  * redo sees the same. Between consume.c and claim.c. */
 #include "decode.h"
 
+#include <px/column.h>
 #include <px/event_avro.h>
-
-/* 9999-12-31T23:59:59Z: beyond it no database here stores a time. */
-#define AGG_TIME_MAX (INT64_C(253402300799) * PX_US_PER_S)
 
 static void condemn(struct agg_item *it, enum px_reason reason, struct px_str detail) {
     it->dead = true;
@@ -13,12 +11,9 @@ static void condemn(struct agg_item *it, enum px_reason reason, struct px_str de
     it->detail = detail;
 }
 
-static bool time_ok(px_us t) {
-    return t > 0 && t <= AGG_TIME_MAX;
-}
-
-static bool times_ok(const struct px_event *e) {
-    return time_ok(e->received_at) && (e->occurred_at == 0 || time_ok(e->occurred_at));
+/* px_event_check knows what is a time at all; what a database stores is less. */
+static bool storable(const struct px_event *e) {
+    return e->received_at <= PX_COL_TIME_MAX && e->occurred_at <= PX_COL_TIME_MAX;
 }
 
 static void keys(const struct agg_decoder *d, struct agg_item *it) {
@@ -56,7 +51,7 @@ enum px_code agg_decode(const struct agg_decoder *d, struct agg_item *it, struct
         condemn(it, issue.reason, field.p ? field : PX_S(""));
         return PX_OK;
     }
-    if (!times_ok(&it->event)) {
+    if (!storable(&it->event)) {
         condemn(it, PX_REASON_OUT_OF_RANGE, PX_S("received_at or occurred_at"));
         return PX_OK;
     }

@@ -206,6 +206,7 @@ static enum px_code bury(const struct settling *x, struct agg_slice *s, const st
     }
     it->dead = true;
     it->dead_acked = true;
+    agg_slice_measure(s); /* what is refused must not stay in the fence */
     enum agg_retry what = AGG_STOP;
     return persist(x->c, s, &what, reterr);
 }

@@ -184,6 +184,35 @@ static void test_fence_refused_row_is_isolated(void **state) {
     rig_ledger_holds(r);
 }
 
+/* A dead letter is not how far the events of a partition reach. */
+static void test_fence_refused_row_moves_no_event_time(void **state) {
+    struct rig *r = *state;
+    refuse_player(r, "p0");
+    visits(r, 1);
+    rig_settle(r);
+
+    assert_int_equal(r->buried, 1);
+    assert_int_equal(
+        sql_int(r->db.s, "SELECT COUNT(*) FROM consumer_offsets WHERE max_event_at IS NOT NULL"),
+        0);
+    rig_ledger_holds(r);
+}
+
+/* A time that no database here stores is a dead letter, not the end of the program. */
+static void test_fence_time_beyond_every_database_is_a_dead_letter(void **state) {
+    struct rig *r = *state;
+    const px_us noon = px_wall(&r->clock.clock);
+    visits(r, 3);
+    r->clock.wall_now = PX_COL_TIME_MAX + 1;
+    rig_add(r, &(struct rig_event){0, "visit", "late", "b1", NULL});
+    r->clock.wall_now = noon;
+    rig_settle(r);
+
+    assert_int_equal(counted(r), 3);
+    assert_int_equal(sql_int(r->db.s, "SELECT SUM(dead_lettered) FROM partition_ledger"), 1);
+    rig_ledger_holds(r);
+}
+
 /* Without the dead-letter topic the partition waits before the row, the others go on. */
 static void test_fence_refused_row_blocks_without_dead_letters(void **state) {
     struct rig *r = *state;
@@ -333,6 +362,8 @@ static int run(const char *group) {
         TEST(test_fence_redo_is_identical),
         TEST(test_fence_waits_for_a_lock),
         TEST(test_fence_refused_row_is_isolated),
+        TEST(test_fence_refused_row_moves_no_event_time),
+        TEST(test_fence_time_beyond_every_database_is_a_dead_letter),
         TEST(test_fence_refused_row_blocks_without_dead_letters),
         TEST(test_fence_survives_a_killed_backend),
         TEST(test_fence_doubtful_commit_that_took_place),

@@ -2,9 +2,15 @@
 #ifndef PX_COLUMN_H
 #define PX_COLUMN_H
 
+#include <stdint.h>
+
 /* DATE cells are days since 1970, TIME cells microseconds since 1970; both travel as int64. UUID
  * cells travel as text (36 characters) and are stored as the database's own type where it has one.
  */
+/* Latest instant of a PX_COL_TIME, in microseconds: 2255. Databases multiply an interval as a
+ * double, which holds no more exactly. */
+#define PX_COL_TIME_MAX ((INT64_C(1) << 53) - 1)
+
 enum px_column {
     PX_COL_INT,
     PX_COL_TEXT,

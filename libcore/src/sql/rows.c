@@ -7,8 +7,7 @@
 
 #include "internal.h"
 
-#define DAY_MAX  INT64_C(2932896)         /* 9999-12-31 */
-#define TIME_MAX ((INT64_C(1) << 53) - 1) /* 2255: an interval is multiplied as a double */
+#define DAY_MAX INT64_C(2932896) /* 9999-12-31 */
 
 struct px_rows {
     bool columns; /* one buffer per column, else one for all */
@@ -127,7 +126,7 @@ static void add_date(struct px_buf *b, px_day d) {
 void px_rows_i64(struct px_rows *r, int64_t v) {
     enum px_column type = r->types[r->cell];
     px_assert(type != PX_COL_TEXT && type != PX_COL_UUID);
-    int64_t max = type == PX_COL_DATE ? DAY_MAX : TIME_MAX;
+    int64_t max = type == PX_COL_DATE ? DAY_MAX : PX_COL_TIME_MAX;
     if (type != PX_COL_INT && (v < 0 || v > max)) {
         refuse(r);
         v = 0;

@@ -3,6 +3,7 @@
 #include "decode.h"
 #include "unit.h"
 
+#include <px/column.h>
 #include <px/event_avro.h>
 
 #include <string.h>
@@ -73,7 +74,7 @@ static void test_decode_condemns_what_can_never_be_applied(void **state) {
     char nul[] = "a\0b";
     char long_id[200];
     memset(long_id, 'x', sizeof long_id);
-    struct px_event rows[10];
+    struct px_event rows[11];
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         rows[i] = good();
     }
@@ -87,6 +88,7 @@ static void test_decode_condemns_what_can_never_be_applied(void **state) {
     rows[7].received_at = INT64_MAX;
     rows[8].occurred_at = -5;
     rows[9].player_id = PX_S("line\nbreak");
+    rows[10].occurred_at = PX_COL_TIME_MAX + 1;
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         struct agg_item it = decode(f, &rows[i]);
         if (!it.dead) {

@@ -17,6 +17,7 @@ struct agg_item {
         value;             /* the original bytes, copied into the batch's arena; .p NULL = null */
     bool dead;             /* will not be applied: it belongs in the dead letters               */
     bool dead_acked;       /* ... and stands there, acknowledged                                */
+    bool excerpt;          /* ... cut short, because the whole is refused as too large          */
     enum px_reason reason; /* why it is dead                                                    */
     struct px_str detail;  /* one more word about that; n = 0 = none                            */
     /* what decode found; only when it is not dead */

@@ -12,6 +12,8 @@
 #include <stdio.h>
 
 #define AGG_LETTER_MAX (64 << 20)
+/* What is kept of a record whose letter is refused as too large; the log still holds the rest. */
+#define AGG_EXCERPT 4096
 /* librdkafka looks at timeouts once a second: its own report comes a little later. */
 #define AGG_REPORT_MARGIN (1500 * PX_US_PER_MS)
 
@@ -22,6 +24,7 @@ struct waiting {
     struct px_buf letter, key;
     uint64_t tag; /* in flight; 0 = not */
     bool stored;
+    bool too_large; /* refused for its size: the topic answers, so the record is read again */
 };
 
 struct agg_poison {
@@ -45,11 +48,14 @@ static void reported(void *arg, const struct px_report *r) {
         if (p->wait[i].tag == r->tag) {
             p->wait[i].tag = 0;
             p->wait[i].stored = stored;
+            p->wait[i].too_large = r->code == PX_TOO_LARGE;
             return;
         }
     }
     if (p->items && r->tag >= p->first && r->tag < p->first + p->n) {
-        p->items[r->tag - p->first]->dead_acked = stored;
+        struct agg_item *it = p->items[r->tag - p->first];
+        it->dead_acked = stored;
+        it->excerpt = it->excerpt || r->code == PX_TOO_LARGE;
         p->open--;
     }
 }
@@ -102,8 +108,15 @@ void agg_poison_close(struct agg_poison *p) {
     px_free(p);
 }
 
+static struct px_str cut(const struct agg_item *it, struct px_str s) {
+    s.n = it->excerpt && s.n > AGG_EXCERPT ? AGG_EXCERPT : s.n;
+    return s;
+}
+
 static enum px_code write_letter(struct agg_poison *p, const struct agg_item *it,
                                  struct px_buf *out, struct px_err *reterr) {
+    char detail[PX_ERR_MSG_MAX + 64];
+    struct px_str payload = cut(it, it->value);
     struct px_dead_letter d = {.reason = px_str_c(px_reason_code(it->reason)),
                                .detail = it->detail,
                                .at = px_wall(p->conf.clock),
@@ -112,8 +125,13 @@ static enum px_code write_letter(struct agg_poison *p, const struct agg_item *it
                                .topic = px_str_c(p->conf.topic),
                                .partition = it->partition,
                                .offset = it->offset,
-                               .key = it->key,
-                               .payload = it->value};
+                               .key = cut(it, it->key),
+                               .payload = payload};
+    if (payload.n < it->value.n) {
+        snprintf(detail, sizeof detail, "%.*s; the first %zu of %zu bytes", PX_S_ARG(it->detail),
+                 payload.n, it->value.n);
+        d.detail = px_str_c(detail);
+    }
     px_buf_reset(out);
     px_dead_letter_to_avro(&d, out);
     return px_buf_ok(out, reterr);
@@ -140,16 +158,30 @@ static bool stored_before(struct agg_poison *p, const struct agg_item *it) {
     return w && w->offset == it->offset && w->stored;
 }
 
+/* A place for one more partition. What waits belongs to partitions that are owned, so in a full
+ * table there is a letter that was stored: forgetting it may store it twice, which is harmless. */
+static struct waiting *waiting_place(struct agg_poison *p) {
+    if (p->nwait < AGG_MAX_RANGES) {
+        return &p->wait[p->nwait++];
+    }
+    size_t i = 0;
+    while (i < p->nwait && !p->wait[i].stored) {
+        i++;
+    }
+    px_assert(i < p->nwait);
+    waiting_fini(&p->wait[i]);
+    return &p->wait[i];
+}
+
 static enum px_code block(struct agg_poison *p, const struct agg_item *it, struct px_err *reterr) {
     struct waiting *w = waiting_find(p, it->partition);
     if (w && !w->stored && w->offset <= it->offset) {
         return PX_OK;
     }
-    if (!w) {
-        px_assert(p->nwait < AGG_MAX_RANGES);
-        w = &p->wait[p->nwait++];
-    } else {
+    if (w) {
         waiting_fini(w);
+    } else {
+        w = waiting_place(p);
     }
     *w = (struct waiting){.partition = it->partition, .offset = it->offset};
     px_buf_init(&w->letter, AGG_LETTER_MAX);
@@ -174,26 +206,48 @@ static void await_reports(struct agg_poison *p) {
     }
 }
 
+/* PX_OK also when the queue did not take it: then it is missing in the end. */
+static enum px_code send_item(struct agg_poison *p, struct agg_item *it, uint64_t tag,
+                              struct px_err *reterr) {
+    enum px_code rc = write_letter(p, it, &p->letter, reterr);
+    if (rc != PX_OK) {
+        return rc;
+    }
+    rc = send(p, cut(it, it->key), px_buf_view(&p->letter), tag, NULL);
+    p->open += rc == PX_OK ? 1 : 0;
+    it->excerpt = it->excerpt || rc == PX_TOO_LARGE;
+    return PX_OK;
+}
+
+/* ${excerpts}: a second round, for those that were refused as too large. */
 static enum px_code send_all(struct agg_poison *p, struct agg_item *const *items, size_t n,
-                             struct px_err *reterr) {
+                             bool excerpts, struct px_err *reterr) {
     p->items = items;
     p->first = p->tag + 1;
     p->n = n;
     p->open = 0;
     p->tag += n;
-    for (size_t i = 0; i < n; i++) {
-        if (items[i]->dead_acked) {
-            continue;
-        }
-        enum px_code rc = write_letter(p, items[i], &p->letter, reterr);
-        if (rc != PX_OK) {
-            return rc;
-        }
-        if (send(p, items[i]->key, px_buf_view(&p->letter), p->first + i, NULL) == PX_OK) {
-            p->open++;
+    enum px_code rc = PX_OK;
+    for (size_t i = 0; rc == PX_OK && i < n; i++) {
+        if (!items[i]->dead_acked && (!excerpts || items[i]->excerpt)) {
+            rc = send_item(p, items[i], p->first + i, reterr);
         }
     }
-    return PX_OK;
+    if (rc == PX_OK) {
+        await_reports(p);
+    }
+    p->items = NULL;
+    p->n = 0;
+    return rc;
+}
+
+static bool any_excerpt(struct agg_item *const *items, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        if (items[i]->excerpt && !items[i]->dead_acked) {
+            return true;
+        }
+    }
+    return false;
 }
 
 enum px_code agg_poison_put(struct agg_poison *p, struct agg_item *const *items, size_t n,
@@ -203,12 +257,10 @@ enum px_code agg_poison_put(struct agg_poison *p, struct agg_item *const *items,
     }
     enum px_code rc = PX_OK;
     if (!known_down(p)) {
-        rc = send_all(p, items, n, reterr);
-        if (rc == PX_OK) {
-            await_reports(p);
+        rc = send_all(p, items, n, false, reterr);
+        if (rc == PX_OK && any_excerpt(items, n)) {
+            rc = send_all(p, items, n, true, reterr);
         }
-        p->items = NULL;
-        p->n = 0;
     }
     size_t missing = 0;
     for (size_t i = 0; rc == PX_OK && i < n; i++) {
@@ -227,7 +279,7 @@ enum px_code agg_poison_put(struct agg_poison *p, struct agg_item *const *items,
 size_t agg_poison_blocked(const struct agg_poison *p) {
     size_t n = 0;
     for (size_t i = 0; i < p->nwait; i++) {
-        n += p->wait[i].stored ? 0 : 1;
+        n += p->wait[i].stored || p->wait[i].too_large ? 0 : 1;
     }
     return n;
 }
@@ -239,13 +291,13 @@ bool agg_poison_retry(struct agg_poison *p) {
     px_producer_dispatch(p->producer);
     for (size_t i = 0; i < p->nwait; i++) {
         struct waiting *w = &p->wait[i];
-        if (w->stored || w->tag) {
+        if (w->stored || w->too_large || w->tag) {
             continue;
         }
         uint64_t tag = ++p->tag;
-        if (send(p, px_buf_view(&w->key), px_buf_view(&w->letter), tag, NULL) == PX_OK) {
-            w->tag = tag;
-        }
+        enum px_code rc = send(p, px_buf_view(&w->key), px_buf_view(&w->letter), tag, NULL);
+        w->tag = rc == PX_OK ? tag : 0;
+        w->too_large = rc == PX_TOO_LARGE;
     }
     return !known_down(p);
 }

@@ -28,8 +28,9 @@ PX_MUST_USE enum px_code agg_poison_open(const struct agg_poison_conf *conf,
 void agg_poison_close(struct agg_poison *p);
 
 /* agg_poison_put(p, items, n, reterr): store those of ${items} that are not stored yet; sets
- * dead_acked of each that is. The first one of a partition that could not be stored is remembered
- * and blocks it. Errors: PX_UNAVAILABLE (at least one is not stored), PX_NOMEM. */
+ * dead_acked of each that is. A letter that is refused as too large is stored with the first 4 KiB
+ * of its record; its detail says so. The first one of a partition that could not be stored is
+ * remembered and blocks it. Errors: PX_UNAVAILABLE (at least one is not stored), PX_NOMEM. */
 PX_MUST_USE enum px_code agg_poison_put(struct agg_poison *p, struct agg_item *const *items,
                                         size_t n, struct px_err *reterr);
 

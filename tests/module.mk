@@ -35,7 +35,7 @@ THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loo
                 %/test_apply_service,$(INTEGRATION_BIN)) $(filter $(BUILD)/tests/integration/test_ingest_%,$(INTEGRATION_BIN))
 
 # COUNTS=file collects the results of several steps (tests/test.sh).
-RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) tests/run.sh $(if $(COUNTS),--add $(COUNTS))
+RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tests/e2e/kafka_real tests/run.sh $(if $(COUNTS),--add $(COUNTS))
 .PHONY: check unit integration threads e2e test
 unit: $(UNIT_BIN) ## unit tests only (seconds)
 	@$(RUN) $(UNIT_BIN)
@@ -43,7 +43,7 @@ integration: $(INTEGRATION_BIN) $(PROGRAMS) ## real binaries and drivers, mock b
 	@$(RUN) $(INTEGRATION_BIN)
 threads: $(THREAD_BIN) $(PROGRAMS)
 	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
-e2e: $(PROGRAMS) $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
+e2e: $(PROGRAMS) $(BUILD)/tests/e2e/kafka_real $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
 	@$(RUN) $(sort $(wildcard tests/e2e/test_*.sh))
 check: unit integration ## unit and integration tests
 test: deps-test ## everything that CI runs

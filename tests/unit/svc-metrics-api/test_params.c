@@ -21,24 +21,34 @@
 
 struct fixture {
     struct px_catalog *catalog;
+    struct px_rollups *rollups;
     struct px_arena arena;
     struct api_param_rules rules;
 };
 
-static int setup(void **state) {
-    static struct fixture f;
-    char path[] = "/tmp/px-test-catalog-XXXXXX";
+#define ROLLUPS "rollups:\n  - {name: x, key: [{from: event_type}], set: [{op: add}]}\n"
+
+/* A file with that text; the caller removes it. */
+static bool write_file(char *path, const char *text) {
     int fd = mkstemp(path);
     FILE *file = fd < 0 ? NULL : fdopen(fd, "w");
 
-    if (!file) {
+    return file && fputs(text, file) >= 0 && fclose(file) == 0;
+}
+
+static int setup(void **state) {
+    static struct fixture f;
+    char events[] = "/tmp/px-test-events-XXXXXX";
+    char rollups[] = "/tmp/px-test-rollups-XXXXXX";
+    struct px_err err = PX_ERR_INIT;
+
+    if (!write_file(events, CATALOG) || !write_file(rollups, ROLLUPS)) {
         return -1;
     }
-    fputs(CATALOG, file);
-    fclose(file);
-    struct px_err err = PX_ERR_INIT;
-    enum px_code code = px_catalog_load(path, &f.catalog, &err);
-    remove(path);
+    enum px_code code = px_catalog_load(events, &f.catalog, &err);
+    code = code ? code : px_rollups_load(rollups, f.catalog, &f.rollups, &err);
+    remove(events);
+    remove(rollups);
     if (code) {
         print_error("%s\n", err.msg);
         return -1;
@@ -55,6 +65,7 @@ static int setup(void **state) {
 static int teardown(void **state) {
     struct fixture *f = *state;
 
+    px_rollups_free(f->rollups);
     px_catalog_free(f->catalog);
     px_arena_fini(&f->arena);
     return 0;
@@ -64,7 +75,7 @@ static bool ask(struct fixture *f, const char *path, const char *query, struct a
                 struct api_faults *faults) {
     struct px_str part;
 
-    *call = (struct api_call){.catalog = f->catalog, .arena = &f->arena};
+    *call = (struct api_call){.catalog = f->catalog, .rollups = f->rollups, .arena = &f->arena};
     *faults = (struct api_faults){.status = 0};
     call->ep = api_match(px_str_c(path), &part);
     assert_non_null(call->ep);
@@ -148,6 +159,7 @@ static void test_params_faults_name_the_field(void **state) {
         {"/api/metrics", "from=2026-11-05&to=2026-11-03", 400, "startDate", "reversed_range"},
         {"/api/metrics/trends/nothing", "from=2026-11-01&to=2026-11-03", 404, "eventType",
          "unknown_event_type"},
+        {"/api/metrics/rollups/y", "from=2026-11-01&to=2026-11-03", 404, "name", "unknown_rollup"},
         {"/api/metrics/campaigns/%00", "from=2026-11-01&to=2026-11-03", 400, "bannerTag",
          "nul_byte"},
         {"/api/metrics/campaigns/a%0Ab", "from=2026-11-01&to=2026-11-03", 400, "bannerTag",

@@ -106,7 +106,9 @@ include docs/module.mk
 
 PROGRAMS := $(SERVICES) $(TOOLS)
 
-.PHONY: all compile_commands clean help install
+.PHONY: all programs compile_commands clean help install
+# By name, because the list is complete only here, behind the includes.
+programs: $(PROGRAMS)
 all: deps-build $(PROGRAMS) compile_commands ## build services and tools
 
 compile_commands: $(PROGRAMS)

@@ -39,11 +39,11 @@ RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tes
 .PHONY: check unit integration threads e2e test
 unit: $(UNIT_BIN) ## unit tests only (seconds)
 	@$(RUN) $(UNIT_BIN)
-integration: $(INTEGRATION_BIN) $(PROGRAMS) ## real binaries and drivers, mock broker
+integration: $(INTEGRATION_BIN) programs ## real binaries and drivers, mock broker
 	@$(RUN) $(INTEGRATION_BIN)
-threads: $(THREAD_BIN) $(PROGRAMS)
+threads: $(THREAD_BIN) programs
 	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
-e2e: $(PROGRAMS) $(BUILD)/tests/e2e/kafka_real $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
+e2e: programs $(BUILD)/tests/e2e/kafka_real $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
 	@$(RUN) $(sort $(wildcard tests/e2e/test_*.sh))
 check: unit integration ## unit and integration tests
 test: deps-test ## everything that CI runs

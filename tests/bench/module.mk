@@ -15,5 +15,5 @@ $(BUILD)/bench/%: $(BUILD)/obj/tests/bench/%.o $(BENCH_LIB) $(AGGREGATOR_LIB) $(
 
 .PHONY: bench
 ONLY ?=
-bench: $(BENCH_BIN) $(PROGRAMS) ## measure; ONLY="model ingest" for some, BENCH_REPS=n
+bench: $(BENCH_BIN) programs ## measure; ONLY="model ingest" for some, BENCH_REPS=n
 	@PX_BIN=$(BIN) BENCH_DIR=$(BUILD)/bench tests/bench/run.sh $(ONLY)

@@ -36,11 +36,14 @@ THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loo
 
 # COUNTS=file collects the results of several steps (tests/test.sh).
 RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tests/e2e/kafka_real tests/run.sh $(if $(COUNTS),--add $(COUNTS))
-.PHONY: check unit integration threads e2e test
+.PHONY: check unit integration lints threads e2e test
 unit: $(UNIT_BIN) ## unit tests only (seconds)
 	@$(RUN) $(UNIT_BIN)
 integration: $(INTEGRATION_BIN) programs ## real binaries and drivers, mock broker
 	@$(RUN) $(INTEGRATION_BIN)
+# The lints and the proof that each can fail, counted like other tests.
+lints: programs
+	@$(RUN) tests/lint/run.sh tests/lint/selftest.sh
 threads: $(THREAD_BIN) programs
 	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
 e2e: programs $(BUILD)/tests/e2e/kafka_real $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL

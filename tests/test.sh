@@ -23,7 +23,7 @@ step() { # name, what it is, make arguments...
     printf '== %s took %d s\n' "$name" $((SECONDS - start))
 }
 
-step lint "layers, sizes, symbols, formats, generated files" lint
+step lints "layers, sizes, symbols, formats, generated files; and that each can fail" lints
 step unit "pure behaviour" unit
 step integration "real binaries, SQLite and PostgreSQL, mock broker" integration
 step asan "unit and event path under AddressSanitizer and UBSan" SAN=address,undefined unit integration

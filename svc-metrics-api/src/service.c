@@ -7,6 +7,10 @@
 #include <px/log.h>
 #include <px/mem.h>
 
+/* A loop whose timer has not turned for so long is stuck. */
+#define LOOP_STUCK (30 * PX_US_PER_S)
+#define LOOP_TICK  (100 * PX_US_PER_MS)
+
 /* --- tables -------------------------------------------------------------------------------------
  */
 
@@ -37,11 +41,6 @@ static const struct px_metric_def metric_defs[] = {
 #include "metrics.def"
 #include <px/metric_end.h>
 };
-
-const struct px_metric_def *api_metric_defs(size_t *ret_n) {
-    *ret_n = PX_ARRAY_LEN(metric_defs);
-    return metric_defs;
-}
 
 /* --- init: build, no network
  * ---------------------------------------------------------------------- */
@@ -141,10 +140,25 @@ static enum px_code start_http(struct api_service *svc, struct px_err *reterr) {
     return code ? px_err_context(reterr, "Api:Port") : PX_OK;
 }
 
-static void before_scrape(void *arg) {
+/* On the loop: what only it may look at, and the sign that it turns. */
+static void tick(void *arg) {
     struct api_service *svc = arg;
 
+    px_gauge(svc->shard, API_M_CONNECTIONS, 0, 0, (int64_t)px_http_connections(svc->http));
     px_gauge(svc->shard, API_M_WAITING, 0, 0, (int64_t)api_query_waiting(svc->pool));
+    px_count(svc->shard, API_M_TICKS, 0, 0, 1);
+}
+
+static bool alive(void *arg) {
+    struct api_service *svc = arg;
+    px_us now = px_mono(svc->clock);
+    int64_t ticks = px_metrics_value(svc->metrics, API_M_TICKS, 0, 0);
+
+    if (ticks != svc->ticks || svc->moved_at == 0) {
+        svc->ticks = ticks;
+        svc->moved_at = now;
+    }
+    return now - svc->moved_at <= LOOP_STUCK;
 }
 
 static enum px_code start_admin(struct api_service *svc, struct px_err *reterr) {
@@ -153,7 +167,7 @@ static enum px_code start_admin(struct api_service *svc, struct px_err *reterr) 
         .port = (uint16_t)svc->conf->admin_port,
         .port_option = "Admin:Port",
         .metrics = svc->metrics,
-        .before_scrape = before_scrape,
+        .alive = alive,
     };
 
     return px_admin_start(&conf, &svc->admin, reterr);
@@ -176,6 +190,7 @@ static enum px_code start(void *arg, struct px_err *reterr) {
     q.loop = svc->loop;
     code = code ? code : start_http(svc, reterr);
     code = code ? code : api_query_start(&q, &svc->pool, reterr);
+    code = code ? code : px_timer_new(svc->loop, LOOP_TICK, PX_CALL(tick, svc), &svc->tick, reterr);
     code = code ? code : start_admin(svc, reterr);
     if (code) {
         return code;
@@ -248,6 +263,8 @@ static void stop(void *arg) {
     }
     api_query_stop(svc->pool);
     svc->pool = NULL;
+    px_timer_free(svc->tick);
+    svc->tick = NULL;
     if (svc->http) {
         px_http_close(svc->http);
         svc->http = NULL;

@@ -32,16 +32,17 @@ struct api_service {
 
     struct px_loop *loop;
     struct px_http_server *http;
+    struct px_timer *tick;
     struct api_query_pool *pool;
     struct px_admin *admin;
     pthread_t thread; /* runs the loop */
     bool running;
     struct api_db probe_db; /* of the probes: --check's thread, later the admin thread's */
     struct px_buf openapi;  /* rendered once */
+    int64_t ticks;          /* of the loop as last seen by the admin thread, and when it moved */
+    px_us moved_at;
 };
 
-/* api_metric_defs(ret_n): the table, with the routes as labels; Threads: pure. */
-const struct px_metric_def *api_metric_defs(size_t *ret_n);
 extern const struct px_app_def api_app_def;
 #define API_PROBES 8
 extern const struct px_probe api_probes[API_PROBES];

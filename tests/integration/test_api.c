@@ -6,7 +6,12 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
 #include <cmocka.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <px/json.h>
 #include <px/num.h>
@@ -22,6 +27,33 @@ static int64_t sum_of(const char *type, int64_t from, int64_t to) {
         s += api_rig_count(type, i);
     }
     return s;
+}
+
+/* The number after "${name} " in the scrape of the admin port; -1 = not there. */
+static long metric_of(struct api_rig *f, const char *name) {
+    char line[80];
+    long v = -1;
+    struct http_answer h;
+    http_get((int)proc_log_int(&f->api, "http.listening", "admin.port", 5), "/metrics", &h);
+    assert_int_equal(h.status, 200);
+    snprintf(line, sizeof line, "\n%s ", name);
+    const char *at = strstr(h.body, line);
+    if (at) {
+        v = strtol(at + strlen(line), NULL, 10);
+    }
+    http_answer_fini(&h);
+    return v;
+}
+
+static bool metric_until(struct api_rig *f, const char *name, long want, long seconds) {
+    long until = now_ms() + 1000 * seconds;
+    while (metric_of(f, name) != want) {
+        if (now_ms() > until) {
+            return false;
+        }
+        pause_ms(20);
+    }
+    return true;
 }
 
 /* --- the tests
@@ -287,6 +319,23 @@ static void test_api_openapi_describes_every_route(void **state) {
     http_answer_fini(&h);
 }
 
+/* What the loop alone knows reaches the scrape, and so does the sign that it turns. */
+static void test_api_loop_tells_how_it_is(void **state) {
+    struct api_rig *f = *state;
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_port = htons((uint16_t)f->port)};
+    to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof to), 0);
+
+    assert_true(metric_until(f, "px_http_connections", 1, 20));
+    long ticks = metric_of(f, "px_loop_ticks_total");
+    assert_true(ticks > 0);
+    close(fd);
+    assert_true(metric_until(f, "px_http_connections", 0, 20));
+    assert_true(metric_of(f, "px_loop_ticks_total") > ticks);
+}
+
 static void test_api_check_and_stop(void **state) {
     struct api_rig *f = *state;
     const char *argv[] = {proc_bin("svc-metrics-api"), "--check", NULL};
@@ -395,6 +444,7 @@ int main(void) {
         cmocka_unit_test(test_api_openapi_describes_every_route),
         cmocka_unit_test(test_api_check_names_what_fails),
         cmocka_unit_test(test_api_waits_for_the_tables),
+        cmocka_unit_test(test_api_loop_tells_how_it_is),
         cmocka_unit_test(test_api_check_and_stop),
     };
     int failed = cmocka_run_group_tests_name("api on sqlite", tests, setup_sqlite, teardown);

@@ -25,10 +25,10 @@ static const struct px_option rows[] = {
 };
 
 enum {
-    SCRAPES
+    STARTS
 };
 static const struct px_metric_def defs[] = {
-    {.kind = PX_METRIC_COUNTER, .name = "px_test_scrapes_total", .help = "Scrapes."},
+    {.kind = PX_METRIC_COUNTER, .name = "px_test_starts_total", .help = "Starts."},
 };
 
 /* The service under test; shared with its admin thread, hence the atomics. */
@@ -72,10 +72,6 @@ static const struct px_probe probes[] = {
     {.name = "test.other", .asks = "nothing", .flags = PX_PROBE_WARN, .run = probe_other},
 };
 
-static void before_scrape(void *svc PX_UNUSED) {
-    px_count(px_metrics_shard(t.metrics, 0), SCRAPES, 0, 0, 1);
-}
-
 static bool alive(void *svc PX_UNUSED) {
     return !atomic_load(&t.dead);
 }
@@ -91,9 +87,9 @@ static enum px_code on_start(void *svc PX_UNUSED, struct px_err *reterr) {
     const struct px_admin_conf conf = {.app = t.app,
                                        .port_option = "Admin:Port",
                                        .metrics = t.metrics,
-                                       .before_scrape = before_scrape,
                                        .alive = alive};
     enum px_code code = px_admin_start(&conf, &t.admin, reterr);
+    px_count(px_metrics_shard(t.metrics, 0), STARTS, 0, 0, 1);
     sem_post(&t.starting);
     wait_for(&t.go_on);
     return code;
@@ -224,10 +220,10 @@ static void check_metrics(void) {
     assert_int_equal(a.status, 200);
     assert_string_equal(http_field(&a, "Content-Type", field, sizeof(field)),
                         "text/plain; version=0.0.4; charset=utf-8");
-    assert_non_null(strstr(a.body, "\npx_test_scrapes_total 1\n"));
+    assert_non_null(strstr(a.body, "\npx_test_starts_total 1\n"));
     assert_non_null(strstr(a.body, "px_build_info"));
     http_answer_fini(&a);
-    assert_int_equal(px_metrics_value(t.metrics, SCRAPES, 0, 0), 1);
+    assert_int_equal(px_metrics_value(t.metrics, STARTS, 0, 0), 1);
 }
 
 static void check_errors(void) {

@@ -15,8 +15,6 @@ struct px_admin_conf {
     uint16_t port;      /* 0 = any free one                                                  */
     const char *port_option; /* "Admin:Port": named when the port is taken                        */
     const struct px_metrics *metrics;
-    void (*before_scrape)(
-        void *svc); /* may be NULL: refresh gauges just before /metrics is rendered */
     /* alive(svc): false when the program's main loop has not moved for too long (30 s); /livez then
      * says 503. Called on the admin thread. NULL = always live. */
     bool (*alive)(void *svc);

@@ -64,9 +64,6 @@ static void startupz(struct px_admin *a, struct px_http_req *r) {
 
 static void metrics(struct px_admin *a, struct px_http_req *r) {
     struct px_err err = PX_ERR_INIT;
-    if (a->conf.before_scrape) {
-        a->conf.before_scrape(px_app_svc(a->conf.app));
-    }
     px_buf_reset(&a->out);
     px_metrics_render(a->conf.metrics, px_app_def(a->conf.app)->name, px_version(), &a->out);
     if (px_buf_ok(&a->out, &err) != PX_OK) {

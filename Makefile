@@ -63,7 +63,7 @@ HARDEN := $(if $(findstring address,$(SAN))$(COV),,-D_FORTIFY_SOURCE=$(if $(find
 REPRO  := -ffile-prefix-map=$(CURDIR)=.
 SANF   := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,)
 COVF   := $(if $(COV),--coverage,)
-CPPFLAGS += -Ilibcore/include -I$(BUILD)/gen $(if $(FAILPOINTS),-DPX_FAILPOINTS=1)
+CPPFLAGS += -Ilibcore/include $(if $(FAILPOINTS),-DPX_FAILPOINTS=1)
 CFLAGS   += $(STD) $(OPT) $(WARN) $(HARDEN) $(REPRO) $(SANF) $(COVF)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANF) $(COVF)
 ifneq ($(SAN),)
@@ -77,12 +77,14 @@ objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 PURE_LAYERS := libcore/src/base libcore/src/model libcore/src/codec
 pure_flags   = $(if $(filter $(addsuffix /%,$(PURE_LAYERS)),$<),$(WARN_PURE))
 
+compile = $(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) $(pure_flags) $(EXTRA_CFLAGS)
+json    = $(subst ",\",$(subst \,\\,$(1)))
+
 # One fragment of compile_commands.json per object is written by the compile rule itself.
 $(BUILD)/obj/%.o: %.c | deps-build
 	@mkdir -p $(@D)
-	$(call say,CC,$<)$(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) $(pure_flags) $(EXTRA_CFLAGS) -MMD -MP -c $< -o $@
-	@printf '{"directory":"%s","file":"%s","command":"%s"},\n' '$(CURDIR)' '$<' \
-	  '$(subst ",\",$(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) $(pure_flags) $(EXTRA_CFLAGS) -c $<)' > $@.json
+	$(call say,CC,$<)$(compile) -MMD -MP -c $< -o $@
+	$(file >$@.json,{"directory":"$(call json,$(CURDIR))","file":"$<","command":"$(call json,$(compile) -c $<)"},)
 
 $(BUILD)/lib/%.a:
 	@mkdir -p $(@D)
@@ -128,7 +130,7 @@ clean: ## remove everything that was built
 	rm -rf build compile_commands.json
 
 help: ## this text
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort -u | expand -t 22
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort -u | expand -t 22
 	@echo; echo 'Variables: SAN=address,undefined | SAN=thread, COV=1, FAILPOINTS=1, WERROR=1, V=1, BUILD=dir,'
 	@echo '           PREFIX=, DESTDIR=; for run and stack: RUN_FOR=seconds, RATE=events/s'
 

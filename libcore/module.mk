@@ -24,6 +24,11 @@ $(BUILD)/obj/llhttp/%.o: | deps-build
 	@mkdir -p $(@D)
 	$(call say,CC,llhttp/$*.c)$(CC) $(STD) $(OPT) $(HARDEN) $(SANF) $(LLHTTP_INC) -c $(LLHTTP_DIR)/$*.c -o $@
 $(BUILD)/obj/libcore/src/http/%.o: EXTRA_CPPFLAGS = $(LLHTTP_INC)
+# Written only when it changes, so that --version always tells the revision that was built.
+$(BUILD)/gen/revision: FORCE
+	@mkdir -p $(@D); echo '$(VERSION) $(REVISION)' | cmp -s - $@ || echo '$(VERSION) $(REVISION)' >$@
+.PHONY: FORCE
+$(BUILD)/obj/libcore/src/app/app.o: $(BUILD)/gen/revision
 $(BUILD)/obj/libcore/src/app/%.o: EXTRA_CPPFLAGS = -DPX_VERSION='"$(VERSION)"' -DPX_REVISION='"$(REVISION)"'
 
 $(LIBCORE):       $(call objects,$(CORE_SRC))

@@ -87,11 +87,14 @@ format() { # port: a fresh node with its own cluster id
     touch "$dir/data/.formatted"
 }
 
+# The pid in the file may be somebody else's by now.
+ours() { running "$1" && tr '\0' '\n' <"/proc/$1/cmdline" | grep -qxF "$dir/server.properties"; }
+
 answers() { timeout 5 kcat -b "$bootstrap" -L -m 2 2>/dev/null | grep -q '^  broker '; }
 up_or_dead() { answers || gone "$pid"; }
 
 start() {
-    pid=$(pid_in "$dir/pid") && running "$pid" && fail "$dir: running already, pid $pid"
+    pid=$(pid_in "$dir/pid") && ours "$pid" && fail "$dir: running already, pid $pid"
     [ -n "$java" ] || fail "java is missing: make deps-stack"
     fetch_jars
     [ -e "$dir/data/.formatted" ] || format "${1:-$(free_port)}"
@@ -109,7 +112,7 @@ start() {
 
 stop() {
     pid=$(pid_in "$dir/pid") || return 0
-    if running "$pid"; then
+    if ours "$pid"; then
         kill "$pid" 2>/dev/null
         until_true 15 gone "$pid" || kill -9 "$pid" 2>/dev/null
         until_true 5 gone "$pid" || fail "pid $pid does not end"
@@ -143,8 +146,10 @@ start) start "$@" ;;
 stop) stop ;;
 kill)
     pid=$(pid_in "$dir/pid") || exit 0
-    kill -9 "$pid" 2>/dev/null
-    until_true 5 gone "$pid"
+    if ours "$pid"; then
+        kill -9 "$pid" 2>/dev/null
+        until_true 5 gone "$pid"
+    fi
     rm -f "$dir/pid"
     ;;
 *) usage ;;

@@ -27,6 +27,7 @@ make_home() { # where the data lies: DIR, or a folder of its own when postgres c
         chmod 755 "$home"
     fi
     echo "$home" >"$dir/home"
+    rm -rf "$home/data" # of an initdb that was interrupted
     mkdir -p -m 700 "$home/data"
     [ "$(id -u)" -ne 0 ] || chown postgres "$home/data"
 }
@@ -47,6 +48,7 @@ CONF
 create() { # port
     local secret
     make_home
+    rm -f "$dir/port"
     secret=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \n')
     (umask 077 && printf '%s\n' "$secret" | tee "$dir/password" >"$home/first-password")
     [ "$(id -u)" -ne 0 ] || chown postgres "$home/first-password" # initdb must read it itself
@@ -84,7 +86,8 @@ sql() { # database text
 
 start() {
     [ -x "$pg_bin/initdb" ] || fail "PostgreSQL is missing: make deps-stack"
-    [ -s "$dir/home" ] && home=$(cat "$dir/home") && [ -d "$home/data" ] || create "${1:-$(free_port)}"
+    # The port is written last: without it nothing was completed.
+    { [ -s "$dir/home" ] && [ -s "$dir/port" ] && [ -d "$home/data" ]; } || create "${1:-$(free_port)}"
     running "$(server_pid)" && fail "$dir: running already, pid $(server_pid)"
     # After a kill the old backends may need a moment to notice; until then the start is refused.
     until_true 20 control -l "$home/data/server.log" start || {

@@ -132,6 +132,7 @@ clean: ## remove everything that was built
 help: ## this text
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort -u | expand -t 22
 	@echo; echo 'Variables: SAN=address,undefined | SAN=thread, COV=1, FAILPOINTS=1, WERROR=1, V=1, BUILD=dir,'
-	@echo '           PREFIX=, DESTDIR=; for run and stack: RUN_FOR=seconds, RATE=events/s'
+	@echo '           PREFIX=, DESTDIR=; for run and stack: RUN_FOR=seconds, RATE=events/s, SEED=number,'
+	@echo '           INGEST_PORT, API_PORT, INGEST_ADMIN_PORT, AGG_ADMIN_PORT, API_ADMIN_PORT (see deploy/local/run.sh)'
 
 -include $(shell find $(BUILD)/obj -name '*.d' 2>/dev/null)

@@ -7,8 +7,10 @@ TOOLS += $(if $(wildcard deploy/local/devbroker/*.c),$(DEVBROKER))
 
 RUN_FOR ?= 0
 RATE    ?= 200
+RUN_DIR   ?= build/run
+STACK_DIR ?= build/stack
 .PHONY: run stack
 run: deps-run all ## dev broker + SQLite + services + sample traffic, in the foreground
-	@RUN_FOR='$(RUN_FOR)' RATE='$(RATE)' SEED='$(SEED)' bash deploy/local/run.sh dev $(BIN) build/run
+	@RUN_FOR='$(RUN_FOR)' RATE='$(RATE)' SEED='$(SEED)' bash deploy/local/run.sh dev $(BIN) $(RUN_DIR)
 stack: deps-stack all ## Apache Kafka + PostgreSQL + services + sample traffic
-	@RUN_FOR='$(RUN_FOR)' RATE='$(RATE)' SEED='$(SEED)' bash deploy/local/run.sh stack $(BIN) build/stack
+	@RUN_FOR='$(RUN_FOR)' RATE='$(RATE)' SEED='$(SEED)' bash deploy/local/run.sh stack $(BIN) $(STACK_DIR)

@@ -5,28 +5,56 @@
 #   run.sh dev   BIN DIR    px-devbroker (in memory) and SQLite           (make run)
 #   run.sh stack BIN DIR    Apache Kafka and PostgreSQL                   (make stack)
 #
-# Environment: RUN_FOR=seconds (0 = until Ctrl-C), RATE=events/s (0 = no traffic), SEED=number.
+# Environment: RUN_FOR=seconds (0 = until Ctrl-C), RATE=events/s (0 = no traffic), SEED=number, and the ports
+#   INGEST_PORT=8080  API_PORT=8082  INGEST_ADMIN_PORT=9180  AGG_ADMIN_PORT=9181  API_ADMIN_PORT=9182
 # DIR holds everything: one log and one pid file per process, `env` with the addresses in use.
+# Exit: 0 ended as asked and the sums are equal, 1 they are not, 64 usage, 69 something did not come up,
+# 75 an earlier run is still there.
 set -u
 
+case $#:${1:-} in
+3:dev | 3:stack) ;;
+*)
+    sed -n '5,6s/^# *//p' "$0" >&2
+    exit 64
+    ;;
+esac
 mode=$1 bin=$2
+run_for=${RUN_FOR:-0} rate=${RATE:-200} seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
+INGEST_PORT=${INGEST_PORT:-8080} API_PORT=${API_PORT:-8082}
+INGEST_ADMIN_PORT=${INGEST_ADMIN_PORT:-9180} AGG_ADMIN_PORT=${AGG_ADMIN_PORT:-9181} API_ADMIN_PORT=${API_ADMIN_PORT:-9182}
+ports='INGEST_PORT API_PORT INGEST_ADMIN_PORT AGG_ADMIN_PORT API_ADMIN_PORT'
+
+number() { # name value least largest
+    [[ $2 =~ ^(0|[1-9][0-9]*)$ && ${#2} -le ${#4} && $2 -ge $3 && $2 -le $4 ]] && return
+    echo "$1=$2: give a whole number from $3 to $4" >&2
+    exit 64
+}
+number RUN_FOR "$run_for" 0 31536000
+number RATE "$rate" 0 1000000
+number SEED "$seed" 0 999999999999999999
+for v in $ports; do number "$v" "${!v}" 1 65535; done
+
+# Ctrl-C reaches the whole process group of a terminal. A `make` in it would end as interrupted, however
+# well this script ends; so that Ctrl-C reaches only this script, it moves to a group of its own.
+in_foreground() { [ -t 0 ] && awk '{sub(/.*\) /, ""); exit !($3 == $6)}' "/proc/$$/stat"; }
+if [ -n "${MAKELEVEL:-}" ] && in_foreground; then
+    set -m
+    MAKELEVEL='' bash "$0" "$@"
+    exit
+fi
+
 mkdir -p "$3" && dir=$(cd "$3" && pwd) || exit 73
 here=$(cd "$(dirname "$0")" && pwd)
-run_for=${RUN_FOR:-0} rate=${RATE:-200} seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
 started=() # names of what runs, in order of start
-why_stopped=''
-
-for v in "$run_for" "$rate" "$seed"; do
-    case $v in '' | *[!0-9]*)
-        echo "RUN_FOR, RATE and SEED are whole numbers, not '$v'" >&2
-        exit 64
-        ;;
-    esac
-done
+why_stopped='' up=no
 
 say() { printf '%s\n' "$*"; }
 alive() { # name: does it run, and is it not a zombie?
     [ -s "$dir/$1.pid" ] && grep -q '^State:[[:space:]]*[^ZX]' "/proc/$(cat "$dir/$1.pid")/status" 2>/dev/null
+}
+left_over() { # name: does it run, and is it really that program and not a later one with its pid?
+    alive "$1" && tr '\0' ' ' <"/proc/$(cat "$dir/$1.pid")/cmdline" 2>/dev/null | grep -q -- "$1"
 }
 
 # Settings of the run: kept in the file `env` for people (set -a; . build/run/env; set +a), and given to
@@ -74,16 +102,24 @@ finish() { # name [seconds]: SIGTERM, wait, SIGKILL
 # Runs whenever this script ends, for whatever reason.
 stop_all() {
     local i
-    trap '' INT TERM
+    trap '' INT TERM HUP
     trap - EXIT
     for ((i = ${#started[@]} - 1; i >= 0; i--)); do finish "${started[$i]}"; done
-    if [ "$mode" = stack ]; then
-        bash "$here/real/kafka.sh" stop "$dir/kafka" >>"$dir/servers.log" 2>&1
-        bash "$here/real/postgres.sh" stop "$dir/postgres" >>"$dir/servers.log" 2>&1
-    fi
+    [ "$mode" = dev ] || stop_servers
+}
+stop_servers() {
+    bash "$here/real/kafka.sh" stop "$dir/kafka" >>"$dir/servers.log" 2>&1
+    bash "$here/real/postgres.sh" stop "$dir/postgres" >>"$dir/servers.log" 2>&1
 }
 
-give_up() { # message [name]: something did not come up
+give_up() { # message [name]: something did not come up, or was not waited for
+    if [ "$why_stopped" = asked ] && [ "$up" = no ]; then
+        say ""
+        say "Stopping before everything was up."
+        stop_all
+        say "Done."
+        exit 0
+    fi
     say "" >&2
     say "$1" >&2
     if [ $# -ge 2 ] && [ -s "$dir/$2.log" ]; then
@@ -122,23 +158,42 @@ start_dev() {
     setting Sql ConnectionString "Driver={SQLite3};Database=$dir/analytics.db"
 }
 
+# Offsets without the rows they stand for, or rows without their log, would spoil the comparison: both
+# servers go on with what they had, or both begin anew.
+same_age() {
+    local home=''
+    [ ! -s "$dir/postgres/home" ] || home=$(cat "$dir/postgres/home")
+    if [ -d "$dir/kafka/data" ] && ! { [ -n "$home" ] && [ -d "$home/data" ]; }; then
+        say "The database of the earlier run is gone: Kafka begins anew too."
+        rm -rf "$dir/kafka"
+    fi
+}
+
 start_stack() {
+    local t
+    stop_servers # of a run that was killed
+    same_age
+    [ -z "$why_stopped" ] || give_up ""
+    say "Kafka (its jars are fetched the first time) ..."
     bash "$here/real/kafka.sh" start "$dir/kafka" >>"$dir/servers.log" 2>&1 ||
-        give_up "Kafka did not start; see $dir/servers.log"
+        give_up "Kafka did not start" servers
+    [ -z "$why_stopped" ] || give_up ""
+    say "PostgreSQL ..."
     bash "$here/real/postgres.sh" start "$dir/postgres" >>"$dir/servers.log" 2>&1 ||
-        give_up "PostgreSQL did not start; see $dir/servers.log"
+        give_up "PostgreSQL did not start" servers
     # shellcheck disable=SC1091
     . "$dir/kafka/env"
     # shellcheck disable=SC1091
     . "$dir/postgres/env"
-    bash "$here/real/kafka.sh" topic "$dir/kafka" "$topic" 10 >>"$dir/servers.log" 2>&1 ||
-        give_up "the topic could not be created; see $dir/servers.log"
-    bash "$here/real/kafka.sh" topic "$dir/kafka" "$dlq" 10 >>"$dir/servers.log" 2>&1 ||
-        give_up "the topic could not be created; see $dir/servers.log"
+    for t in "$topic" "$dlq"; do
+        [ -z "$why_stopped" ] || give_up ""
+        bash "$here/real/kafka.sh" topic "$dir/kafka" "$t" 10 >>"$dir/servers.log" 2>&1 ||
+            give_up "the topic $t could not be made" servers
+    done
     setting Kafka BootstrapServers "$KAFKA_BOOTSTRAP"
     setting Sql Dialect postgresql
     setting Sql ConnectionString "$PG_CONNECTION"
-    setting Sql Password "$PG_PASSWORD"
+    setting Sql PasswordFile "$dir/postgres/password"
 }
 
 sql() { # one value or row from the database, by its own client
@@ -226,20 +281,26 @@ summary() { # sums before: compares what this run added with the truth
 # --- the run ------------------------------------------------------------------------------------------
 
 for name in px-load svc-metrics-api svc-aggregator svc-ingest devbroker; do
-    if alive "$name"; then
-        say "$name of an earlier run is still running (pid $(cat "$dir/$name.pid"), $dir/$name.pid): stop it first" >&2
+    if left_over "$name"; then
+        say "$name of an earlier run is still running: kill $(cat "$dir/$name.pid") ends it (from $dir/$name.pid)" >&2
         exit 75
     fi
 done
-trap 'why_stopped=asked' INT TERM
+for v in $ports; do
+    if (exec 3<>"/dev/tcp/127.0.0.1/${!v}") 2>/dev/null; then
+        say "port ${!v} is taken: choose another one with $v=number, or end what listens there" >&2
+        exit 69
+    fi
+done
+trap 'why_stopped=asked' INT TERM HUP
 trap stop_all EXIT
 rm -f "$dir"/*.log "$dir"/*.out "$dir/truth.json"
 : >"$dir/env"
 
 topic=EVT_LOCAL_PX_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS
 dlq=DLQ_LOCAL_PX_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS
-ingest=http://127.0.0.1:8080 api=http://127.0.0.1:8082
-ingest_admin=http://127.0.0.1:9180 agg_admin=http://127.0.0.1:9181 api_admin=http://127.0.0.1:9182
+ingest=http://127.0.0.1:$INGEST_PORT api=http://127.0.0.1:$API_PORT
+ingest_admin=http://127.0.0.1:$INGEST_ADMIN_PORT agg_admin=http://127.0.0.1:$AGG_ADMIN_PORT api_admin=http://127.0.0.1:$API_ADMIN_PORT
 
 say "Starting ($mode): everything is kept in $dir"
 if [ "$mode" = dev ]; then start_dev; else start_stack; fi
@@ -248,9 +309,9 @@ setting Offsets OnNewLog start
 with 'Kafka|Offsets|Sql' migrate "$bin/svc-aggregator" --migrate=up
 wait "$(cat "$dir/migrate.pid")" || give_up "the database could not be migrated" migrate
 before=$(sums)
-with 'Kafka' svc-ingest "$bin/svc-ingest"
-with 'Kafka|Offsets|Sql' svc-aggregator "$bin/svc-aggregator"
-with 'Sql' svc-metrics-api "$bin/svc-metrics-api"
+with 'Kafka' svc-ingest "$bin/svc-ingest" --set "Ingest:Port=$INGEST_PORT" --set "Admin:Port=$INGEST_ADMIN_PORT"
+with 'Kafka|Offsets|Sql' svc-aggregator "$bin/svc-aggregator" --set "Admin:Port=$AGG_ADMIN_PORT"
+with 'Sql' svc-metrics-api "$bin/svc-metrics-api" --set "Api:Port=$API_PORT" --set "Admin:Port=$API_ADMIN_PORT"
 # Ready by its own word: another run's service may answer at the same port.
 is_ready() { grep -q '"event.name":"app.ready"' "$dir/$1.log" && http_ok "$2/readyz"; }
 for pair in "svc-ingest $ingest_admin" "svc-aggregator $agg_admin" "svc-metrics-api $api_admin"; do
@@ -259,6 +320,9 @@ for pair in "svc-ingest $ingest_admin" "svc-aggregator $agg_admin" "svc-metrics-
     wait_until 30 "$1" is_ready "$1" "$2" || give_up "$1 did not get ready ($2/readyz)" "$1"
 done
 
+up=yes
+printf '%s=%s\n' INGEST_URL "$ingest" API_URL "$api" INGEST_ADMIN_URL "$ingest_admin" AGG_ADMIN_URL "$agg_admin" \
+    API_ADMIN_URL "$api_admin" >>"$dir/env"
 today=$(date -u +%F)
 say ""
 say "  pixel        $ingest/api/pixel/visit?playerId=ana&bannerTag=spring"
@@ -269,7 +333,12 @@ say "  all          $api/   (description: $api/openapi.json)"
 say "  health       $ingest_admin/readyz  $agg_admin/readyz  $api_admin/readyz  (metrics: /metrics)"
 say ""
 if [ "$rate" -gt 0 ]; then
-    load=("$bin/px-load" --url 127.0.0.1:8080 --rate "$rate" --seed "$seed" --truth "$dir/truth.json")
+    # The same seed again must bring new players, or everything would be a repeat.
+    prefix=load$seed
+    if [ "$(sql "SELECT COUNT(*) FROM event_summary WHERE banner_tag = '$prefix-b00'")" != 0 ]; then
+        prefix=r$(date +%s)
+    fi
+    load=("$bin/px-load" --url "127.0.0.1:$INGEST_PORT" --prefix "$prefix" --rate "$rate" --seed "$seed" --truth "$dir/truth.json")
     if [ "$run_for" -gt 0 ]; then load+=(--duration "${run_for}s"); fi
     launch px-load "${load[@]}"
     say "Sample traffic: $rate events/s, seed $seed."
@@ -296,13 +365,14 @@ while [ -z "$why_stopped" ]; do
     fi
     if [ "$run_for" -gt 0 ] && [ "$elapsed" -ge "$run_for" ]; then why_stopped=time; fi
 done
-trap '' INT TERM
+trap '' INT TERM HUP
 
 status=0
 if [ "$rate" -gt 0 ]; then
     # the generator ends by itself at its duration; otherwise it is asked to, and writes its truth
     if [ "$why_stopped" = time ]; then
-        wait_until 30 px-load test -s "$dir/truth.json"
+        why_stopped=''
+        wait_until 30 px-load false # until it is gone
     fi
     finish px-load 30
     if [ ! -s "$dir/truth.json" ]; then

@@ -108,7 +108,8 @@ static enum px_code worker_listen(struct ing_worker *w, uint16_t port, struct px
     hc.limits.body_deadline = c->body_deadline;
     hc.limits.write_deadline = c->write_deadline;
     hc.limits.idle_deadline = c->idle_deadline;
-    return px_http_open(w->loop, &hc, &w->http, reterr);
+    enum px_code rc = px_http_open(w->loop, &hc, &w->http, reterr);
+    return rc ? px_err_context(reterr, "Ingest:Port") : PX_OK;
 }
 
 static enum px_code worker_loop(struct ing_worker *w, struct px_err *reterr) {

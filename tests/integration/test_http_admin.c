@@ -84,10 +84,8 @@ static enum px_code on_init(struct px_app *app, const void *conf PX_UNUSED, void
 }
 
 static enum px_code on_start(void *svc PX_UNUSED, struct px_err *reterr) {
-    const struct px_admin_conf conf = {.app = t.app,
-                                       .port_option = "Admin:Port",
-                                       .metrics = t.metrics,
-                                       .alive = alive};
+    const struct px_admin_conf conf = {
+        .app = t.app, .port_option = "Admin:Port", .metrics = t.metrics, .alive = alive};
     enum px_code code = px_admin_start(&conf, &t.admin, reterr);
     px_count(px_metrics_shard(t.metrics, 0), STARTS, 0, 0, 1);
     sem_post(&t.starting);

@@ -76,13 +76,13 @@ struct px_http_conf {
 
 /* px_http_open(loop, conf, ret, reterr): bind and listen; serves once the loop runs. ${conf} is
  * copied; strings are kept. Errors: PX_UNAVAILABLE with port and address named (in use), PX_CONFIG
- * (a limit out of range), PX_NOMEM.
+ * (not an address, a limit out of range), PX_NOMEM.
  * Threads: call before the loop runs or on its thread. */
 PX_MUST_USE enum px_code px_http_open(struct px_loop *loop, const struct px_http_conf *conf,
                                       struct px_http_server **ret, struct px_err *reterr);
 /* px_http_try_bind(address, port, option, reterr): whether a port is free, without listening on it;
  * for probes. Port 0 always is. Errors: PX_UNAVAILABLE (in use, no permission; names ${option}),
- * PX_CONFIG (not an IP address). Threads: any. */
+ * PX_CONFIG (not an address). Threads: any. */
 PX_MUST_USE enum px_code px_http_try_bind(const char *address, uint16_t port, const char *option,
                                           struct px_err *reterr);
 /* px_http_private(address, option, reterr): whether only this machine reaches ${address}; for

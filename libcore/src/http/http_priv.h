@@ -144,8 +144,17 @@ void px_server_untake(struct px_http_conn *c);                 /* taken, but not
 void px_server_give(struct px_http_conn *c); /* closes its socket; accepting may go on */
 void px_server_resume(struct px_http_conn *c);
 
-/* --- listen.c ----------------------------------------------------------------------------------
+/* --- bind.c, listen.c
+ * ----------------------------------------------------------------------------------
  */
+/* px_http_bind(b, ret_fd, reterr): a bound socket that does not listen yet. Errors: PX_UNAVAILABLE
+ * (in use, no permission, no such address here; says what to do), PX_CONFIG (no address). */
+struct px_bind {
+    const char *address;
+    uint16_t port;
+    bool reuse_port;
+};
+PX_MUST_USE enum px_code px_http_bind(const struct px_bind *b, int *ret_fd, struct px_err *reterr);
 PX_MUST_USE enum px_code px_listen_open(struct px_http_server *s, struct px_err *reterr);
 void px_listen_update(struct px_http_server *s); /* accept or pause, as the limits say */
 void px_listen_drain(struct px_http_server *s);  /* accept what waits, then close */

@@ -1,14 +1,12 @@
-/* The listening socket: binding with errors that name the remedy, accepting within the connection
- * cap, and pausing instead of spinning when descriptors run out. */
+/* The listening socket: accepting within the connection cap, and pausing instead of spinning when
+ * descriptors run out. */
 #include "http_priv.h"
 
 #include "loop_priv.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -131,14 +129,6 @@ void px_listen_close(struct px_http_server *s) {
     s->fd = -1;
 }
 
-/* TCP_NODELAY is inherited by the accepted sockets. */
-static bool set_options(const struct px_http_conf *conf, int fd) {
-    int on = 1;
-    return setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
-           setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0 &&
-           (!conf->reuse_port || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on)) == 0);
-}
-
 static uint16_t port_of(int fd) {
     struct sockaddr_storage ss = {0};
     socklen_t len = sizeof(ss);
@@ -151,49 +141,17 @@ static uint16_t port_of(int fd) {
     return ntohs(in4.sin_port);
 }
 
-static enum px_code bind_one(struct px_http_server *s, const struct addrinfo *ai,
-                             struct px_err *reterr) {
-    const struct px_http_conf *conf = &s->conf;
-    s->fd = socket(ai->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (s->fd < 0) {
-        return px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "http: socket");
-    }
-    if (!set_options(conf, s->fd)) {
-        return px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "http: socket options");
-    }
-    if (bind(s->fd, ai->ai_addr, ai->ai_addrlen) == 0 && listen(s->fd, BACKLOG) == 0) {
-        s->port = port_of(s->fd);
-        return PX_OK;
-    }
-    int e = errno;
-    const char *why = e == EADDRINUSE ? "it is in use; stop the other program or choose another"
-                      : e == EACCES   ? "no permission; choose one above 1023"
-                      : e == EADDRNOTAVAIL ? "this machine has no such address"
-                                           : strerrorname_np(e);
-    enum px_code code = PX_FAIL(reterr, PX_UNAVAILABLE, "cannot listen on %s port %u: %s",
-                                conf->address, (unsigned)conf->port, why ? why : "?");
-    if (reterr) {
-        reterr->native = e;
-    }
-    return code;
-}
-
 enum px_code px_listen_open(struct px_http_server *s, struct px_err *reterr) {
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE | AI_NUMERICSERV};
-    struct addrinfo *ai = NULL;
-    char port[8];
-    snprintf(port, sizeof(port), "%u", (unsigned)s->conf.port);
-    int rc = getaddrinfo(s->conf.address, port, &hints, &ai);
-    if (rc != 0) {
-        return PX_FAIL(reterr, PX_UNAVAILABLE,
-                       "cannot listen on %s port %s: %s; give an IP address", s->conf.address, port,
-                       gai_strerror(rc));
-    }
-    enum px_code code = bind_one(s, ai, reterr);
-    freeaddrinfo(ai);
+    const struct px_bind b = {
+        .address = s->conf.address, .port = s->conf.port, .reuse_port = s->conf.reuse_port};
+    enum px_code code = px_http_bind(&b, &s->fd, reterr);
     if (code) {
         return code;
     }
+    if (listen(s->fd, BACKLOG) != 0) {
+        return px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "http: listen");
+    }
+    s->port = port_of(s->fd);
     struct event_base *base = px_loop_base(s->loop);
     s->listen_ev = event_new(base, s->fd, EV_READ | EV_PERSIST, on_accept, s);
     s->starved_ev = event_new(base, -1, 0, on_starved, s);

@@ -80,9 +80,10 @@ pure_flags   = $(if $(filter $(addsuffix /%,$(PURE_LAYERS)),$<),$(WARN_PURE))
 compile = $(CC) $(CPPFLAGS) $(EXTRA_CPPFLAGS) $(CFLAGS) $(pure_flags) $(EXTRA_CFLAGS)
 json    = $(subst ",\",$(subst \,\\,$(1)))
 
-# One fragment of compile_commands.json per object is written by the compile rule itself.
+# One fragment of compile_commands.json per object is written by the compile rule itself. $(file) is
+# carried out before the first line of the recipe runs, so its folder is made by $(shell).
 $(BUILD)/obj/%.o: %.c | deps-build
-	@mkdir -p $(@D)
+	$(shell mkdir -p $(@D))
 	$(call say,CC,$<)$(compile) -MMD -MP -c $< -o $@
 	$(file >$@.json,{"directory":"$(call json,$(CURDIR))","file":"$<","command":"$(call json,$(compile) -c $<)"},)
 

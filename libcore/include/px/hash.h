@@ -1,6 +1,5 @@
 /* Hashes, each for its purpose: SipHash for tables keyed by peers, SHA-256 for dedupe keys chosen
- * by senders, murmur2 as Kafka's partitioner, CRC-64-AVRO for schema fingerprints. Threads: pure
- * but for px_random (any). */
+ * by senders, murmur2 as Kafka's partitioner. Threads: pure but for px_random (any). */
 #ifndef PX_HASH_H
 #define PX_HASH_H
 
@@ -16,9 +15,6 @@ void px_sha256(struct px_str s, uint8_t out[32]);
 /* px_murmur2(s): the 32-bit hash of Kafka's Java partitioner (seed 0x9747b28c); the partition is
  * (hash & 0x7fffffff) % partitions. */
 uint32_t px_murmur2(struct px_str s);
-
-/* px_crc64_avro(s): CRC-64-AVRO (Rabin) fingerprint. Source: Avro 1.11 specification. */
-uint64_t px_crc64_avro(struct px_str s);
 
 /* px_random(p, n): ${n} bytes from the kernel; asserts that they came. */
 void px_random(void *p, size_t n);

@@ -102,10 +102,8 @@ size_t px_http_pending(const struct px_http_server *s); /* requests read and not
 
 /* --- the request (views; valid until the reply) ------------------------------------------- */
 enum px_method px_req_method(const struct px_http_req *r);
-struct px_str px_req_method_text(const struct px_http_req *r);
 struct px_str px_req_path(const struct px_http_req *r);  /* raw, before '?' */
 struct px_str px_req_query(const struct px_http_req *r); /* raw, after '?'; n = 0 when none */
-bool px_req_has_query(const struct px_http_req *r);
 struct px_str px_req_body(const struct px_http_req *r);
 /* px_req_header(r, name): the value of the only such field (name in lower case), trimmed; .p NULL
  * when absent. A field given twice yields its first value and sets *ret_twice when not NULL. */

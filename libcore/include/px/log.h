@@ -80,7 +80,6 @@ struct px_log_conf {
 #define PX_LOG_LINE_MAX 4096
 void px_log_init(const struct px_log_conf *conf);
 void px_log_set_level(enum px_log_level level);
-PX_MUST_USE bool px_log_level_parse(struct px_str s, enum px_log_level *ret);
 /* px_log_write(site, level, event, fields, n): what the macros call. ${site} may be NULL (no rate
  * limit). Invalid UTF-8 becomes U+FFFD; strings are cut at 1 KiB. errno is kept. Threads: any. */
 void px_log_write(struct px_log_site *site, enum px_log_level level, const char *event,

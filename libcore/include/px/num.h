@@ -35,14 +35,4 @@ px_day px_day_of(px_us t); /* UTC day: floor(t / 86400 s) */
 size_t px_fmt_date(px_day d, char out[PX_TIME_TEXT]);   /* 2026-11-21                  */
 size_t px_fmt_instant(px_us t, char out[PX_TIME_TEXT]); /* 2026-11-21T10:00:00.123456Z */
 
-/* Checked narrowing; asserts, so only for values that our own limits bound. */
-static inline uint32_t px_u32(size_t n) {
-    px_assert(n <= UINT32_MAX);
-    return (uint32_t)n;
-}
-static inline int px_int(size_t n) {
-    px_assert(n <= INT32_MAX);
-    return (int)n;
-}
-
 #endif

@@ -1,4 +1,4 @@
-/* SipHash, murmur2, CRC-64-AVRO and the kernel's randomness. SHA-256 is in sha256.c, identifiers in
+/* SipHash, murmur2 and the kernel's randomness. SHA-256 is in sha256.c, identifiers in
  * uuid.c. All byte orders are read by shift, so results do not depend on the machine. */
 #include <px/hash.h>
 
@@ -85,19 +85,6 @@ uint32_t px_murmur2(struct px_str s) {
     h *= m;
     h ^= h >> 15;
     return h;
-}
-
-/* Bit by bit: only schemas are fingerprinted, once each. */
-uint64_t px_crc64_avro(struct px_str s) {
-    const uint64_t empty = UINT64_C(0xc15d213aa4d7a795);
-    uint64_t fp = empty;
-    for (size_t i = 0; i < s.n; i++) {
-        fp ^= (uint8_t)s.p[i];
-        for (int bit = 0; bit < 8; bit++) {
-            fp = (fp >> 1) ^ (empty & (0 - (fp & 1)));
-        }
-    }
-    return fp;
 }
 
 void px_random(void *p, size_t n) {

@@ -180,7 +180,6 @@ static void note_target(struct px_http_req *r, struct px_str target) {
     r->target = span_of(r, target);
     r->path = span_of(r, (struct px_str){.p = target.p, .n = mark});
     if (mark < target.n) {
-        r->has_query = true;
         r->query = span_of(r, (struct px_str){.p = target.p + mark + 1, .n = target.n - mark - 1});
     }
 }
@@ -199,7 +198,6 @@ bool px_gate_line(struct px_str line, struct px_http_req *r, enum px_http_refusa
     struct px_str target = {.p = line.p + m + 1, .n = (size_t)(last - line.p) - m - 1};
     struct px_str version = {.p = last + 1, .n = line.n - (size_t)(last + 1 - line.p)};
     r->method = method_of(method);
-    r->method_text = span_of(r, method);
     if (!version_of(version, r, ret_why)) {
         return false;
     }

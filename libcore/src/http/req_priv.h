@@ -21,8 +21,7 @@ struct px_http_req {
     struct px_http_conn *conn;
     const char *base; /* first byte of the request */
     enum px_method method;
-    struct px_span method_text, target, path, query, body;
-    bool has_query;
+    struct px_span target, path, query, body;
     bool http10;
     bool expects;                     /* Expect: 100-continue */
     bool says_close, says_keep;       /* Connection */

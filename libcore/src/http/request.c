@@ -7,20 +7,12 @@ enum px_method px_req_method(const struct px_http_req *r) {
     return r->method;
 }
 
-struct px_str px_req_method_text(const struct px_http_req *r) {
-    return px_req_view(r, r->method_text);
-}
-
 struct px_str px_req_path(const struct px_http_req *r) {
     return px_req_view(r, r->path);
 }
 
 struct px_str px_req_query(const struct px_http_req *r) {
     return px_req_view(r, r->query);
-}
-
-bool px_req_has_query(const struct px_http_req *r) {
-    return r->has_query;
 }
 
 struct px_str px_req_body(const struct px_http_req *r) {

@@ -59,16 +59,6 @@ const char *px_log_level_name(enum px_log_level level) {
     return level_names[level];
 }
 
-bool px_log_level_parse(struct px_str s, enum px_log_level *ret) {
-    for (size_t i = 0; i < PX_ARRAY_LEN(level_names); i++) {
-        if (px_str_is(s, level_names[i])) {
-            *ret = (enum px_log_level)i;
-            return true;
-        }
-    }
-    return false;
-}
-
 void px_log_init(const struct px_log_conf *conf) {
     struct stat st;
 

@@ -1,4 +1,4 @@
-/* SipHash, murmur2, CRC-64-AVRO against published vectors; the kernel's randomness. */
+/* SipHash and murmur2 against published vectors; the kernel's randomness. */
 #include <px/hash.h>
 
 #include "unit.h"
@@ -51,29 +51,6 @@ static void test_hash_murmur2_vectors(void **state PX_UNUSED) {
     assert_int_equal(px_murmur2(none), px_murmur2(PX_S("")));
 }
 
-struct crc_row {
-    struct px_str s;
-    int64_t v;
-};
-
-/* Fingerprints of primitive schemas from Avro's shared test data. */
-static void test_hash_crc64_avro_vectors(void **state PX_UNUSED) {
-    static const struct crc_row rows[] = {
-        {PX_S_INIT("\"null\""), INT64_C(7195948357588979594)},
-        {PX_S_INIT("\"boolean\""), INT64_C(-6970731678124411036)},
-        {PX_S_INIT("\"int\""), INT64_C(8247732601305521295)},
-        {PX_S_INIT("\"long\""), INT64_C(-3434872931120570953)},
-        {PX_S_INIT("\"float\""), INT64_C(5583340709985441680)},
-        {PX_S_INIT("\"double\""), INT64_C(-8181574048448539266)},
-        {PX_S_INIT("\"bytes\""), INT64_C(5746618253357095269)},
-        {PX_S_INIT("\"string\""), INT64_C(-8142146995180207161)},
-    };
-    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
-        assert_int_equal(px_crc64_avro(rows[i].s), (uint64_t)rows[i].v);
-    }
-    assert_int_equal(px_crc64_avro(PX_S("")), UINT64_C(0xc15d213aa4d7a795));
-}
-
 static void test_hash_random_fills_every_byte(void **state PX_UNUSED) {
     uint8_t seen[1000] = {0};
     for (int round = 0; round < 20; round++) {
@@ -94,7 +71,6 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hash_siphash_vectors),
         cmocka_unit_test(test_hash_murmur2_vectors),
-        cmocka_unit_test(test_hash_crc64_avro_vectors),
         cmocka_unit_test(test_hash_random_fills_every_byte),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -336,16 +336,6 @@ static void test_log_lines_of_threads_stay_whole(void **state) {
     assert_int_equal(whole, 200);
 }
 
-static void test_log_level_parse_knows_four_words(void **state PX_UNUSED) {
-    enum px_log_level level = PX_LOG_ERROR;
-
-    assert_true(px_log_level_parse(PX_S("debug"), &level));
-    assert_int_equal(level, PX_LOG_DEBUG);
-    assert_false(px_log_level_parse(PX_S("Debug"), &level));
-    assert_false(px_log_level_parse(PX_S(""), &level));
-    assert_int_equal(level, PX_LOG_DEBUG);
-}
-
 int main(void) {
 #define T(f) cmocka_unit_test_setup_teardown(f, rig_up, rig_down)
     const struct CMUnitTest tests[] = {
@@ -364,7 +354,6 @@ int main(void) {
         T(test_log_never_waits_for_a_socket),
         T(test_log_starts_anew_after_a_torn_line),
         T(test_log_lines_of_threads_stay_whole),
-        T(test_log_level_parse_knows_four_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,7 +1,8 @@
 /* The aggregator below Kafka on fresh databases: made-up Avro messages go through the service's own
- * batch, decode and settle, 5,000 to a transaction. Judged is CPU time per event, the database
- * server's included; events per second inform. Every statement's share is printed too: the calls
- * into the SQL layer are wrapped by the linker (see module.mk), so what runs is the service's code.
+ * batch, decode and settle, 5,000 to a transaction (BENCH_BATCH=n). Judged is CPU time per event,
+ * the database server's included; events per second inform. Every statement's share is printed too:
+ * the calls into the SQL layer are wrapped by the linker (see module.mk), so what runs is the
+ * service's code.
  */
 #include "bench.h"
 #include "data.h"
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 
 #define PARTITIONS 10
-#define BATCH      ((size_t)5000)
+#define BATCH_MAX  ((size_t)50000)
 
 /* --- the share of every statement --------------------------------------------------------------
  */
@@ -121,7 +122,8 @@ struct rig {
     struct agg_batch batch;
     struct bench_data data;
     struct px_arena messages;
-    struct agg_record records[BATCH];
+    struct agg_record records[BATCH_MAX];
+    size_t per_batch;
     int64_t offset[PARTITIONS];
 };
 
@@ -157,9 +159,10 @@ static void take(struct rig *r) {
     must(agg_core_take(&r->core, &t, &e), &e);
 }
 
-static void rig_open(struct rig *r, const struct px_dialect *d, uint64_t seed) {
+static void rig_open(struct rig *r, const struct px_dialect *d, uint64_t seed, size_t per_batch) {
     struct px_err e = PX_ERR_INIT;
     memset(r, 0, sizeof *r);
+    r->per_batch = per_batch;
     sql_fixture_open(&r->db, d);
     agg_status_init(&r->status);
     r->catalog = bench_catalog();
@@ -168,15 +171,15 @@ static void rig_open(struct rig *r, const struct px_dialect *d, uint64_t seed) {
         (struct px_labels){.v = px_catalog_names(r->catalog), .n = px_catalog_count(r->catalog)};
     must(agg_metrics_new(&r->types, r->defs, &r->metrics, &e), &e);
     r->conf.sql = r->db.conf;
-    r->conf.batch_events = (int64_t)BATCH;
-    r->conf.batch_bytes = 8 << 20;
+    r->conf.batch_events = (int64_t)per_batch;
+    r->conf.batch_bytes = 64 << 20;
     r->conf.batch_delay = 200 * PX_US_PER_MS;
     r->conf.raw_store = true;
     r->conf.log_id = "";
     struct agg_batch_limits limits = {
-        .max_events = BATCH, .max_bytes = 8 << 20, .max_delay = 200 * PX_US_PER_MS};
+        .max_events = per_batch, .max_bytes = 64 << 20, .max_delay = 200 * PX_US_PER_MS};
     must(agg_batch_init(&r->batch, &limits, &e), &e);
-    px_arena_init(&r->messages, (size_t)64 << 20);
+    px_arena_init(&r->messages, (size_t)256 << 20);
     bench_data_init(&r->data, seed);
     memset(&watched, 0, sizeof watched);
     open_core(r);
@@ -191,6 +194,7 @@ static void rig_open(struct rig *r, const struct px_dialect *d, uint64_t seed) {
 }
 
 static void rig_close(struct rig *r) {
+    watched.server = 0; /* it ends with the connection */
     agg_batch_fini(&r->batch);
     agg_core_fini(&r->core);
     px_metrics_free(r->metrics);
@@ -206,7 +210,7 @@ static void rig_close(struct rig *r) {
 static void make(struct rig *r) {
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1 << 20);
     px_arena_reset(&r->messages);
-    for (size_t i = 0; i < BATCH; i++) {
+    for (size_t i = 0; i < r->per_batch; i++) {
         struct px_event ev = bench_data_event(&r->data, r->catalog, &r->messages);
         px_buf_reset(&b);
         px_event_to_avro(&ev, &b);
@@ -230,7 +234,7 @@ static enum px_code bury(void *arg, struct agg_item *item, struct px_err *reterr
 static void decode(struct rig *r) {
     struct px_err e = PX_ERR_INIT;
     const struct agg_decoder decoder = {.catalog = r->catalog};
-    for (size_t i = 0; i < BATCH; i++) {
+    for (size_t i = 0; i < r->per_batch; i++) {
         const struct agg_part *p = agg_parts_find(&r->core.parts, r->records[i].partition);
         struct agg_item *it = NULL;
         must(agg_batch_add(&r->batch, p->next, &r->records[i], 1, &it, &e), &e);
@@ -254,7 +258,7 @@ struct spent {
 
 static struct spent fill(struct rig *r, size_t events) {
     struct spent s = {0};
-    for (size_t n = 0; n < events; n += BATCH) {
+    for (size_t n = 0; n < events; n += r->per_batch) {
         make(r);
         int64_t wall = bench_wall();
         int64_t client = bench_cpu_thread();
@@ -343,12 +347,12 @@ static void report(const struct results *x, bool postgres) {
     print(bench, "of it commit", cpu_unit, &x->commit);
 }
 
-static void measure(const struct px_dialect *d, size_t events) {
+static void measure(const struct px_dialect *d, size_t events, size_t per_batch) {
     static struct rig r;
     static struct results x;
     memset(&x, 0, sizeof x);
     for (size_t i = 0; i < bench_reps(3); i++) {
-        rig_open(&r, d, i + 1);
+        rig_open(&r, d, i + 1, per_batch);
         struct spent s = fill(&r, events);
         verify(&r, events);
         note(&x, &s, events);
@@ -357,12 +361,18 @@ static void measure(const struct px_dialect *d, size_t events) {
     report(&x, strcmp(d->name, "postgresql") == 0);
 }
 
+static size_t number(const char *name, size_t usual) {
+    const char *text = getenv(name);
+    return text && *text ? strtoul(text, NULL, 10) : usual;
+}
+
 int main(void) {
-    const char *text = getenv("BENCH_EVENTS");
-    size_t events = text && *text ? strtoul(text, NULL, 10) : 1000000;
+    size_t events = number("BENCH_EVENTS", 1000000);
+    size_t per_batch = number("BENCH_BATCH", 5000);
     const char *only = getenv("BENCH_DIALECT");
-    if (events == 0 || events % BATCH != 0) {
-        bench_die("BENCH_EVENTS", "expected a multiple of 5000");
+    if (per_batch == 0 || per_batch > BATCH_MAX || events == 0 || events % per_batch != 0) {
+        bench_die("BENCH_EVENTS, BENCH_BATCH",
+                  "events must be a multiple of the batch, at most 50000");
     }
     for (size_t i = 0; px_dialect_get(i); i++) {
         const struct px_dialect *d = px_dialect_get(i);
@@ -374,7 +384,7 @@ int main(void) {
             (void)fprintf(stderr, "bench: no %s: %s\n", d->name, why);
             continue;
         }
-        measure(d, events);
+        measure(d, events, per_batch);
     }
     return 0;
 }

@@ -23,8 +23,8 @@ struct load_result {
 /* load_run(c, ret): ends the program when a connection breaks: a figure would be wrong then. */
 void load_run(const struct load_conf *c, struct load_result *ret);
 
-/* load_pixels(n): ${n} pixel requests as a browser sends them, about 450 bytes each, of different
- * players. Kept for the life of the program. */
+/* load_pixels(n): ${n} pixel requests as a browser sends them, of different players. Kept for the
+ * life of the program. */
 const struct px_str *load_pixels(size_t n);
 
 #endif

@@ -30,9 +30,7 @@ static bool collect_type_ok(const struct px_http_req *req) {
     struct px_str type = px_req_header(req, "content-type", NULL);
 
     type.n = px_str_find(type, ';');
-    while (type.n && (type.p[type.n - 1] == ' ' || type.p[type.n - 1] == '\t')) {
-        type.n--;
-    }
+    type = px_str_trim(type);
     return px_str_ieq(type, PX_S("application/json")) || px_str_ieq(type, PX_S("text/plain"));
 }
 

@@ -261,8 +261,7 @@ bool api_cursor_read(uint64_t fp, struct px_str text, size_t *ret_first) {
     char again[API_CURSOR_TEXT];
 
     for (size_t i = 2; i < text.n && text.p[i] != '.'; i++, digits++) {
-        char c = text.p[i];
-        int d = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+        int d = px_hex_digit(text.p[i]);
 
         if (d < 0 || digits == 8) {
             return false;

@@ -36,6 +36,27 @@ static inline bool px_str_starts(struct px_str s, struct px_str prefix) {
     return s.n >= prefix.n && (prefix.n == 0 || memcmp(s.p, prefix.p, prefix.n) == 0);
 }
 
+/* px_str_trim(s): without blanks and tabs at both ends. Threads: pure. */
+static inline struct px_str px_str_trim(struct px_str s) {
+    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
+        s.p++;
+        s.n--;
+    }
+    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
+        s.n--;
+    }
+    return s;
+}
+
+/* px_hex_digit(c): 0 to 15, or -1 when ${c} is no hexadecimal digit. Threads: pure. */
+static inline int px_hex_digit(char c) {
+    if (c >= '0' && c <= '9') {
+        return c - '0';
+    }
+    char low = (char)(c | 0x20);
+    return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
+}
+
 /* px_str_ieq(a, b): equal but for the case of ASCII letters. Threads: pure. */
 bool px_str_ieq(struct px_str a, struct px_str b);
 

@@ -66,16 +66,6 @@ void px_uuid_fmt(const struct px_uuid *u, char out[PX_UUID_TEXT]) {
     }
 }
 
-static int hex_value(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 bool px_uuid_parse(struct px_str s, struct px_uuid *ret) {
     struct px_uuid u;
     size_t at = 0;
@@ -86,7 +76,7 @@ bool px_uuid_parse(struct px_str s, struct px_uuid *ret) {
         if (dash_before(i) && s.p[at++] != '-') {
             return false;
         }
-        int hi = hex_value(s.p[at]), lo = hex_value(s.p[at + 1]);
+        int hi = px_hex_digit(s.p[at]), lo = px_hex_digit(s.p[at + 1]);
         if (hi < 0 || lo < 0) {
             return false;
         }

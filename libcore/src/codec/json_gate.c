@@ -59,16 +59,11 @@ static bool hex4(struct gate *g, unsigned *ret) {
         return fail(g, "an escape is cut short");
     }
     for (size_t k = 0; k < 4; k++) {
-        char c = g->p[g->i + k];
-        unsigned d;
-        if (c >= '0' && c <= '9') {
-            d = (unsigned)(c - '0');
-        } else if ((c | 0x20) >= 'a' && (c | 0x20) <= 'f') {
-            d = (unsigned)((c | 0x20) - 'a') + 10;
-        } else {
+        int d = px_hex_digit(g->p[g->i + k]);
+        if (d < 0) {
             return fail(g, "\\u is not followed by four hex digits");
         }
-        v = v << 4 | d;
+        v = v << 4 | (unsigned)d;
     }
     g->i += 4;
     *ret = v;

@@ -11,14 +11,6 @@ static enum px_step refuse(enum px_http_refusal why, enum px_http_refusal *ret_w
     return PX_STEP_REFUSED;
 }
 
-static int hex(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    char low = (char)(c | 0x20);
-    return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 /* CR LF at ${p}, of which ${n} bytes are here. */
 static enum px_step line_end(const char *p, size_t n, enum px_http_refusal *ret_why) {
     if ((n > 0 && p[0] != '\r') || (n > 1 && p[1] != '\n')) {
@@ -31,11 +23,11 @@ static enum px_step line_end(const char *p, size_t n, enum px_http_refusal *ret_
 static enum px_step size_line(struct px_chunks *c, const char *p, size_t n,
                               enum px_http_refusal *ret_why) {
     size_t i = 0, size = 0;
-    while (i < n && hex(p[i]) >= 0) {
+    while (i < n && px_hex_digit(p[i]) >= 0) {
         if (i == SIZE_DIGITS) {
             return refuse(PX_REFUSED_CHUNK, ret_why);
         }
-        size = size * 16 + (size_t)hex(p[i++]);
+        size = size * 16 + (size_t)px_hex_digit(p[i++]);
     }
     if (i == 0) {
         return n == 0 ? PX_STEP_MORE : refuse(PX_REFUSED_CHUNK, ret_why);

@@ -24,14 +24,6 @@ bool px_form_next(struct px_form *f, struct px_str *ret_name, struct px_str *ret
     return false;
 }
 
-static int hex(char c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    char low = (char)(c | 0x20);
-    return low >= 'a' && low <= 'f' ? low - 'a' + 10 : -1;
-}
-
 static size_t plain_prefix(struct px_str s) {
     size_t i = 0;
     while (i < s.n && s.p[i] != '%' && s.p[i] != '+' && s.p[i] != '\0') {
@@ -53,8 +45,8 @@ enum px_form_error px_form_decode(struct px_str raw, char *dst, struct px_str *r
         if (c == '+') {
             c = ' ';
         } else if (c == '%') {
-            int high = i < raw.n ? hex(raw.p[i]) : -1;
-            int low = i + 1 < raw.n ? hex(raw.p[i + 1]) : -1;
+            int high = i < raw.n ? px_hex_digit(raw.p[i]) : -1;
+            int low = i + 1 < raw.n ? px_hex_digit(raw.p[i + 1]) : -1;
             if (high < 0 || low < 0) {
                 return PX_FORM_BAD_ESCAPE;
             }

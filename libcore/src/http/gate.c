@@ -60,7 +60,7 @@ static bool field_line(struct px_str line, struct px_http_req *r) {
         return false;
     }
     struct px_str value = {.p = line.p + colon + 1, .n = line.n - colon - 1};
-    px_gate_field(r, (struct px_str){.p = line.p, .n = colon}, px_http_trim(value));
+    px_gate_field(r, (struct px_str){.p = line.p, .n = colon}, px_str_trim(value));
     return true;
 }
 

@@ -87,7 +87,7 @@ static enum px_http_refusal refusal_of(llhttp_errno_t e) {
 static void trim_values(struct px_http_req *r) {
     for (size_t i = 0; i < r->nfields; i++) {
         struct px_span *v = &r->fields[i].value;
-        struct px_str t = px_http_trim(px_req_view(r, *v));
+        struct px_str t = px_str_trim(px_req_view(r, *v));
         *v = (struct px_span){.at = (uint32_t)(t.p - r->base), .n = (uint32_t)t.n};
     }
 }

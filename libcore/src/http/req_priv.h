@@ -90,17 +90,6 @@ bool px_parse_head(struct px_http_req *r, struct px_str head, uint32_t fields,
 enum px_step px_chunks_decode(struct px_chunks *c, struct px_http_req *r, char *base, size_t n,
                               size_t max, enum px_http_refusal *ret_why);
 
-static inline struct px_str px_http_trim(struct px_str s) {
-    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
-        s.n--;
-    }
-    return s;
-}
-
 static inline struct px_str px_req_view(const struct px_http_req *r, struct px_span s) {
     return (struct px_str){.p = r->base ? r->base + s.at : NULL, .n = s.n};
 }

@@ -51,7 +51,7 @@ px_us px_req_received(const struct px_http_req *r) {
 static bool unwanted(struct px_str params) {
     while (params.n) {
         size_t end = px_str_find(params, ';');
-        struct px_str one = px_http_trim((struct px_str){.p = params.p, .n = end});
+        struct px_str one = px_str_trim((struct px_str){.p = params.p, .n = end});
         if (one.n >= 3 && (one.p[0] | 0x20) == 'q' && one.p[1] == '=') {
             return strspn(one.p + 2, "0.") >= one.n - 2;
         }
@@ -63,7 +63,7 @@ static bool unwanted(struct px_str params) {
 
 static bool range_matches(struct px_str range, struct px_str prefix) {
     size_t semi = px_str_find(range, ';');
-    struct px_str type = px_http_trim((struct px_str){.p = range.p, .n = semi});
+    struct px_str type = px_str_trim((struct px_str){.p = range.p, .n = semi});
     if (type.n < prefix.n || !px_str_ieq((struct px_str){.p = type.p, .n = prefix.n}, prefix)) {
         return false;
     }

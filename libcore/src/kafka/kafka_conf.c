@@ -118,17 +118,6 @@ enum px_code px_kafka_conf_set_i64(rd_kafka_conf_t *c, const char *name, int64_t
     return px_kafka_conf_set(c, name, text, reterr);
 }
 
-static struct px_str px_kafka_trim(struct px_str s) {
-    while (s.n && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
-        s.n--;
-    }
-    return s;
-}
-
 static const char *px_kafka_refusal(struct px_str name) {
     if (px_str_starts(name, PX_S("topic."))) { /* accepted by the library for topic properties */
         struct px_str bare = {.p = name.p + 6, .n = name.n - 6};
@@ -149,13 +138,12 @@ static const char *px_kafka_refusal(struct px_str name) {
 static enum px_code px_kafka_property_set(rd_kafka_conf_t *c, struct px_str item,
                                           struct px_err *reterr) {
     size_t eq = px_str_find(item, '=');
-    struct px_str name = px_kafka_trim((struct px_str){.p = item.p, .n = eq});
+    struct px_str name = px_str_trim((struct px_str){.p = item.p, .n = eq});
     if (eq == item.n || name.n == 0) {
         return PX_FAIL(reterr, PX_CONFIG, "Kafka:Properties: \"%.*s\" is not name=value",
                        (int)(name.n > 64 ? 64 : name.n), name.p);
     }
-    struct px_str value =
-        px_kafka_trim((struct px_str){.p = item.p + eq + 1, .n = item.n - eq - 1});
+    struct px_str value = px_str_trim((struct px_str){.p = item.p + eq + 1, .n = item.n - eq - 1});
     char n[PX_KAFKA_NAME_MAX], v[PX_KAFKA_VALUE_MAX];
     if (!px_str_copy(name, n, sizeof n) || !px_str_copy(value, v, sizeof v)) {
         return PX_FAIL(reterr, PX_CONFIG, "Kafka:Properties: \"%.*s\" or its value is too long",
@@ -176,7 +164,7 @@ static enum px_code px_kafka_properties(rd_kafka_conf_t *c, struct px_str all,
                                         struct px_err *reterr) {
     while (all.n) {
         size_t end = px_str_find(all, ';');
-        struct px_str item = px_kafka_trim((struct px_str){.p = all.p, .n = end});
+        struct px_str item = px_str_trim((struct px_str){.p = all.p, .n = end});
         if (item.n && px_kafka_property_set(c, item, reterr)) {
             return PX_CONFIG;
         }

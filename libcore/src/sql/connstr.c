@@ -7,17 +7,6 @@ struct pair {
     struct px_str key, value;
 };
 
-static struct px_str trim(struct px_str s) {
-    while (s.n > 0 && (s.p[0] == ' ' || s.p[0] == '\t')) {
-        s.p++;
-        s.n--;
-    }
-    while (s.n > 0 && (s.p[s.n - 1] == ' ' || s.p[s.n - 1] == '\t')) {
-        s.n--;
-    }
-    return s;
-}
-
 /* Length of a value that begins with a brace, up to and with its closing brace. */
 static size_t braced(struct px_str s) {
     for (size_t i = 1; i < s.n; i++) {
@@ -42,13 +31,13 @@ static bool next_pair(struct px_str *rest, struct pair *ret) {
         return false;
     }
     size_t eq = px_str_find(*rest, '=');
-    ret->key = trim((struct px_str){.p = rest->p, .n = eq});
+    ret->key = px_str_trim((struct px_str){.p = rest->p, .n = eq});
     size_t at = eq < rest->n ? eq + 1 : rest->n;
     struct px_str tail = {.p = rest->p + at, .n = rest->n - at};
     size_t len = tail.n > 0 && tail.p[0] == '{' ? braced(tail) : 0;
     struct px_str after = {.p = tail.p + len, .n = tail.n - len};
     size_t end = len + px_str_find(after, ';');
-    ret->value = trim((struct px_str){.p = tail.p, .n = end});
+    ret->value = px_str_trim((struct px_str){.p = tail.p, .n = end});
     if (ret->value.n >= 2 && ret->value.p[0] == '{' && ret->value.p[ret->value.n - 1] == '}') {
         ret->value.p++;
         ret->value.n -= 2;

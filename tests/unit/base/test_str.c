@@ -130,6 +130,21 @@ static void test_str_control_characters(void **state PX_UNUSED) {
     assert_true(px_str_has_control(PX_S("x\xc2\x9f")));
 }
 
+static void test_str_trims_blanks_and_tabs(void **state PX_UNUSED) {
+    assert_true(px_str_is(px_str_trim(PX_S(" \t a b\t ")), "a b"));
+    assert_true(px_str_is(px_str_trim(PX_S("a\n")), "a\n"));
+    assert_int_equal(px_str_trim(PX_S(" \t ")).n, 0);
+    assert_int_equal(px_str_trim((struct px_str){.p = NULL, .n = 0}).n, 0);
+}
+
+static void test_str_hex_digits(void **state PX_UNUSED) {
+    static const char digits[] = "0123456789abcdef0123456789ABCDEF";
+    for (int c = 0; c < 256; c++) {
+        const char *at = c ? strchr(digits, c) : NULL;
+        assert_int_equal(px_hex_digit((char)c), at ? (at - digits) % 16 : -1);
+    }
+}
+
 static void test_str_nearest(void **state PX_UNUSED) {
     static const char *const keys[] = {"Brokers", "TopicPrefix", "LogId", "Port", NULL};
     size_t n = PX_ARRAY_LEN(keys);
@@ -153,6 +168,8 @@ int main(void) {
         cmocka_unit_test(test_str_utf8_accepts_exactly_the_code_points),
         cmocka_unit_test(test_str_utf8_char_steps),
         cmocka_unit_test(test_str_control_characters),
+        cmocka_unit_test(test_str_trims_blanks_and_tabs),
+        cmocka_unit_test(test_str_hex_digits),
         cmocka_unit_test(test_str_nearest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

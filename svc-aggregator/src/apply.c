@@ -104,17 +104,8 @@ void agg_apply_free(struct agg_apply *a) {
     px_free(a);
 }
 
-static void render_fence(struct agg_apply *a, struct px_buf *text) {
-    a->conf.dialect->fence(text);
-}
-
 enum px_code agg_apply_attach(struct agg_apply *a, struct px_sql *s, struct px_err *reterr) {
-    PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(64 << 10);
-    render_fence(a, &text);
-    enum px_code rc = px_buf_ok(&text, reterr);
-    if (rc == PX_OK) {
-        rc = px_sql_prepare(s, px_buf_view(&text), &a->fence.st, reterr);
-    }
+    enum px_code rc = agg_table_prepare_fence(&a->fence, s, reterr);
     struct agg_table *const tables[] = {&a->client, &a->client_lookup, &a->natural};
     for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(tables); i++) {
         rc = agg_table_prepare(tables[i], s, reterr);
@@ -298,12 +289,7 @@ static enum px_code store(struct agg_op *op, const struct agg_applied *in, struc
     if (rc == PX_OK) {
         rc = op->fold(op, in, reterr);
     }
-    if (rc == PX_OK) {
-        rc = agg_table_run(&op->table, reterr);
-    }
-    if (rc == PX_OK && px_rows_count(op->table.rows) > 0) {
-        px_stmt_end(op->table.st);
-    }
+    rc = rc == PX_OK ? agg_table_store(&op->table, reterr) : rc;
     PX_FAILPOINT(op->failpoint);
     return rc;
 }

@@ -53,13 +53,6 @@ void agg_offsets_free(struct agg_offsets *o) {
     px_free(o);
 }
 
-static enum px_code prepare_fence(struct agg_offsets *o, struct px_sql *s, struct px_err *reterr) {
-    PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(64 << 10);
-    o->conf.dialect->fence(&text);
-    enum px_code rc = px_buf_ok(&text, reterr);
-    return rc == PX_OK ? px_sql_prepare(s, px_buf_view(&text), &o->fence.st, reterr) : rc;
-}
-
 enum px_code agg_offsets_attach(struct agg_offsets *o, struct px_sql *s, struct px_err *reterr) {
     const struct {
         enum px_statement which;
@@ -68,7 +61,7 @@ enum px_code agg_offsets_attach(struct agg_offsets *o, struct px_sql *s, struct 
                  {PX_ST_GAP_ADD, &o->gap_add},      {PX_ST_LEDGER_LOAD, &o->ledger_load},
                  {PX_ST_OFFSETS_SEED, &o->seed.st}, {PX_ST_LEDGER_SEED, &o->ledger_seed.st},
                  {PX_ST_OFFSETS_TAKE, &o->take.st}, {PX_ST_OFFSETS_TOUCH, &o->touch.st}};
-    enum px_code rc = prepare_fence(o, s, reterr);
+    enum px_code rc = agg_table_prepare_fence(&o->fence, s, reterr);
     if (rc == PX_OK) {
         rc = agg_table_prepare(&o->ledger, s, reterr);
     }

@@ -35,6 +35,12 @@ enum px_code agg_table_prepare(struct agg_table *t, struct px_sql *s, struct px_
     return prepare(s, &text, t->def->table, &t->st, reterr);
 }
 
+enum px_code agg_table_prepare_fence(struct agg_table *t, struct px_sql *s, struct px_err *reterr) {
+    PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(AGG_SQL_MAX);
+    px_sql_dialect(s)->fence(&text);
+    return prepare(s, &text, t->def->table, &t->st, reterr);
+}
+
 void agg_table_forget(struct agg_table *t) {
     t->st = NULL;
 }
@@ -49,6 +55,14 @@ enum px_code agg_table_run(struct agg_table *t, struct px_err *reterr) {
     }
     if (rc != PX_OK) {
         PX_IGNORE(px_err_context(reterr, "%s", t->def->table)); /* the code is already in rc */
+    }
+    return rc;
+}
+
+enum px_code agg_table_store(struct agg_table *t, struct px_err *reterr) {
+    enum px_code rc = agg_table_run(t, reterr);
+    if (rc == PX_OK && px_rows_count(t->rows) > 0) {
+        px_stmt_end(t->st);
     }
     return rc;
 }

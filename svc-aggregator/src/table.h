@@ -23,11 +23,16 @@ void agg_table_fini(struct agg_table *t);
 /* agg_table_prepare(t, s, reterr): render and prepare on ${s}. Errors: PX_SQL*, PX_NOMEM. */
 PX_MUST_USE enum px_code agg_table_prepare(struct agg_table *t, struct px_sql *s,
                                            struct px_err *reterr);
+/* agg_table_prepare_fence(t, s, reterr): the same with the statement of the fence. */
+PX_MUST_USE enum px_code agg_table_prepare_fence(struct agg_table *t, struct px_sql *s,
+                                                 struct px_err *reterr);
 /* agg_table_forget(t): the connection is gone, and its statements with it. */
 void agg_table_forget(struct agg_table *t);
 /* agg_table_run(t, reterr): bind the rows and execute; without rows nothing is executed. Read what
  * it returns with px_stmt_next(t->st), to the end. */
 PX_MUST_USE enum px_code agg_table_run(struct agg_table *t, struct px_err *reterr);
+/* agg_table_store(t, reterr): run, and leave what it returns. */
+PX_MUST_USE enum px_code agg_table_store(struct agg_table *t, struct px_err *reterr);
 
 /* agg_stmt(s, which, ret, reterr): prepare one of px/statements.h. */
 PX_MUST_USE enum px_code agg_stmt(struct px_sql *s, enum px_statement which, struct px_stmt **ret,

@@ -56,14 +56,6 @@ static enum px_code check_log(const struct taking *t, struct px_err *reterr) {
     return rc == PX_NO_ROW ? PX_OK : rc;
 }
 
-static enum px_code run_dropping_rows(struct agg_table *table, struct px_err *reterr) {
-    enum px_code rc = agg_table_run(table, reterr);
-    if (rc == PX_OK && px_rows_count(table->rows) > 0) {
-        px_stmt_end(table->st);
-    }
-    return rc;
-}
-
 static enum px_code seed(const struct taking *t, struct agg_table *table, struct px_err *reterr) {
     px_rows_reset(table->rows);
     for (size_t i = 0; i < t->n; i++) {
@@ -73,7 +65,7 @@ static enum px_code seed(const struct taking *t, struct agg_table *table, struct
         px_rows_i64(table->rows, t->w[i].low);
         px_rows_i64(table->rows, t->now);
     }
-    return run_dropping_rows(table, reterr);
+    return agg_table_store(table, reterr);
 }
 
 static enum px_code issue_epochs(const struct taking *t, struct px_err *reterr) {
@@ -135,7 +127,7 @@ static enum px_code reconcile(const struct taking *t, struct px_err *reterr) {
     if (rc != PX_NO_ROW) {
         return rc;
     }
-    return run_dropping_rows(&o->ledger, reterr);
+    return agg_table_store(&o->ledger, reterr);
 }
 
 static enum px_code gap_refused(const struct taking *t, const struct agg_part *p,
@@ -211,8 +203,8 @@ static enum px_code close_gaps(const struct taking *t, struct px_err *reterr) {
             return rc;
         }
     }
-    enum px_code rc = run_dropping_rows(&o->fence, reterr);
-    return rc == PX_OK ? run_dropping_rows(&o->ledger, reterr) : rc;
+    enum px_code rc = agg_table_store(&o->fence, reterr);
+    return rc == PX_OK ? agg_table_store(&o->ledger, reterr) : rc;
 }
 
 static enum px_code steps(const struct taking *t, struct px_err *reterr) {

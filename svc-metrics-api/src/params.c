@@ -72,15 +72,17 @@ const struct api_endpoint *api_match(struct px_str path, struct px_str *ret_part
     return NULL;
 }
 
-static bool decode(struct px_str raw, struct px_arena *arena, const char *field,
+typedef enum px_form_error decoder(struct px_str raw, char *dst, struct px_str *ret);
+
+static bool decode(decoder *how, struct px_str raw, const struct api_call *call, const char *field,
                    struct api_faults *f, struct px_str *ret) {
-    char *dst = px_arena_alloc(arena, raw.n + 1);
+    char *dst = px_arena_alloc(call->arena, raw.n + 1);
 
     if (!dst) {
         api_fault(f, 503, field, "no_memory", "no memory for this parameter");
         return false;
     }
-    enum px_form_error e = px_form_decode(raw, dst, ret);
+    enum px_form_error e = how(raw, dst, ret);
     if (e == PX_FORM_BAD_ESCAPE) {
         api_fault(f, 400, field, "bad_escape", "has an invalid percent escape");
     } else if (e == PX_FORM_NUL) {
@@ -145,7 +147,7 @@ static void take(const struct api_call *call, struct px_str name, struct px_str 
         unknown(name, call->ep->takes, f);
         return;
     }
-    if (!decode(raw, call->arena, as, f, &v)) {
+    if (!decode(px_form_decode, raw, call, as, f, &v)) {
         return;
     }
     if (!g->v[i].p) {
@@ -238,7 +240,8 @@ bool api_params(const struct api_param_rules *rules, const struct api_param_text
         take(call, name, value, &g, f);
     }
     if (call->ep->path_param &&
-        decode(text->part, call->arena, call->ep->path_param, f, &call->name) && call->ep->check) {
+        decode(px_path_decode, text->part, call, call->ep->path_param, f, &call->name) &&
+        call->ep->check) {
         call->ep->check(call, f);
     }
     take_grain(&g, &grain, f);

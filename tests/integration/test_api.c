@@ -99,6 +99,9 @@ static void test_api_campaign(void **state) {
     assert_true(px_str_is(px_json_text(px_json_get(a.data, "bannerTag")), "sommer \xc3\xbc"));
     assert_int_equal(json_int_of(a.data, "visits"), sum_of("visit", 0, 9) - 10);
     px_json_free(a.json);
+    a = api_rig_ask(*state, "/api/metrics/campaigns/a+b?from=2025-01-01&to=2025-01-10");
+    assert_true(px_str_is(px_json_text(px_json_get(a.data, "bannerTag")), "a+b"));
+    px_json_free(a.json);
     a = api_rig_ask(*state, "/api/metrics/campaigns/never-seen?from=2025-01-01&to=2025-01-10");
     assert_int_equal(a.status, 200);
     assert_int_equal(json_int_of(a.data, "visits"), 0);

@@ -151,6 +151,8 @@ enum px_form_error {
 /* px_form_decode(raw, dst, ret): decoded view; points into ${raw} when nothing is encoded, else
  * into ${dst}, which holds at least raw.n bytes. */
 enum px_form_error px_form_decode(struct px_str raw, char *dst, struct px_str *ret);
+/* px_path_decode: the same for a part of a path, where '+' is itself. */
+enum px_form_error px_path_decode(struct px_str raw, char *dst, struct px_str *ret);
 
 /* --- problem documents ----------------------------------------------------------------------- */
 struct px_problem_field {

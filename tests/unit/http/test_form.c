@@ -57,6 +57,24 @@ static void test_form_decodes_exactly_once(void **state) {
     }
 }
 
+static void test_form_path_keeps_its_plus(void **state) {
+    (void)state;
+    static const struct decode_row rows[] = {
+        {PX_S_INIT("a+b"), PX_FORM_OK, PX_S_INIT("a+b")},
+        {PX_S_INIT("a+b%20c%2B%2f"), PX_FORM_OK, PX_S_INIT("a+b c+/")},
+        {PX_S_INIT("+%"), PX_FORM_BAD_ESCAPE, PX_S_INIT("")},
+        {PX_S_INIT("+%00"), PX_FORM_NUL, PX_S_INIT("")},
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        char dst[64];
+        struct px_str got = {.p = NULL, .n = 0};
+        if (px_path_decode(rows[i].raw, dst, &got) != rows[i].want ||
+            (rows[i].want == PX_FORM_OK && !px_str_eq(got, rows[i].text))) {
+            fail_msg("row %zu: %.*s", i, PX_S_ARG(rows[i].raw));
+        }
+    }
+}
+
 static void test_form_plain_value_is_not_copied(void **state) {
     (void)state;
     struct px_str raw = PX_S("plain"), got;
@@ -124,6 +142,7 @@ static void test_form_walks_raw_pairs(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_form_decodes_exactly_once),
+        cmocka_unit_test(test_form_path_keeps_its_plus),
         cmocka_unit_test(test_form_plain_value_is_not_copied),
         cmocka_unit_test(test_form_output_never_passes_the_raw_length),
         cmocka_unit_test(test_form_walks_raw_pairs),

@@ -17,6 +17,12 @@ enum px_code agg_schema_current(const struct agg *a, struct px_sql *s, char *ret
     if (rc != PX_OK) {
         return rc;
     }
+    if (st.stored > st.available) {
+        return PX_FAIL(reterr, PX_SCHEMA,
+                       "the schema is at version %d, this program knows %d: run the release that "
+                       "belongs to it",
+                       st.stored, st.available);
+    }
     if (st.drift[0]) {
         return PX_FAIL(reterr, PX_SCHEMA, "the database does not match the migrations: %s",
                        st.drift);

@@ -59,12 +59,19 @@ static enum px_code sql_schema_version(void *arg, struct px_probe_out *out, stru
     if (code) {
         return code;
     }
-    if (state.pending > 0 || state.drift[0]) {
+    if (state.stored > state.available) {
         return PX_FAIL(reterr, PX_SCHEMA,
-                       "schema version %d, this build wants %d%s%s: run "
-                       "svc-aggregator --migrate=up",
-                       state.stored, state.available, state.drift[0] ? ", drift: " : "",
+                       "schema version %d, this build knows %d: run the release that belongs to it",
+                       state.stored, state.available);
+    }
+    if (state.drift[0]) {
+        return PX_FAIL(reterr, PX_SCHEMA, "the database does not match the migrations: %s",
                        state.drift);
+    }
+    if (state.pending > 0) {
+        return PX_FAIL(reterr, PX_SCHEMA,
+                       "schema version %d, this build wants %d: run svc-aggregator --migrate=up",
+                       state.stored, state.available);
     }
     snprintf(out->detail, sizeof(out->detail), "version %d", state.stored);
     return PX_OK;

@@ -306,6 +306,19 @@ static void test_api_other_zone_is_refused(void **state) {
     px_json_free(a.json);
 }
 
+/* Migrating is no remedy for a database that is ahead. */
+static void test_api_check_names_a_newer_schema(void **state) {
+    struct api_rig *f = *state;
+    const char *argv[] = {proc_bin("svc-metrics-api"), "--check", NULL};
+    char out[8192];
+
+    api_rig_exec(f, "INSERT INTO px_schema_migrations SELECT version + 1000, name, checksum, "
+                    "applied_at, 0 FROM px_schema_migrations");
+    assert_int_equal(proc_run(argv, f->env, out, sizeof(out)), 1);
+    api_rig_exec(f, "DELETE FROM px_schema_migrations WHERE version > 1000");
+    assert_non_null(strstr(out, "run the release that belongs to it"));
+}
+
 static void test_api_openapi_describes_every_route(void **state) {
     static const char *const paths[] = {
         "\"/api/metrics\":", "\"/api/metrics/conversion-rates\":",
@@ -444,6 +457,7 @@ int main(void) {
         cmocka_unit_test(test_api_freshness),
         cmocka_unit_test(test_api_rollup),
         cmocka_unit_test(test_api_other_zone_is_refused),
+        cmocka_unit_test(test_api_check_names_a_newer_schema),
         cmocka_unit_test(test_api_openapi_describes_every_route),
         cmocka_unit_test(test_api_check_names_what_fails),
         cmocka_unit_test(test_api_waits_for_the_tables),

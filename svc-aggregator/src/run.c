@@ -59,6 +59,8 @@ static const char *remedy(enum px_code code) {
         return "check the credentials and rights of this service";
     case PX_CONFIG:
         return "correct the option that is named";
+    case PX_FENCED:
+        return "nothing is half done; if it repeats, two processes share one Kafka:InstanceId";
     case PX_NOT_FOUND:
         return "create the topic, or correct the parts of its name";
     default:

@@ -66,10 +66,11 @@ static void look_at_ends(struct agg_reader *r) {
     px_us now = px_wall(r->core->clock) - AGG_LOOK_AGE;
     for (size_t i = 0; i < parts->n; i++) {
         int64_t low = 0, high = 0;
-        if (!parts->v[i].blocked &&
-            px_consumer_watermarks(r->consumer, parts->v[i].partition, &low, &high)) {
+        if (px_consumer_watermarks(r->consumer, parts->v[i].partition, &low, &high)) {
             parts->v[i].high = high;
-            parts->v[i].looked_at = now;
+            /* a blocked partition is not fetched: its lag shows, but nobody has looked at its end
+             */
+            parts->v[i].looked_at = parts->v[i].blocked ? parts->v[i].looked_at : now;
         }
     }
 }

@@ -63,6 +63,17 @@ static void test_service_refuses_an_old_schema(void **state) {
     service_rig_close(&s);
 }
 
+static void test_service_refuses_a_newer_schema(void **state) {
+    struct service_rig s;
+    service_rig_open(&s, *state, rig_dialect());
+    sql_do(s.db.s, "INSERT INTO px_schema_migrations SELECT version + 1000, name, checksum, "
+                   "applied_at, 0 FROM px_schema_migrations");
+
+    expect_exit(&s, NULL, 78, "run the release that belongs to it");
+
+    service_rig_close(&s);
+}
+
 static void test_service_drains_once_and_ends(void **state) {
     struct service_rig s;
     service_rig_open(&s, *state, rig_dialect());
@@ -183,8 +194,47 @@ static void test_service_waits_for_dead_letters(void **state) {
     service_rig_close(&s);
 }
 
+/* Records that came after the start, and wait: it must not look as if all were done. */
+static void test_service_counts_what_waits_as_lag(void **state) {
+    (void)state;
+    struct log_rig l;
+    struct service_rig s;
+    log_rig_open(&l, 1, true);
+    mock_kafka_topic_error(l.mock, SERVICE_DLQ, MOCK_KAFKA_TOPIC_DENIED);
+    service_rig_open(&s, &l, rig_dialect());
+    service_rig_start(&s, bin(), NULL);
+    assert_true(proc_log_wait(&s.proc, "consumer.assigned", 30));
+    int port = (int)proc_log_int(&s.proc, "aggregator.started", "admin.port", 5);
+
+    for (int i = 0; i < 3; i++) {
+        log_rig_send(&l, PX_S("k"), PX_S("poison"));
+    }
+
+    expect_metric(port, "px_consumer_paused_partitions 1\n");
+    expect_metric(port, "px_consumer_lag_messages 3\n");
+    assert_int_equal(proc_stop(&s.proc), 0);
+    service_rig_close(&s);
+    log_rig_close(&l);
+}
+
 /* --- owners
  * ----------------------------------------------------------------------------------------- */
+/* A process that is told to go on before it has stopped would stop for good. */
+static void wait_frozen(const struct proc *p) {
+    char path[64], line[256], state = '?';
+    long until = now_ms() + 30000;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)p->pid);
+    while (state != 'T' && now_ms() < until) {
+        FILE *f = fopen(path, "re");
+        assert_non_null(f);
+        const char *end = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
+        state = end ? end[2] : '?';
+        fclose(f);
+        pause_ms(10);
+    }
+    assert_int_equal(state, 'T');
+}
+
 /* Frozen with an open batch, while another process takes the partitions and finishes; then thawed.
  */
 static void test_service_frozen_owner_is_fenced(void **state) {
@@ -196,6 +246,7 @@ static void test_service_frozen_owner_is_fenced(void **state) {
     service_rig_set(&s, "PX_Batch__TransactionBudget", "60s");
     service_rig_start(&s, failpoint_bin, NULL);
     assert_true(service_rig_until(&s, next_sum, 50, 30)); /* two batches of 25, then it froze */
+    wait_frozen(&s.proc);
     rival = s;
     rival.proc = (struct proc){0};
     service_rig_set(&rival, "PX_FAILPOINTS_AT", "");
@@ -248,11 +299,13 @@ static void test_service_group_changes_lose_nothing(void **state) {
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_service_refuses_an_old_schema),
+        cmocka_unit_test(test_service_refuses_a_newer_schema),
         cmocka_unit_test(test_service_drains_once_and_ends),
         cmocka_unit_test(test_service_tells_how_it_is),
         cmocka_unit_test(test_service_halts_at_a_foreign_log),
         cmocka_unit_test(test_service_halts_at_a_gap),
         cmocka_unit_test(test_service_waits_for_dead_letters),
+        cmocka_unit_test(test_service_counts_what_waits_as_lag),
         cmocka_unit_test(test_service_frozen_owner_is_fenced),
         cmocka_unit_test(
             test_service_group_changes_lose_nothing), /* last: it makes the log longer */

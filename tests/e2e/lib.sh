@@ -13,9 +13,8 @@ work=$(mktemp -d "${TMPDIR:-/tmp}/px-e2e.XXXXXX") || exit 1
 chmod 755 "$work" # the database server runs as another user
 topic=EVT_LOCAL_PX_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS
 dlq=DLQ_LOCAL_PX_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS
-for name in "${!PX_@}"; do # settings of the caller are not the tests'
-    case $name in PX_*__* | PX_ENVIRONMENT | PX_FAILPOINTS_AT) unset "$name" ;; esac
-done
+jar_cache=${PX_CACHE:-}
+unset "${!PX_@}" # settings of the caller are not the tests'
 cd "$work" || exit 1
 
 # --- TAP -----------------------------------------------------------------------------------------------
@@ -79,7 +78,7 @@ clean_up() {
     for name in "${!pids[@]}"; do
         if running "${pids[$name]}"; then kill -9 "${pids[$name]}"; fi
     done
-    [ ! -d "$work/kafka" ] || "$real/kafka.sh" kill "$work/kafka"
+    [ ! -d "$work/kafka" ] || kafka_sh kill "$work/kafka"
     [ ! -d "$work/postgres" ] || "$real/postgres.sh" stop "$work/postgres"
     if [ "$failures" -gt 0 ]; then
         for name in "${!pids[@]}"; do
@@ -114,8 +113,9 @@ within() { until_true "$@"; }          # seconds command...
 
 # --- servers -------------------------------------------------------------------------------------------
 
+kafka_sh() { env ${jar_cache:+PX_CACHE="$jar_cache"} "$real/kafka.sh" "$@"; }
 kafka_up() { # the broker, for the first time or again
-    "$real/kafka.sh" start "$work/kafka" >>"$work/servers.log" 2>&1 || die "Kafka started ($(tail -n 3 "$work/servers.log"))"
+    kafka_sh start "$work/kafka" >>"$work/servers.log" 2>&1 || die "Kafka started ($(tail -n 3 "$work/servers.log"))"
     # shellcheck source=/dev/null
     . "$work/kafka/env"
     kafka=(--set "Kafka:BootstrapServers=$KAFKA_BOOTSTRAP")
@@ -123,7 +123,7 @@ kafka_up() { # the broker, for the first time or again
 kafka_topics() { # [partitions]
     local t
     for t in "$topic" "$dlq"; do
-        "$real/kafka.sh" topic "$work/kafka" "$t" "${1:-10}" >>"$work/servers.log" 2>&1 || die "topic $t was made"
+        kafka_sh topic "$work/kafka" "$t" "${1:-10}" >>"$work/servers.log" 2>&1 || die "topic $t was made"
     done
 }
 postgres_up() {

@@ -61,7 +61,7 @@ done
 
 # --- the servers go --------------------------------------------------------------------------------------------
 
-"$real/kafka.sh" stop "$work/kafka"
+kafka_sh stop "$work/kafka"
 fails ingest kafka.connect 'Kafka:BootstrapServers|127\.0\.0\.1:[0-9]+'
 fails aggregator kafka.connect '127\.0\.0\.1:[0-9]+'
 "$real/postgres.sh" stop "$work/postgres"

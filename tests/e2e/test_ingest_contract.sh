@@ -38,7 +38,7 @@ is "ready" "$(get "$admin/readyz")" 200
 
 # --- it is not --------------------------------------------------------------------------------------------
 
-"$real/kafka.sh" kill "$work/kafka"
+kafka_sh kill "$work/kafka"
 begin=$(milliseconds)
 is "broker killed: a pixel" "$(get "${pixel}ana-3")" 503
 took=$(($(milliseconds) - begin))

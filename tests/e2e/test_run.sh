@@ -70,7 +70,7 @@ send KILL holder
 
 # --- the same on real servers -----------------------------------------------------------------------------
 
-RUN_FOR=5 RATE=500 bash "$run" stack "$bin" "$work/stack" >stack.txt 2>&1
+RUN_FOR=5 RATE=500 env ${jar_cache:+PX_CACHE="$jar_cache"} bash "$run" stack "$bin" "$work/stack" >stack.txt 2>&1
 is "stack: exit" $? 0
 has "stack: the sums are equal" "$(tail -n 30 stack.txt)" '^  every sum is equal$'
 nothing_left stack "$work/stack"

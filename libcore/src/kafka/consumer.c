@@ -139,12 +139,18 @@ static enum px_code px_consumer_quiet(struct px_consumer *c, struct px_err *rete
     return c->failure.code;
 }
 
+/* The topic answers: what was missing or away is not any more. */
+static void px_consumer_hears(struct px_consumer *c) {
+    c->brokers_down = false;
+    c->missing_since = 0;
+}
+
 enum px_code px_consumer_poll(struct px_consumer *c, px_us timeout, enum px_polled *ret_kind,
                               struct px_message *ret_message, struct px_err *reterr) {
     rd_kafka_message_t *m =
         c->failure.code == PX_OK ? rd_kafka_consumer_poll(c->rk, px_kafka_ms(timeout)) : NULL;
     if (m && m->err == RD_KAFKA_RESP_ERR_NO_ERROR && c->failure.code == PX_OK) {
-        c->brokers_down = false;
+        px_consumer_hears(c);
         px_consumer_view(m, ret_message);
         *ret_kind = PX_POLL_MESSAGE;
         return PX_OK;
@@ -152,7 +158,7 @@ enum px_code px_consumer_poll(struct px_consumer *c, px_us timeout, enum px_poll
     enum px_polled kind = PX_POLL_NOTHING;
     struct px_message eof = {.partition = -1};
     if (m && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
-        c->brokers_down = false;
+        px_consumer_hears(c);
         kind = PX_POLL_EOF;
         eof.partition = m->partition;
         eof.offset = m->offset;

@@ -2,6 +2,8 @@
  * exist. Pure. */
 #include "service.h"
 
+#include <stdio.h>
+
 static void raw(struct px_jsonw *w, const char *key, const char *json) {
     px_jw_key(w, key);
     px_jw_raw(w, px_str_c(json));
@@ -18,7 +20,8 @@ static void parameter(struct px_jsonw *w, const char *name, const char *in, bool
     px_jw_obj_end(w);
 }
 
-static void parameters(struct px_jsonw *w, const struct api_endpoint *ep) {
+static void parameters(struct px_jsonw *w, const struct api_endpoint *ep,
+                       const struct api_conf *conf) {
     px_jw_key(w, "parameters");
     px_jw_arr(w);
     if (ep->path_param) {
@@ -43,8 +46,13 @@ static void parameters(struct px_jsonw *w, const struct api_endpoint *ep) {
             "{\"type\":\"string\",\"enum\":[\"day\",\"hour\",\"minute\"],\"default\":\"day\"}");
     }
     if (ep->takes & API_TAKES_PAGE) {
+        char limit[96];
+
+        snprintf(limit, sizeof(limit),
+                 "{\"type\":\"integer\",\"minimum\":1,\"maximum\":%d,\"default\":%d}",
+                 (int)conf->page_max, (int)conf->page_default);
         parameter(w, "limit", "query", false, "Entries per page; totals always cover the range.",
-                  "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}");
+                  limit);
         parameter(w, "cursor", "query", false, "page.nextCursor of the page before.",
                   "{\"type\":\"string\"}");
     }
@@ -105,7 +113,7 @@ static void components(struct px_jsonw *w) {
         "\"#/components/schemas/Problem\"}}}}}}");
 }
 
-void api_openapi(struct px_buf *out) {
+void api_openapi(const struct api_conf *conf, struct px_buf *out) {
     struct px_jsonw w = px_jsonw_on(out);
     size_t n;
     const struct api_endpoint *list = api_endpoints(&n);
@@ -130,7 +138,7 @@ void api_openapi(struct px_buf *out) {
         px_jw_kc(&w, "operationId", list[i].id);
         px_jw_kc(&w, "summary", list[i].summary);
         px_jw_kc(&w, "description", list[i].description);
-        parameters(&w, &list[i]);
+        parameters(&w, &list[i], conf);
         responses(&w, &list[i]);
         px_jw_obj_end(&w);
         px_jw_obj_end(&w);

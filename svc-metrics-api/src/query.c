@@ -3,6 +3,7 @@
 #include "query.h"
 
 #include <pthread.h>
+#include <time.h>
 
 #include <px/log.h>
 #include <px/mem.h>
@@ -125,10 +126,9 @@ static void *worker_main(void *arg) {
     while ((j = take(p)) != NULL) {
         run(w, &db, j);
         j->pool = p;
-        if (px_loop_post(p->conf.loop, PX_CALL(finished, j))) {
-            /* without memory to post, the client runs into its deadline; the loop stays whole */
-            px_log0(PX_LOG_ERROR, "query.completion_lost");
-            api_job_free(j);
+        /* posting needs a little memory; a request must not be forgotten for lack of it */
+        while (px_loop_post(p->conf.loop, PX_CALL(finished, j))) {
+            nanosleep(&(struct timespec){.tv_nsec = 10 * 1000 * 1000}, NULL);
         }
     }
     api_db_fini(&db);
@@ -152,7 +152,8 @@ enum px_code api_query_start(const struct api_query_conf *conf, struct api_query
         w->pool = p;
         w->shard = px_metrics_shard(conf->metrics, 1 + i);
         if (pthread_create(&w->thread, NULL, worker_main, w)) {
-            api_query_stop(p);
+            api_query_join(p);
+            api_query_free(p);
             return PX_FAIL(reterr, PX_UNAVAILABLE, "cannot start a database thread");
         }
         p->started++;
@@ -185,7 +186,7 @@ size_t api_query_waiting(struct api_query_pool *p) {
     return n;
 }
 
-void api_query_stop(struct api_query_pool *p) {
+void api_query_join(struct api_query_pool *p) {
     if (!p) {
         return;
     }
@@ -195,6 +196,13 @@ void api_query_stop(struct api_query_pool *p) {
     pthread_mutex_unlock(&p->lock);
     for (size_t i = 0; i < p->started; i++) {
         pthread_join(p->worker[i].thread, NULL);
+    }
+    p->started = 0;
+}
+
+void api_query_free(struct api_query_pool *p) {
+    if (!p) {
+        return;
     }
     while (p->head) {
         struct api_job *j = p->head;

@@ -47,7 +47,10 @@ PX_MUST_USE enum px_code api_query_start(const struct api_query_conf *conf,
 /* api_query_submit(p, job): takes the job. Errors: PX_BUSY (the job stays the caller's). */
 PX_MUST_USE enum px_code api_query_submit(struct api_query_pool *p, struct api_job *j);
 size_t api_query_waiting(struct api_query_pool *p); /* Threads: any */
-/* api_query_stop(p): end the threads; jobs still waiting are freed. The loop must have stopped. */
-void api_query_stop(struct api_query_pool *p);
+/* api_query_join(p): end the threads; what they have finished is posted to the loop, which must
+ * still run. api_query_free(p): afterwards, when the loop has stopped; jobs that no thread took are
+ * freed. NULL is fine for both. */
+void api_query_join(struct api_query_pool *p);
+void api_query_free(struct api_query_pool *p);
 
 #endif

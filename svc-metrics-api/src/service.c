@@ -92,7 +92,7 @@ static enum px_code build(struct api_service *svc, struct px_err *reterr) {
     }
     svc->shard = px_metrics_shard(svc->metrics, 0);
     api_db_init(&svc->probe_db, &svc->conf->sql, svc->catalog);
-    api_openapi(&svc->openapi);
+    api_openapi(svc->conf, &svc->openapi);
     return px_buf_ok(&svc->openapi, reterr);
 }
 
@@ -251,17 +251,26 @@ static void drain(void *arg, px_us deadline) {
     pthread_mutex_destroy(&d.lock);
 }
 
+static void stop_loop(void *arg) {
+    px_loop_stop(arg);
+}
+
+/* The database threads end first, while the loop can still answer what they have finished; the loop
+ * ends behind the last of it, because posts run in order. */
 static void stop(void *arg) {
     struct api_service *svc = arg;
 
     px_admin_stop(svc->admin);
     svc->admin = NULL;
+    api_query_join(svc->pool);
     if (svc->running) {
-        px_loop_stop(svc->loop);
+        if (px_loop_post(svc->loop, PX_CALL(stop_loop, svc->loop))) {
+            px_loop_stop(svc->loop);
+        }
         pthread_join(svc->thread, NULL);
         svc->running = false;
     }
-    api_query_stop(svc->pool);
+    api_query_free(svc->pool);
     svc->pool = NULL;
     px_timer_free(svc->tick);
     svc->tick = NULL;

@@ -54,7 +54,8 @@ void api_refused(void *svc, enum px_http_refusal why, struct px_http_req *req);
 /* api_done(svc, job): a call came back from a database thread; takes the job. Threads: loop. */
 void api_done(void *svc, struct api_job *j);
 
-/* api_openapi(out): the OpenAPI 3.1 document of the endpoint table. Pure. */
-void api_openapi(struct px_buf *out);
+/* api_openapi(conf, out): the OpenAPI 3.1 document of the endpoint table, with the limits in force.
+ * Pure. */
+void api_openapi(const struct api_conf *conf, struct px_buf *out);
 
 #endif

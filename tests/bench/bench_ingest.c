@@ -38,21 +38,24 @@ static void once(struct target *t, size_t connections, const struct px_str *requ
     bench_add(&t->p95, r.p95 / 1000);
 }
 
-/* Most of a request is the kernel's work, so machines differ threefold. The aim, 6 us, was set
- * where the bare responder took 1.86 us; elsewhere it scales with it. px_http alone: 1.5 times the
- * bare. */
+/* Most of a request is the kernel's work, and machines differ threefold in that. The aim of 6 us
+ * was set where the bare responder took 1.86 us. It is shown as it stands; the run fails above
+ * twice the aim, or, where the bare responder alone takes longer, above the aim's ratio to it. */
 #define AIM_US    6.0
 #define AIM_RATIO (AIM_US / 1.86)
 
-static double aim_of(const struct target *t, const struct target *floor) {
+static void judge(struct bench_figure *f, const struct target *t, const struct target *floor) {
     double bare = bench_median(&floor->cpu);
+    f->judged = t != floor;
     if (t == floor) {
-        return 0;
+        return;
     }
     if (strcmp(t->name, "svc-ingest") != 0) {
-        return 1.5 * bare;
+        f->aim = 1.5 * bare;
+        return;
     }
-    return bare * AIM_RATIO > AIM_US ? bare * AIM_RATIO : AIM_US;
+    f->aim = AIM_US;
+    f->limit = bare * AIM_RATIO > 2 * AIM_US ? bare * AIM_RATIO : 2 * AIM_US;
 }
 
 static void report(const struct target *t, const struct target *floor, size_t connections,
@@ -64,14 +67,16 @@ static void report(const struct target *t, const struct target *floor, size_t co
         {"rate", "requests/s", &t->rate}, {"p50", "ms", &t->p50}, {"p95", "ms", &t->p95}};
     char name[96];
     (void)snprintf(name, sizeof name, "%s, %zu connections", t->name, connections);
-    bench_print(&(struct bench_figure){.bench = "ingest",
-                                       .name = name,
-                                       .unit = "us CPU/request",
-                                       .runs = &t->cpu,
-                                       .reference_name = floor->name,
-                                       .reference = floor == t ? NULL : &floor->cpu,
-                                       .aim = judged ? aim_of(t, floor) : 0,
-                                       .judged = judged});
+    struct bench_figure cpu = {.bench = "ingest",
+                               .name = name,
+                               .unit = "us CPU/request",
+                               .runs = &t->cpu,
+                               .reference_name = floor->name,
+                               .reference = floor == t ? NULL : &floor->cpu};
+    if (judged) {
+        judge(&cpu, t, floor);
+    }
+    bench_print(&cpu);
     for (size_t i = 0; i < PX_ARRAY_LEN(informs); i++) {
         (void)snprintf(name, sizeof name, "%s, %zu connections: %s", t->name, connections,
                        informs[i].what);

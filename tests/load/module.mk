@@ -1,6 +1,13 @@
-# tests/load: px-load, the traffic generator with a known truth.
-LOAD := $(BIN)/px-load
-$(LOAD): $(call objects,$(sort $(wildcard tests/load/*.c))) $(LIBCORE)
+# tests/load: px-load, the traffic generator with a known truth. What it consists of is an archive, so
+# that unit tests, and whoever reads its books, can link the parts.
+LOAD     := $(BIN)/px-load
+LOAD_LIB := $(BUILD)/lib/load.a
+$(LOAD_LIB): $(call objects,$(filter-out tests/load/px-%.c tests/load/ledger_%.c,$(sort $(wildcard tests/load/*.c))))
+$(LOAD): $(call objects,tests/load/px-load.c) $(LOAD_LIB) $(LIBCORE)
 	$(link)
 $(LOAD): LIBS = $(LIBS_CORE)
 TOOLS += $(LOAD)
+
+$(BUILD)/obj/tests/unit/load/%.o: EXTRA_CPPFLAGS = -Itests/support -Itests/load
+$(BUILD)/tests/unit/load/%: $(BUILD)/obj/tests/unit/load/%.o $(LOAD_LIB) $(TEST_ARCHIVES)
+	$(link)

@@ -16,12 +16,13 @@ MAKEFLAGS += --no-builtin-rules
 SAN        ?=
 COV        ?=
 FAILPOINTS ?=
+DEFECTS    ?=
 WERROR     ?=
 V          ?=
 comma      := ,
 empty      :=
 space      := $(empty) $(empty)
-VARIANT    := $(strip $(if $(SAN),san-$(subst $(comma),-,$(SAN)),$(if $(COV),cov,release)))$(if $(FAILPOINTS),-failpoints)
+VARIANT    := $(strip $(if $(SAN),san-$(subst $(comma),-,$(SAN)),$(if $(COV),cov,release)))$(if $(FAILPOINTS),-failpoints)$(if $(DEFECTS),-defects)
 BUILD      ?= build/$(VARIANT)
 # `make` (and `make run`) publish the release binaries under build/bin, the path of the contract.
 BIN        := $(if $(filter build/release,$(BUILD)),build/bin,$(BUILD)/bin)
@@ -63,7 +64,7 @@ HARDEN := $(if $(findstring address,$(SAN))$(COV),,-D_FORTIFY_SOURCE=$(if $(find
 REPRO  := -ffile-prefix-map=$(CURDIR)=.
 SANF   := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,)
 COVF   := $(if $(COV),--coverage,)
-CPPFLAGS += -Ilibcore/include $(if $(FAILPOINTS),-DPX_FAILPOINTS=1)
+CPPFLAGS += -Ilibcore/include $(if $(FAILPOINTS)$(DEFECTS),-DPX_FAILPOINTS=1) $(if $(DEFECTS),-DPX_DEFECTS=1)
 CFLAGS   += $(STD) $(OPT) $(WARN) $(HARDEN) $(REPRO) $(SANF) $(COVF)
 LDFLAGS  += -pie -Wl,-z,relro,-z,now,-z,noexecstack,--as-needed $(SANF) $(COVF)
 ifneq ($(SAN),)
@@ -132,7 +133,7 @@ clean: ## remove everything that was built
 
 help: ## this text
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort -u | expand -t 22
-	@echo; echo 'Variables: SAN=address,undefined | SAN=thread, COV=1, FAILPOINTS=1, WERROR=1, V=1, BUILD=dir,'
+	@echo; echo 'Variables: SAN=address,undefined | SAN=thread, COV=1, FAILPOINTS=1, DEFECTS=1 (with failpoints), WERROR=1, V=1, BUILD=dir,'
 	@echo '           PREFIX=, DESTDIR=; for run and stack: RUN_FOR=seconds, RATE=events/s, SEED=number,'
 	@echo '           INGEST_PORT, API_PORT, INGEST_ADMIN_PORT, AGG_ADMIN_PORT, API_ADMIN_PORT (see deploy/local/run.sh)'
 

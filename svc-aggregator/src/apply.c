@@ -4,6 +4,7 @@
  * tables, and must neither retry nor reconnect. */
 #include "apply.h"
 
+#include <px/defect.h>
 #include <px/failpoint.h>
 #include <px/mem.h>
 #include <px/num.h>
@@ -167,7 +168,7 @@ static enum px_code fence(struct agg_apply *a, const char *log_id, const struct 
     if (rc != PX_NO_ROW) {
         return rc;
     }
-    if (advanced != s->nranges) {
+    if (advanced != s->nranges && !PX_DEFECT("agg.fence_ignored")) {
         return PX_FAIL(reterr, PX_FENCED, "%zu of %zu partitions have moved on with another owner",
                        s->nranges - advanced, s->nranges);
     }
@@ -270,13 +271,16 @@ static enum px_code classified(struct agg_apply *a, const struct agg_slice *s,
     size_t n = 0;
     for (size_t i = 0; i < s->n; i++) {
         const struct agg_item *it = s->items[i];
-        if (!it->dead) {
+        if (!it->dead && !(i == 0 && PX_DEFECT("agg.drop_event"))) {
             v[n++] = (struct px_classified){.event = &it->event,
                                             .type = it->type,
                                             .day = it->day,
                                             .disposition = it->disposition,
                                             .own_new_id = it->own_new_id};
         }
+    }
+    if (n > 0 && PX_DEFECT("agg.count_twice")) {
+        v[n++] = v[0];
     }
     ret->classified = v;
     ret->nclassified = n;
@@ -296,8 +300,8 @@ static enum px_code store(struct agg_op *op, const struct agg_applied *in, struc
 
 static enum px_code steps(struct agg_apply *a, struct agg_applied *in, struct px_err *reterr) {
     PX_FAILPOINT("agg.before_fence");
-    enum px_code rc = fence(a, in->log_id, in->slice, reterr);
-    if (rc != PX_OK) {
+    enum px_code rc = PX_DEFECT("agg.no_fence") ? PX_OK : fence(a, in->log_id, in->slice, reterr);
+    if (rc != PX_OK || PX_DEFECT("agg.offset_only")) {
         return rc;
     }
     PX_FAILPOINT("agg.after_fence");

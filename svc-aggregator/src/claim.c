@@ -2,6 +2,7 @@
  * Between decode and fold; no I/O. */
 #include "claim.h"
 
+#include <px/defect.h>
 #include <px/mem.h>
 
 #include <stdlib.h>
@@ -53,7 +54,8 @@ static enum px_code collect(struct agg_claims *c, struct agg_item *it, const str
         return PX_FAIL(reterr, rc, "no room for a claim beside %zu others", c->n);
     }
     if (is_new) {
-        c->v[c->n] = (struct agg_candidate){.holder = it, .fingerprint = it->fingerprint};
+        c->v[c->n] = (struct agg_candidate){
+            .holder = it, .fingerprint = it->fingerprint, .won = PX_DEFECT("agg.forget_claims")};
         c->sorted[c->n] = (uint32_t)c->n;
         c->n++;
     }

@@ -2,6 +2,7 @@
  * back there (settle.c); Kafka's group offsets are written afterwards, for dashboards only. */
 #include "consume_priv.h"
 
+#include <px/defect.h>
 #include <px/failpoint.h>
 #include <px/log.h>
 #include <px/mem.h>
@@ -204,6 +205,9 @@ static enum px_code take_message(struct agg_reader *r, const struct px_message *
     const struct agg_part *p = agg_parts_find(&c->parts, m->partition);
     if (!p || p->blocked) {
         return PX_OK; /* not ours any more, or it waits: it will be read again */
+    }
+    if (m->offset % 10 == 3 && PX_DEFECT("agg.skip_offset")) {
+        return PX_OK;
     }
     px_count(c->shard, AGG_M_CONSUMED, 0, 0, 1);
     struct agg_record rec = {

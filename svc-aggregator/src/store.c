@@ -2,6 +2,7 @@
  * transaction; must not decide dispositions (claim.c) nor the order of steps (apply.c). */
 #include "store.h"
 
+#include <px/defect.h>
 #include <px/mem.h>
 
 #include <stdio.h>
@@ -59,7 +60,7 @@ static enum px_code fold_events(struct agg_op *op, const struct agg_applied *a,
                                 struct px_err *reterr) {
     for (size_t i = 0; i < a->slice->n; i++) {
         const struct agg_item *it = a->slice->items[i];
-        if (it->dead) {
+        if (it->dead || (i == 0 && PX_DEFECT("agg.drop_row"))) {
             continue;
         }
         event_cells(op->table.rows, it, &op->text);

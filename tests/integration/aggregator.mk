@@ -12,7 +12,7 @@ $(BUILD)/tests/integration/test_kill_%: $(BUILD)/obj/tests/integration/test_kill
 	$(link)
 
 # The kill points need the service with its failpoints compiled in: a build of its own.
-ifeq ($(FAILPOINTS),)
+ifeq ($(FAILPOINTS)$(DEFECTS),)
 FAILPOINT_BIN := $(BUILD)-failpoints/bin/svc-aggregator
 .PHONY: failpoint-bin
 failpoint-bin:

@@ -4,14 +4,14 @@
 dir=$(dirname "$0")
 build=${1:-build/release} bin=${2:-build/bin}
 if [ $# -ge 2 ]; then shift 2; else shift $#; fi
-[ $# -gt 0 ] || set -- layers thirdparty sizes style banned sqltext headers contracts docpaths flow design events format symbols needed generated
+[ $# -gt 0 ] || set -- layers thirdparty sizes style banned sqltext headers contracts docpaths flow design events format symbols needed defects generated
 n=0 failed=0 skipped=0
 echo "1..$#"
 for name; do
     n=$((n + 1))
     case $name in
     symbols) arg=$build/lib ;;
-    needed | generated) arg=$bin ;;
+    needed | defects | generated) arg=$bin ;;
     *) arg= ;;
     esac
     out=$(sh "$dir/$name.sh" $arg 2>&1)

@@ -164,6 +164,7 @@ clang-format-14 -i "$tree/svc-ingest/src/events.c"
 for l in layers thirdparty sizes style banned sqltext headers contracts docpaths flow design events format; do clean $l; done
 clean symbols lib
 clean needed bin
+clean defects bin
 # programs that print what docs/generate.sh asks for, and the documents made from them
 cp "$root/docs/generate.sh" "$tree/docs/"
 cp "$root/libcore/include/px/reason.def" "$root/libcore/include/px/refusal.def" "$tree/libcore/include/px/"
@@ -403,6 +404,19 @@ X
 found symbols 'calls is a writable global' 'a writable static of a function' lib
 echo 'int main(void) { return 0; }' | $cc -x c - -Wl,--no-as-needed -lodbc -o "$tree/bin/svc-ingest"
 found needed 'needs libodbc' 'ODBC behind ingest' bin
+planted defects svc-ingest/src/d.c:2 'a planted defect without a row' bin <<'X'
+/* Planted. */
+int f(void) { return PX_DEFECT("ing.stray"); }
+X
+planted defects libcore/include/px/defect.h:2 'a row that is planted nowhere' bin <<'X'
+/* Planted. */
+    X("ing.gone") /* gone */
+X
+echo '    X("ing.fault")' >"$tree/libcore/include/px/defect.h"
+echo 'int f(void) { return PX_DEFECT("ing.fault"); }' >"$tree/svc-ingest/src/d.c"
+clean defects bin
+echo 'int main(void) { static const char *volatile name = "ing.fault"; return !name; }' | $cc -x c - -o "$tree/bin/svc-ingest"
+found defects '"ing.fault" is in a release' 'a planted defect in a release' bin
 
 echo "1..$n"
 [ "$failed" -eq 0 ]

@@ -2,6 +2,8 @@
  * arrive as v(...), rendered by the dialect; the rest is the same text. Pure. */
 #include "internal.h"
 
+#include <px/defect.h>
+
 void px_render_ident(struct px_buf *out, const char *name) {
     px_buf_byte(out, '"');
     px_buf_c(out, name);
@@ -150,10 +152,13 @@ void px_render_fence(const struct px_dialect *d, struct px_buf *out) {
                   "    high_watermark = v.high_watermark, looked_at = v.looked_at,\n"
                   "    max_event_at = ");
     d->pick(out, PX_OP_MAX, "consumer_offsets.max_event_at", "v.max_event_at");
-    px_buf_c(out,
-             "\nFROM v\n"
-             "WHERE consumer_offsets.log_id = v.log_id AND consumer_offsets.topic = v.topic\n"
-             "    AND consumer_offsets.partition_id = v.partition_id\n"
-             "    AND consumer_offsets.next_offset = v.lo AND consumer_offsets.epoch = v.epoch\n"
-             "RETURNING consumer_offsets.partition_id");
+    px_buf_c(out, "\nFROM v\n"
+                  "WHERE consumer_offsets.log_id = v.log_id AND consumer_offsets.topic = v.topic\n"
+                  "    AND consumer_offsets.partition_id = v.partition_id\n");
+    if (!PX_DEFECT("sql.fence_any_owner")) {
+        px_buf_c(out, "    AND consumer_offsets.next_offset = v.lo");
+        px_buf_c(out,
+                 PX_DEFECT("sql.fence_any_epoch") ? "" : " AND consumer_offsets.epoch = v.epoch");
+    }
+    px_buf_c(out, "\nRETURNING consumer_offsets.partition_id");
 }

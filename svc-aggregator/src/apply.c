@@ -56,7 +56,7 @@ static enum px_code init(struct agg_apply *a, struct px_err *reterr) {
     struct {
         struct agg_table *t;
         const struct px_table_stmt *def;
-        void (*render)(const struct px_table_stmt *, struct px_buf *);
+        px_render_set *render;
     } const tables[] = {{&a->fence, px_fence_rows(), NULL},
                         {&a->client, &client_claim, d->claim},
                         {&a->client_lookup, &client_lookup, d->lookup},

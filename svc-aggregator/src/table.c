@@ -31,13 +31,14 @@ static enum px_code prepare(struct px_sql *s, struct px_buf *text, const char *w
 
 enum px_code agg_table_prepare(struct agg_table *t, struct px_sql *s, struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(AGG_SQL_MAX);
-    t->render(t->def, &text);
+    t->render(px_sql_dialect(s), t->def, &text);
     return prepare(s, &text, t->def->table, &t->st, reterr);
 }
 
 enum px_code agg_table_prepare_fence(struct agg_table *t, struct px_sql *s, struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(AGG_SQL_MAX);
-    px_sql_dialect(s)->fence(&text);
+    const struct px_dialect *d = px_sql_dialect(s);
+    d->fence(d, &text);
     return prepare(s, &text, t->def->table, &t->st, reterr);
 }
 

@@ -8,7 +8,7 @@
 
 struct agg_table {
     const struct px_table_stmt *def; /* kept */
-    void (*render)(const struct px_table_stmt *def, struct px_buf *out);
+    px_render_set *render;
     struct px_rows *rows;
     struct px_stmt *st; /* of the open connection; NULL = not prepared */
 };

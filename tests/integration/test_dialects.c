@@ -325,7 +325,7 @@ static void test_fence_moves_only_what_is_ours(void **state) {
     take(f, "a", 0, "0|0|1\n1|100|1\n2|200|1");
     take(f, "b", 2, "2|200|2");
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(65536);
-    f->dialect->fence(&b);
+    f->dialect->fence(f->dialect, &b);
     struct px_stmt *st = sql_prepare(f->s, px_buf_cstr(&b));
     struct px_rows *r = sql_rows(f->s, px_fence_rows());
 

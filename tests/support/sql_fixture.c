@@ -171,11 +171,10 @@ int64_t sql_int(struct px_sql *s, const char *query) {
     return v;
 }
 
-struct px_stmt *sql_prepare_set(struct px_sql *s,
-                                void (*render)(const struct px_table_stmt *, struct px_buf *),
+struct px_stmt *sql_prepare_set(struct px_sql *s, px_render_set *render,
                                 const struct px_table_stmt *t) {
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(65536);
-    render(t, &b);
+    render(px_sql_dialect(s), t, &b);
     return sql_prepare(s, px_buf_cstr(&b));
 }
 

@@ -54,8 +54,7 @@ void sql_expect(const struct sql_fixture *f, enum px_statement which, const char
     sql_expect(f, which, (const char *const[]){__VA_ARGS__},                                       \
                PX_ARRAY_LEN(((const char *const[]){__VA_ARGS__})), want)
 /* Renders with one of the dialect's functions and prepares. */
-struct px_stmt *sql_prepare_set(struct px_sql *s,
-                                void (*render)(const struct px_table_stmt *, struct px_buf *),
+struct px_stmt *sql_prepare_set(struct px_sql *s, px_render_set *render,
                                 const struct px_table_stmt *t);
 struct px_rows *sql_rows(struct px_sql *s, const struct px_table_stmt *t);
 /* Binds, runs, and gives all rows in the form of sql_text. */

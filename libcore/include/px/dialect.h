@@ -18,6 +18,10 @@ struct px_table_stmt { /* a set-based statement over px_rows */
     size_t nreturning;
 };
 
+struct px_dialect;
+typedef void px_render_set(const struct px_dialect *d, const struct px_table_stmt *t,
+                           struct px_buf *out);
+
 /* Returned columns: a DATE or TIME column that is also among `columns` comes as ISO text or
  * microseconds, every other column as it is stored. Every identifier is quoted. */
 struct px_dialect {
@@ -27,21 +31,22 @@ struct px_dialect {
     bool rows_as_columns;    /* px_rows: one array literal per column instead of one JSON text;
                               * with JSON, dates and times are rendered as text by px_rows already */
 
-    /* Each renders SQL whose parameters are exactly those of px_rows_bind from 0 on. */
+    /* Each renders SQL of this dialect, ${d}, whose parameters are exactly those of px_rows_bind
+     * from 0 on. */
     /* claim: insert what is new, return the `returning` columns of the rows that were inserted */
-    void (*claim)(const struct px_table_stmt *t, struct px_buf *out);
+    px_render_set *claim;
     /* upsert: insert, or combine by ops; NULL cells leave the stored value alone, and a stored NULL
      * takes the cell. A NULL cell of an ADD column counts 0; in other NOT NULL columns it is
      * refused. Rows with equal keys in one call are refused (PostgreSQL): fold them first, sorted.
      */
-    void (*upsert)(const struct px_table_stmt *t, struct px_buf *out);
+    px_render_set *upsert;
     /* append: insert, ignore rows whose key exists */
-    void (*append)(const struct px_table_stmt *t, struct px_buf *out);
+    px_render_set *append;
     /* lookup: select `returning` columns of the rows whose key is among the given ones; only the
      * first nkeys columns of the rows are used */
-    void (*lookup)(const struct px_table_stmt *t, struct px_buf *out);
+    px_render_set *lookup;
     /* fence: rows of px_fence_rows(); advances those that match, returns partition_id of each */
-    void (*fence)(struct px_buf *out);
+    void (*fence)(const struct px_dialect *d, struct px_buf *out);
 
     /* rows: the rows as a common table expression v("column", ...): "WITH v(...) AS (SELECT ...)"
      */
@@ -70,7 +75,8 @@ struct px_dialect {
     enum px_code (*classify)(const char sqlstate[6], int native, const char *message);
     /* refused: a COMMIT that failed like this certainly stored nothing */
     bool (*refused)(const char sqlstate[6], int native);
-    /* migrate: take and release the lock that keeps two migrators apart for the whole run */
+    /* migrate: take and release the lock that keeps two migrators apart for the whole run; NULL =
+     * none is needed */
     enum px_code (*migrate_lock)(struct px_sql *s, bool take, struct px_err *reterr);
 };
 

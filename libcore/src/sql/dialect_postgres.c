@@ -43,22 +43,6 @@ static void rows(const struct px_table_stmt *t, struct px_buf *out) {
     px_buf_c(out, "))");
 }
 
-static void claim(const struct px_table_stmt *t, struct px_buf *out) {
-    px_render_claim(&px_dialect_postgresql, t, out);
-}
-static void upsert(const struct px_table_stmt *t, struct px_buf *out) {
-    px_render_upsert(&px_dialect_postgresql, t, out);
-}
-static void append(const struct px_table_stmt *t, struct px_buf *out) {
-    px_render_append(&px_dialect_postgresql, t, out);
-}
-static void lookup(const struct px_table_stmt *t, struct px_buf *out) {
-    px_render_lookup(&px_dialect_postgresql, t, out);
-}
-static void fence(struct px_buf *out) {
-    px_render_fence(&px_dialect_postgresql, out);
-}
-
 static void date_text(struct px_buf *out, const char *column) {
     px_buf_printf(out, "to_char(%s, 'YYYY-MM-DD')", column);
 }
@@ -203,11 +187,11 @@ const struct px_dialect px_dialect_postgresql = {
     .package = "odbc-postgresql",
     .unreachable = "is the server up, and are Servername, Port and Database right?",
     .rows_as_columns = true,
-    .claim = claim,
-    .upsert = upsert,
-    .append = append,
-    .lookup = lookup,
-    .fence = fence,
+    .claim = px_render_claim,
+    .upsert = px_render_upsert,
+    .append = px_render_append,
+    .lookup = px_render_lookup,
+    .fence = px_render_fence,
     .rows = rows,
     .dml = "",
     .date_param = "CAST(? AS date)",

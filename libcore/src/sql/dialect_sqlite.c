@@ -21,22 +21,6 @@ static void rows(const struct px_table_stmt *t, struct px_buf *out) {
     px_buf_c(out, " FROM q)");
 }
 
-static void claim(const struct px_table_stmt *t, struct px_buf *out) {
-    px_render_claim(&px_dialect_sqlite, t, out);
-}
-static void upsert(const struct px_table_stmt *t, struct px_buf *out) {
-    px_render_upsert(&px_dialect_sqlite, t, out);
-}
-static void append(const struct px_table_stmt *t, struct px_buf *out) {
-    px_render_append(&px_dialect_sqlite, t, out);
-}
-static void lookup(const struct px_table_stmt *t, struct px_buf *out) {
-    px_render_lookup(&px_dialect_sqlite, t, out);
-}
-static void fence(struct px_buf *out) {
-    px_render_fence(&px_dialect_sqlite, out);
-}
-
 static void date_text(struct px_buf *out, const char *column) {
     px_buf_c(out, column);
 }
@@ -141,24 +125,16 @@ static bool refused(const char sqlstate[6], int native) {
     return native == LITE_BUSY || native == LITE_CONSTRAINT;
 }
 
-/* BEGIN IMMEDIATE of each migration's transaction is the lock. */
-static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *reterr) {
-    (void)s;
-    (void)take;
-    (void)reterr;
-    return PX_OK;
-}
-
 const struct px_dialect px_dialect_sqlite = {
     .name = "sqlite",
     .package = "libsqliteodbc",
     .unreachable = "does the file of Database= exist? svc-aggregator --migrate=up makes it",
     .rows_as_columns = false,
-    .claim = claim,
-    .upsert = upsert,
-    .append = append,
-    .lookup = lookup,
-    .fence = fence,
+    .claim = px_render_claim,
+    .upsert = px_render_upsert,
+    .append = px_render_append,
+    .lookup = px_render_lookup,
+    .fence = px_render_fence,
     .rows = rows,
     .dml = "WITH w(x) AS (SELECT 1) ",
     .date_param = "?",
@@ -173,5 +149,5 @@ const struct px_dialect px_dialect_sqlite = {
     .begin_read = "BEGIN",
     .classify = classify,
     .refused = refused,
-    .migrate_lock = migrate_lock,
+    .migrate_lock = NULL, /* BEGIN IMMEDIATE of each migration is the lock */
 };

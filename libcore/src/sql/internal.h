@@ -83,13 +83,7 @@ void px_connstr_quoted(struct px_buf *out, const char *value);
 
 /* --- rendering shared by databases that know ON CONFLICT and RETURNING (render.c) --- */
 void px_render_ident(struct px_buf *out, const char *name);
-void px_render_claim(const struct px_dialect *d, const struct px_table_stmt *t, struct px_buf *out);
-void px_render_upsert(const struct px_dialect *d, const struct px_table_stmt *t,
-                      struct px_buf *out);
-void px_render_append(const struct px_dialect *d, const struct px_table_stmt *t,
-                      struct px_buf *out);
-void px_render_lookup(const struct px_dialect *d, const struct px_table_stmt *t,
-                      struct px_buf *out);
+px_render_set px_render_claim, px_render_upsert, px_render_append, px_render_lookup;
 void px_render_fence(const struct px_dialect *d, struct px_buf *out);
 
 extern const struct px_dialect px_dialect_sqlite;

@@ -252,16 +252,21 @@ static enum px_code up_locked(struct px_sql *s, const struct px_migrations *m, s
     return code;
 }
 
+static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *reterr) {
+    const struct px_dialect *d = px_sql_dialect(s);
+    return d->migrate_lock ? d->migrate_lock(s, take, reterr) : PX_OK;
+}
+
 enum px_code px_migrate_up(struct px_sql *s, const char *dir, struct px_buf *out,
                            struct px_err *reterr) {
     PX_DEFER(px_migrations_fini) struct px_migrations m = {.v = NULL};
     enum px_code code = px_migrations_load(dir, px_sql_dialect(s)->name, &m, reterr);
-    code = code ? code : px_sql_dialect(s)->migrate_lock(s, true, reterr);
+    code = code ? code : migrate_lock(s, true, reterr);
     if (code) {
         return code;
     }
     code = up_locked(s, &m, out, reterr);
-    enum px_code unlocked = px_sql_dialect(s)->migrate_lock(s, false, code ? NULL : reterr);
+    enum px_code unlocked = migrate_lock(s, false, code ? NULL : reterr);
     code = code ? code : unlocked;
     return code ? code : px_buf_ok(out, reterr);
 }

@@ -29,15 +29,20 @@ static size_t other_route(void) {
     return n;
 }
 
+/* The id by which an answer is found in the log. */
+static void new_instance(struct api_service *svc, char ret_text[PX_UUID_TEXT]) {
+    struct px_uuid id = px_uuid_next(&svc->uuids, px_wall(svc->clock));
+
+    px_uuid_fmt(&id, ret_text);
+}
+
 static void reply_faults(struct api_service *svc, struct px_http_req *req, size_t route,
                          const struct api_faults *f, struct px_str extra) {
     PX_DEFER(px_buf_fini) struct px_buf body = PX_BUF_INIT(16384);
     PX_DEFER(px_buf_fini) struct px_buf fields = PX_BUF_INIT(1024);
-    struct px_uuid_gen gen = {0};
-    struct px_uuid id = px_uuid_next(&gen, px_wall(svc->clock));
     char instance[PX_UUID_TEXT];
 
-    px_uuid_fmt(&id, instance);
+    new_instance(svc, instance);
     api_problem(f, (struct px_str){.p = instance, .n = sizeof(instance)}, &body);
     px_buf_c(&fields, COMMON);
     px_buf_printf(&fields, "X-Error-Code: %s\r\n", f->v[0].code);
@@ -105,10 +110,8 @@ static struct api_param_rules rules_of(const struct api_service *svc) {
 static bool job_fill(struct api_service *svc, struct px_http_req *req, struct api_job *j,
                      struct px_str part) {
     size_t n;
-    struct px_uuid_gen gen = {0};
-    struct px_uuid id = px_uuid_next(&gen, px_wall(svc->clock));
 
-    px_uuid_fmt(&id, j->instance);
+    new_instance(svc, j->instance);
     j->path = px_arena_dup(&j->arena, px_req_path(req));
     j->query = px_arena_dup(&j->arena, px_req_query(req));
     j->call.name = px_arena_dup(&j->arena, part);

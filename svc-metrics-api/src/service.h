@@ -28,7 +28,8 @@ struct api_service {
     struct px_rollups *rollups;
     struct px_zone *zone;
     struct px_metrics *metrics;
-    struct px_shard *shard; /* the loop thread's */
+    struct px_shard *shard;   /* the loop thread's */
+    struct px_uuid_gen uuids; /* the loop thread's */
 
     struct px_loop *loop;
     struct px_http_server *http;

@@ -17,14 +17,13 @@ struct bench_runs {
 void bench_add(struct bench_runs *r, double v);
 double bench_median(const struct bench_runs *r);
 
-/* A figure. aim 0 = none; only a judged one can fail the run, when it is above ${limit} (0 = twice
- * the aim). at_least: greater is better, never judged. */
+/* A figure. aim 0 = none; only a judged one can fail the run, when it is above twice its aim. at_least: greater is better, never judged. */
 struct bench_figure {
     const char *bench, *name, *unit;
     const struct bench_runs *runs;
     const char *reference_name;         /* NULL = none              */
     const struct bench_runs *reference; /* of the same repetitions  */
-    double aim, limit;
+    double aim;
     bool judged, at_least;
 };
 /* bench_print(f): one JSON line on standard output: median, min, max, the median of the ratios to

@@ -38,24 +38,16 @@ static void once(struct target *t, size_t connections, const struct px_str *requ
     bench_add(&t->p95, r.p95 / 1000);
 }
 
-/* Most of a request is the kernel's work, and machines differ threefold in that. The aim of 6 us
- * was set where the bare responder took 1.86 us. It is shown as it stands; the run fails above
- * twice the aim, or, where the bare responder alone takes longer, above the aim's ratio to it. */
-#define AIM_US    6.0
-#define AIM_RATIO (AIM_US / 1.86)
+/* Most of a request is the kernel's work, and machines differ threefold in that: the aim was set
+ * where the bare responder takes 1.86 us. Where that one alone takes the 6 us, the run fails; the
+ * ratio says whether the service is to blame. */
+#define AIM_US 6.0
 
-static void judge(struct bench_figure *f, const struct target *t, const struct target *floor) {
-    double bare = bench_median(&floor->cpu);
-    f->judged = t != floor;
+static double aim_of(const struct target *t, const struct target *floor) {
     if (t == floor) {
-        return;
+        return 0;
     }
-    if (strcmp(t->name, "svc-ingest") != 0) {
-        f->aim = 1.5 * bare;
-        return;
-    }
-    f->aim = AIM_US;
-    f->limit = bare * AIM_RATIO > 2 * AIM_US ? bare * AIM_RATIO : 2 * AIM_US;
+    return strcmp(t->name, "svc-ingest") == 0 ? AIM_US : 1.5 * bench_median(&floor->cpu);
 }
 
 static void report(const struct target *t, const struct target *floor, size_t connections,
@@ -67,16 +59,14 @@ static void report(const struct target *t, const struct target *floor, size_t co
         {"rate", "requests/s", &t->rate}, {"p50", "ms", &t->p50}, {"p95", "ms", &t->p95}};
     char name[96];
     (void)snprintf(name, sizeof name, "%s, %zu connections", t->name, connections);
-    struct bench_figure cpu = {.bench = "ingest",
-                               .name = name,
-                               .unit = "us CPU/request",
-                               .runs = &t->cpu,
-                               .reference_name = floor->name,
-                               .reference = floor == t ? NULL : &floor->cpu};
-    if (judged) {
-        judge(&cpu, t, floor);
-    }
-    bench_print(&cpu);
+    bench_print(&(struct bench_figure){.bench = "ingest",
+                                       .name = name,
+                                       .unit = "us CPU/request",
+                                       .runs = &t->cpu,
+                                       .reference_name = floor->name,
+                                       .reference = floor == t ? NULL : &floor->cpu,
+                                       .aim = judged ? aim_of(t, floor) : 0,
+                                       .judged = judged});
     for (size_t i = 0; i < PX_ARRAY_LEN(informs); i++) {
         (void)snprintf(name, sizeof name, "%s, %zu connections: %s", t->name, connections,
                        informs[i].what);

@@ -26,7 +26,7 @@ function short(v) {
     count[v]++
 }
 END {
-    printf "\n%d figures: %d aims met, %d missed, %d beyond their limit\n",
+    printf "\n%d figures: %d aims met, %d missed, %d failed (above twice the aim)\n",
         count["met"] + count["missed"] + count["failed"] + count["none"], count["met"], count["missed"], count["failed"]
     exit count["failed"] > 0
 }

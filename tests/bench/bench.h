@@ -17,7 +17,8 @@ struct bench_runs {
 void bench_add(struct bench_runs *r, double v);
 double bench_median(const struct bench_runs *r);
 
-/* A figure. aim 0 = none; only a judged one can fail the run, when it is above twice its aim. at_least: greater is better, never judged. */
+/* A figure. aim 0 = none; only a judged one can fail the run, when it is above twice its aim.
+ * at_least: greater is better, never judged. */
 struct bench_figure {
     const char *bench, *name, *unit;
     const struct bench_runs *runs;

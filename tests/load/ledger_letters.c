@@ -1,0 +1,119 @@
+/* Way 5: dead letters against the records they stand for, and against the refused requests of the
+ * book. */
+#include "ledger_report.h"
+
+#include <px/validate.h>
+
+/* A record that decodes can still be one that SQL refused: only its letter knows. */
+void lg_letters_apply(struct ledger *l) {
+    uint32_t refused = lg_text(&l->texts, px_str_c(px_reason_code(PX_REASON_REFUSED_BY_SQL)));
+    for (size_t i = 0; i < l->by_letter.rows.n; i++) {
+        const struct lg_row *row = lg_row_at(&l->by_letter, i);
+        const struct lg_letter *d = lg_vec_at(&l->letters, (size_t)row->want);
+        struct lg_event *e = lg_event_at(l, d->partition, d->offset);
+        if (e && d->reason == refused && e->want != LG_DEAD) {
+            e->want = LG_DEAD;
+            e->reason = PX_REASON_REFUSED_BY_SQL;
+        }
+    }
+}
+
+static const struct lg_letter *letter_of(const struct ledger *l, const struct lg_event *e) {
+    const struct lg_row *row =
+        lg_row_find(&l->by_letter, (struct lg_key){.v = {e->partition, e->offset}});
+    return row ? lg_vec_at(&l->letters, (size_t)row->want) : NULL;
+}
+
+static void check_dead(struct ledger *l, const struct lg_event *e) {
+    const struct lg_letter *d = letter_of(l, e);
+    const char *reason = px_reason_code((enum px_reason)e->reason);
+    struct lg_about about = {.event = e, .letter = d};
+    if (e->flags & LG_STORED) {
+        lg_violation(l, LG_DEAD_AND_COUNTED, about, "partition %d offset %lld (%s) has a row",
+                     e->partition, (long long)e->offset, reason);
+    }
+    if (!(e->flags & LG_APPLIED) || (e->flags & LG_GAP)) {
+        return;
+    }
+    if (!d) {
+        lg_violation(l, LG_DEAD_LETTER_MISSING, about, "partition %d offset %lld: %s", e->partition,
+                     (long long)e->offset, reason);
+        return;
+    }
+    struct px_str said = lg_text_of(&l->texts, d->reason);
+    bool bytes = e->reason == PX_REASON_REFUSED_BY_SQL || d->content == e->content ||
+                 d->length == LG_EXCERPT;
+    if (!px_str_is(said, reason) || !bytes) {
+        lg_violation(l, LG_DEAD_LETTER_DIFFERS, about,
+                     "partition %d offset %lld: the letter says %.*s, its record shows %s%s",
+                     e->partition, (long long)e->offset, PX_S_ARG(said), reason,
+                     bytes ? "" : ", and holds other bytes");
+    }
+}
+
+/* A letter whose origin is this topic: its record must be there, and be dead. */
+static void check_letter(struct ledger *l, const struct lg_letter *d) {
+    const struct lg_event *e = lg_event_at(l, d->partition, d->offset);
+    bool known = d->partition >= 0 && (size_t)d->partition < l->nparts;
+    const struct lg_part *p = known ? &l->parts[d->partition] : NULL;
+    if (e && e->want == LG_DEAD) {
+        return;
+    }
+    if (l->others.n > 0 || l->cuts.n > 0 || (p && d->offset < p->low)) {
+        return; /* may be of another log: letters do not name it */
+    }
+    lg_violation(l, LG_DEAD_LETTER_PHANTOM, (struct lg_about){.event = e, .letter = d},
+                 "partition %d offset %lld %s", d->partition, (long long)d->offset,
+                 e ? "is in order" : "is no record of the log");
+}
+
+/* Refused requests: ingest writes a letter for each, up to a rate; more than were refused it never
+ * writes. Those whose answer was lost may have been refused too. */
+static void check_rejects(struct ledger *l, int64_t letters) {
+    int64_t refused = 0, perhaps = 0;
+    for (size_t i = 0; i < l->requests.n; i++) {
+        const struct lg_request *r = lg_vec_at(&l->requests, i);
+        bool answered = r->answer == LG_ANSWER_NO && r->status >= 400 && r->status < 500;
+        refused += answered ? 1 : 0;
+        perhaps += !answered && r->want != 0 && r->status != 200 ? 1 : 0;
+    }
+    if (letters > refused + perhaps || (l->conf.rejects_exact && letters < refused)) {
+        lg_violation(
+            l, LG_REJECTS_DIFFER, (struct lg_about){0},
+            "%lld requests were refused (and perhaps %lld more), the DLQ holds %lld of them",
+            (long long)refused, (long long)perhaps, (long long)letters);
+    }
+}
+
+void lg_way_letters(struct ledger *l) {
+    int64_t dead = 0, rejects = 0, of_log = 0;
+    for (size_t i = 0; i < l->places.rows.n; i++) {
+        const struct lg_event *e = lg_event_no(l, (size_t)lg_row_at(&l->places, i)->want);
+        if (e->want == LG_DEAD) {
+            dead++;
+            if (l->dlq_found) {
+                check_dead(l, e);
+            }
+        }
+    }
+    for (size_t i = 0; i < l->letters.n; i++) {
+        const struct lg_letter *d = lg_vec_at(&l->letters, i);
+        if (d->topic == 0) {
+            rejects++;
+        } else if (px_str_is(lg_text_of(&l->texts, d->topic), l->conf.topic)) {
+            of_log++;
+            check_letter(l, d);
+        }
+    }
+    if (l->conf.expect_dead >= 0 && dead != l->conf.expect_dead) {
+        lg_violation(l, LG_DEAD_COUNT, (struct lg_about){0},
+                     "%lld records cannot be counted, %lld were expected", (long long)dead,
+                     (long long)l->conf.expect_dead);
+    }
+    if (l->conf.nbooks && l->dlq_found) {
+        check_rejects(l, rejects);
+    }
+    px_buf_printf(&l->facts,
+                  "dead: %lld records, %lld letters of this topic, %lld of refused requests\n",
+                  (long long)dead, (long long)of_log, (long long)rejects);
+}

@@ -1,0 +1,238 @@
+/* Records of the log become events, records of the dead-letter topic letters. Decoding is libcore's
+ * codec; what an event then counts as is ledger_rules.c. */
+#include "ledger_kafka.h"
+#include "ledger_report.h"
+
+#include <px/event_avro.h>
+#include <px/mem.h>
+#include <px/validate.h>
+
+#include <stdio.h>
+
+struct decoding {
+    struct ledger *l;
+    struct px_arena arena;
+    struct px_buf text;
+    int64_t n;
+};
+
+uint64_t lg_hash(struct px_str s) {
+    return px_siphash(3, 4, s);
+}
+
+struct lg_key lg_id_key(const struct px_uuid *id) {
+    struct lg_key k = {.v = {0}};
+    memcpy(k.v, id->b, sizeof id->b);
+    return k;
+}
+
+struct lg_event *lg_event_of(const struct ledger *l, const struct px_uuid *id) {
+    const struct lg_row *row = lg_row_find(&l->ids, lg_id_key(id));
+    return row ? lg_event_no(l, (size_t)row->want) : NULL;
+}
+
+struct lg_event *lg_event_at(const struct ledger *l, int32_t partition, int64_t offset) {
+    const struct lg_row *row = lg_row_find(&l->places, (struct lg_key){.v = {partition, offset}});
+    return row ? lg_event_no(l, (size_t)row->want) : NULL;
+}
+
+static void dead(struct lg_event *to, enum px_reason reason, struct px_str value) {
+    to->want = LG_DEAD;
+    to->reason = (uint8_t)reason;
+    to->content = lg_hash(value);
+}
+
+static void fill(struct decoding *d, struct lg_event *to, const struct px_event *e,
+                 const struct px_event_type *type) {
+    struct lg_texts *t = &d->l->texts;
+    px_buf_reset(&d->text);
+    px_event_metadata(e, &d->text);
+    px_assert(!d->text.failed);
+    to->id = e->id;
+    to->received = e->received_at;
+    to->occurred = e->occurred_at;
+    to->content = lg_hash(px_buf_view(&d->text));
+    to->player = lg_text(t, e->player_id);
+    to->type = lg_text(t, e->event_type);
+    to->banner = lg_text(t, e->banner_tag);
+    to->eid = lg_text(t, e->client_event_id);
+    to->flags |= type->dedupe == PX_DEDUPE_EVENT_ID ? LG_BY_ID : 0;
+}
+
+/* Dead, or all fields filled in. */
+static void decode(struct decoding *d, struct lg_event *to, struct px_str value) {
+    struct px_event e;
+    const struct px_event_type *type = NULL;
+    struct px_issue issue = {.reason = PX_REASON_BAD_AVRO};
+    int reason = PX_REASON_BAD_AVRO;
+
+    px_arena_reset(&d->arena);
+    if (!value.p) {
+        dead(to, PX_REASON_NULL_MESSAGE, PX_S(""));
+    } else if (px_event_from_avro(value, &d->arena, &e, &reason, NULL) != PX_OK) {
+        dead(to, (enum px_reason)reason, value);
+    } else if (!px_event_check(d->l->catalog, &e, &type, &issue)) {
+        dead(to, issue.reason, value);
+    } else if (e.received_at > PX_COL_TIME_MAX || e.occurred_at > PX_COL_TIME_MAX) {
+        dead(to, PX_REASON_OUT_OF_RANGE, value);
+    } else {
+        fill(d, to, &e, type);
+    }
+}
+
+static void take_event(void *arg, const struct lg_record *r) {
+    struct decoding *d = arg;
+    struct ledger *l = d->l;
+    bool is_new = false;
+    l->events.size = sizeof(struct lg_event);
+    size_t place = l->events.n;
+    struct lg_event *e = lg_vec_add(&l->events);
+    e->partition = r->partition;
+    e->offset = r->offset;
+    decode(d, e, r->value);
+    lg_row(&l->places, (struct lg_key){.v = {r->partition, r->offset}}, NULL)->want =
+        (int64_t)place;
+    l->parts[r->partition].records++;
+    if (e->want != LG_DEAD) {
+        struct lg_row *id = lg_row(&l->ids, lg_id_key(&e->id), &is_new);
+        id->got++;
+        id->want = is_new ? (int64_t)place : id->want;
+        e->flags |= is_new ? 0 : LG_AGAIN;
+    }
+    if (++d->n % 250000 == 0) {
+        lg_progress(l, "%lld records read", (long long)d->n);
+    }
+}
+
+static void take_letter(void *arg, const struct lg_record *r) {
+    struct decoding *d = arg;
+    struct ledger *l = d->l;
+    struct px_dead_letter letter;
+    bool is_new = false;
+    if (px_dead_letter_from_avro(r->value, &letter, NULL) != PX_OK) {
+        lg_note(l, "DLQ partition %d offset %lld is not a dead letter", r->partition,
+                (long long)r->offset);
+        return;
+    }
+    l->letters.size = sizeof(struct lg_letter);
+    int64_t place = (int64_t)l->letters.n;
+    struct lg_letter *to = lg_vec_add(&l->letters);
+    *to = (struct lg_letter){.offset = letter.offset,
+                             .partition = letter.partition,
+                             .at_offset = r->offset,
+                             .at_partition = r->partition,
+                             .reason = lg_text(&l->texts, letter.reason),
+                             .topic = lg_text(&l->texts, letter.topic),
+                             .length = (uint32_t)letter.payload.n,
+                             .content = lg_hash(letter.payload)};
+    if (letter.topic.n && px_str_is(letter.topic, l->conf.topic)) {
+        struct lg_row *row =
+            lg_row(&l->by_letter, (struct lg_key){.v = {letter.partition, letter.offset}}, &is_new);
+        row->got++;
+        row->want = is_new ? place : row->want;
+    }
+}
+
+/* --- both topics ------------------------------------------------------------------------------ */
+
+static enum px_code read_dlq(struct ledger *l, struct lg_kafka *k, struct decoding *d,
+                             struct px_err *reterr) {
+    struct lg_ends *ends = px_alloc(sizeof *ends);
+    px_assert(ends);
+    struct px_err err = PX_ERR_INIT;
+    enum px_code rc = lg_kafka_ends(k, l->conf.dlq, ends, &err);
+    if (rc == PX_NOT_FOUND) {
+        lg_note(l, "%s: dead letters were not looked at (--dlq names another topic)", err.msg);
+        px_free(ends);
+        return PX_OK;
+    }
+    if (rc == PX_OK) {
+        l->dlq_found = true;
+        rc = lg_kafka_read(k, l->conf.dlq, ends, take_letter, d, &err);
+    }
+    px_free(ends);
+    if (rc != PX_OK && reterr) {
+        *reterr = err;
+    }
+    return rc;
+}
+
+static void keep_ends(struct ledger *l, const struct lg_ends *ends) {
+    if (!l->parts) {
+        l->nparts = (size_t)ends->n;
+        l->parts = px_calloc2(l->nparts, sizeof *l->parts);
+        px_assert(l->parts);
+    }
+    for (size_t p = 0; p < l->nparts; p++) {
+        l->parts[p].low = ends->low[p];
+        l->parts[p].high = ends->high[p];
+    }
+}
+
+static enum px_code identity(struct ledger *l, struct lg_kafka *k, struct px_err *reterr) {
+    if (l->conf.log_id) {
+        snprintf(l->log_id, sizeof l->log_id, "%s", l->conf.log_id);
+        return PX_OK;
+    }
+    return lg_kafka_cluster(k, l->log_id, sizeof l->log_id, reterr);
+}
+
+static enum px_code ends_of(struct ledger *l, struct lg_kafka *k, struct lg_ends *ends,
+                            struct px_err *reterr) {
+    enum px_code rc = identity(l, k, reterr);
+    if (rc == PX_OK) {
+        rc = lg_kafka_ends(k, l->conf.topic, ends, reterr);
+    }
+    if (rc == PX_OK && l->parts && (size_t)ends->n != l->nparts) {
+        return PX_FAIL(reterr, PX_UNAVAILABLE, "the topic got more partitions meanwhile: again");
+    }
+    if (rc == PX_OK) {
+        keep_ends(l, ends);
+    }
+    return rc;
+}
+
+enum px_code lg_log_ends(struct ledger *l, struct px_err *reterr) {
+    struct lg_kafka *k = NULL;
+    struct lg_ends *ends = px_alloc(sizeof *ends);
+    px_assert(ends);
+    enum px_code rc = lg_kafka_open(l->conf.kafka, l->conf.kafka_config, &k, reterr);
+    rc = rc == PX_OK ? ends_of(l, k, ends, reterr) : rc;
+    lg_kafka_close(k);
+    px_free(ends);
+    return rc;
+}
+
+static void count_up(struct ledger *l) {
+    int64_t held = 0, span = 0;
+    for (size_t p = 0; p < l->nparts; p++) {
+        held += l->parts[p].records;
+        span += l->parts[p].high - l->parts[p].low;
+    }
+    px_buf_printf(
+        &l->facts,
+        "log %s, topic %s: %zu partitions, %lld offsets, %lld records; %zu dead letters\n",
+        l->log_id, l->conf.topic, l->nparts, (long long)span, (long long)held, l->letters.n);
+}
+
+enum px_code lg_log_read(struct ledger *l, struct px_err *reterr) {
+    struct lg_kafka *k = NULL;
+    struct decoding d = {.l = l};
+    struct lg_ends *ends = px_alloc(sizeof *ends);
+    px_assert(ends);
+    px_arena_init(&d.arena, (size_t)64 << 20);
+    px_buf_init(&d.text, (size_t)16 << 20);
+    enum px_code rc = lg_kafka_open(l->conf.kafka, l->conf.kafka_config, &k, reterr);
+    rc = rc == PX_OK ? ends_of(l, k, ends, reterr) : rc;
+    rc = rc == PX_OK ? lg_kafka_read(k, l->conf.topic, ends, take_event, &d, reterr) : rc;
+    rc = rc == PX_OK ? read_dlq(l, k, &d, reterr) : rc;
+    if (rc == PX_OK) {
+        lg_letters_apply(l);
+        count_up(l);
+    }
+    lg_kafka_close(k);
+    px_arena_fini(&d.arena);
+    px_buf_fini(&d.text);
+    px_free(ends);
+    return rc;
+}

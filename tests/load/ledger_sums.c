@@ -1,0 +1,212 @@
+/* Way 2, the dispositions, and way 3: what the tables of sums must hold after the rules, against
+ * what they hold. */
+#include "ledger_report.h"
+#include "ledger_sql.h"
+
+#include <px/dialect.h>
+#include <px/mem.h>
+#include <px/num.h>
+
+/* --- dispositions ----------------------------------------------------------------------------- */
+
+static void collect(struct ledger *l) {
+    l->order = px_calloc2(l->events.n + 1, sizeof *l->order);
+    px_assert(l->order);
+    for (size_t i = 0; i < l->events.n; i++) {
+        struct lg_event *e = lg_event_no(l, i);
+        if (lg_takes_part(e)) {
+            l->order[l->norder++] = e;
+        }
+    }
+}
+
+void lg_way_dispositions(struct ledger *l) {
+    int64_t by[LG_DISPOSITIONS] = {0}, split = 0;
+    collect(l);
+    lg_decide(l->order, l->norder, l->zone);
+    for (size_t i = 0; i < l->norder; i++) {
+        const struct lg_event *e = l->order[i];
+        by[e->want]++;
+        split += e->flags & LG_SPLIT ? 1 : 0;
+        if ((e->flags & LG_STORED) && !(e->flags & (LG_AGAIN | LG_FOREIGN)) && e->got != e->want) {
+            lg_violation(l, LG_DISPOSITION_DIFFERS, (struct lg_about){.event = e},
+                         "SQL says %s, the rules say %s",
+                         lg_disposition_name((enum lg_disposition)e->got),
+                         lg_disposition_name((enum lg_disposition)e->want));
+        }
+    }
+    struct px_str reg = PX_S("registration"), dep = PX_S("deposit");
+    struct lg_names names = {.registration = lg_text(&l->texts, reg),
+                             .deposit = lg_text(&l->texts, dep)};
+    lg_sum(l->order, l->norder, l->zone, names, &l->sums);
+    if (split && l->conf.no_raw) {
+        lg_note(l,
+                "%lld events are of players in several partitions; without raw rows their order "
+                "is taken by time of arrival",
+                (long long)split);
+    }
+    px_buf_printf(&l->facts, "rules: %lld counted, %lld repeat, %lld duplicate, %lld conflict\n",
+                  (long long)by[LG_COUNTED], (long long)by[LG_REPEAT], (long long)by[LG_DUPLICATE],
+                  (long long)by[LG_CONFLICT]);
+}
+
+/* --- tables that count --------------------------------------------------------------------------
+ */
+
+struct counting {             /* one table of sums */
+    const char *name, *first; /* its first column: a day or a time */
+    bool by_time, banner;
+    enum lg_class class;
+    struct lg_table *expected;
+};
+
+static void show(const struct ledger *l, const struct counting *c, const struct lg_row *row,
+                 struct px_buf *out) {
+    char text[PX_TIME_TEXT];
+    struct px_str type = lg_text_of(&l->texts, (uint32_t)row->key[1]);
+    struct px_str banner = lg_text_of(&l->texts, (uint32_t)row->key[2]);
+    size_t n =
+        c->by_time ? px_fmt_instant(row->key[0], text) : px_fmt_date((px_day)row->key[0], text);
+    px_buf_add(out, text, n);
+    px_buf_printf(out, " %.*s %.*s", PX_S_ARG(type), PX_S_ARG(banner));
+}
+
+static void differs(struct ledger *l, const struct counting *c, const struct lg_row *row) {
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1024);
+    if (row->got == row->want || (l->foreign_missing && row->got > row->want)) {
+        return;
+    }
+    show(l, c, row, &b);
+    lg_violation(l, c->class, (struct lg_about){0}, "%s: SQL says %lld, its events are %lld",
+                 px_buf_cstr(&b), (long long)row->got, (long long)row->want);
+}
+
+static enum px_code take_count(struct ledger *l, const struct counting *c, const struct px_stmt *st,
+                               struct px_err *reterr) {
+    struct lg_key key = {.v = {0}};
+    px_day day = 0;
+    unsigned at = 1;
+    if (!c->by_time && !px_parse_date(px_col_text(st, 0), &day)) {
+        return PX_FAIL(reterr, PX_INVALID, "%s.%s holds no date", c->name, c->first);
+    }
+    key.v[0] = c->by_time ? px_col_i64(st, 0) : day;
+    key.v[1] = lg_text(&l->texts, px_col_text(st, at++));
+    if (c->banner) {
+        key.v[2] = lg_text(&l->texts, px_col_text(st, at++));
+    }
+    struct lg_row *row = lg_row(c->expected, key, NULL);
+    row->got += px_col_i64(st, at);
+    row->seen = true;
+    return PX_OK;
+}
+
+static enum px_code compare_counts(struct ledger *l, const struct counting *c,
+                                   struct px_err *reterr) {
+    PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(4096);
+    PX_DEFER(lg_stmt_free) struct px_stmt *st = NULL;
+    const struct px_dialect *d = px_sql_dialect(l->db);
+    px_buf_c(&text, "SELECT ");
+    if (c->by_time) {
+        d->time_us(&text, c->first);
+    } else {
+        d->date_text(&text, c->first);
+    }
+    px_buf_printf(&text, ", event_type, %scount FROM %s", c->banner ? "banner_tag, " : "", c->name);
+    enum px_code rc = lg_ask(l->db, px_buf_cstr(&text), &st, reterr);
+    while (rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK) {
+        rc = take_count(l, c, st, reterr);
+    }
+    if (rc != PX_NO_ROW) {
+        return rc;
+    }
+    for (size_t i = 0; i < c->expected->rows.n; i++) {
+        differs(l, c, lg_row_at(c->expected, i));
+    }
+    return PX_OK;
+}
+
+/* --- players ------------------------------------------------------------------------------------
+ */
+
+static bool same_time(const struct ledger *l, px_us got, px_us want, bool earliest) {
+    if (got == want) {
+        return true; /* 0 = NULL */
+    }
+    return l->foreign_missing && got != 0 && (want == 0 || (earliest ? got < want : got > want));
+}
+
+static void compare_player(struct ledger *l, const struct px_stmt *st) {
+    struct px_str name = px_col_text(st, 0);
+    uint32_t text = lg_text_find(&l->texts, name);
+    struct lg_player *p = text == LG_NOWHERE ? NULL : lg_player_of(&l->sums, text, false);
+    if (!p) {
+        if (!l->foreign_missing) {
+            lg_violation(l, LG_PLAYER_DIFFERS, (struct lg_about){0},
+                         "%.*s: no event moved this row", PX_S_ARG(name));
+        }
+        return;
+    }
+    p->seen = true;
+    int64_t deposits = px_col_i64(st, 5);
+    const char *what =
+        !same_time(l, px_col_i64(st, 1), p->first_seen, true)        ? "first_seen"
+        : !same_time(l, px_col_i64(st, 2), p->last_event_at, false)  ? "last_event_at"
+        : !same_time(l, px_col_i64(st, 3), p->registration_at, true) ? "registration_at"
+        : !same_time(l, px_col_i64(st, 4), p->deposit_at, true)      ? "deposit_at"
+        : deposits < p->total_deposits || (!l->foreign_missing && deposits != p->total_deposits)
+            ? "total_deposits"
+            : NULL;
+    if (what) {
+        lg_violation(l, LG_PLAYER_DIFFERS, (struct lg_about){0},
+                     "%.*s: %s does not follow from its events (total_deposits %lld, by them %lld)",
+                     PX_S_ARG(name), what, (long long)deposits, (long long)p->total_deposits);
+    }
+}
+
+static enum px_code compare_players(struct ledger *l, struct px_err *reterr) {
+    static const char *const times[] = {"first_seen", "last_event_at", "registration_at",
+                                        "deposit_at"};
+    PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(4096);
+    PX_DEFER(lg_stmt_free) struct px_stmt *st = NULL;
+    px_buf_c(&text, "SELECT player_id, ");
+    for (size_t i = 0; i < PX_ARRAY_LEN(times); i++) {
+        px_sql_dialect(l->db)->time_us(&text, times[i]);
+        px_buf_c(&text, ", ");
+    }
+    px_buf_c(&text, "total_deposits FROM players");
+    enum px_code rc = lg_ask(l->db, px_buf_cstr(&text), &st, reterr);
+    while (rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK) {
+        compare_player(l, st);
+    }
+    if (rc != PX_NO_ROW) {
+        return rc;
+    }
+    for (size_t i = 0; i < l->sums.players.n; i++) {
+        const struct lg_player *p = lg_vec_at(&l->sums.players, i);
+        struct px_str name = lg_text_of(&l->texts, p->player);
+        if (!p->seen) {
+            lg_violation(l, LG_PLAYER_DIFFERS, (struct lg_about){0}, "%.*s: no row",
+                         PX_S_ARG(name));
+        }
+    }
+    return PX_OK;
+}
+
+enum px_code lg_way_sums(struct ledger *l, struct px_err *reterr) {
+    const struct counting tables[] = {
+        {"daily_metrics", "event_date", false, false, LG_DAILY_DIFFERS, &l->sums.daily},
+        {"event_summary", "event_date", false, true, LG_BANNERS_DIFFER, &l->sums.banners},
+        {"minute_summary", "bucket_start", true, true, LG_MINUTES_DIFFER, &l->sums.minutes},
+    };
+    enum px_code rc = PX_OK;
+    for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(tables); i++) {
+        rc = compare_counts(l, &tables[i], reterr);
+    }
+    rc = rc == PX_OK ? compare_players(l, reterr) : rc;
+    px_buf_printf(&l->facts,
+                  "sums: %lld counted in %zu rows of daily_metrics, %zu of event_summary, %zu of "
+                  "minute_summary; %zu players\n",
+                  (long long)l->sums.counted, l->sums.daily.rows.n, l->sums.banners.rows.n,
+                  l->sums.minutes.rows.n, l->sums.players.n);
+    return rc;
+}

@@ -41,8 +41,9 @@ static enum settle_outcome settle_outcome(const struct px_report *r, enum ing_bu
     if (r->code == PX_TOO_LARGE) {
         return SETTLE_TOO_LARGE;
     }
-    *ret_busy =
-        r->code == PX_DENIED || r->code == PX_NOT_FOUND ? ING_BUSY_REFUSED : ING_BUSY_UNAVAILABLE;
+    /* PX_INVALID: the event was judged before, so it is the topic that takes no events like ours */
+    bool refused = r->code == PX_DENIED || r->code == PX_NOT_FOUND || r->code == PX_INVALID;
+    *ret_busy = refused ? ING_BUSY_REFUSED : ING_BUSY_UNAVAILABLE;
     return SETTLE_LATER;
 }
 
@@ -105,6 +106,14 @@ void ing_settle_batch_done(struct ing_worker *w, struct ing_batch *b) {
     }
 }
 
+/* Its bytes are gone by now: the letter tells type, reason and time only. */
+__attribute__((noinline)) static void settle_reject(struct ing_worker *w, unsigned type) {
+    struct px_verdict v = {.nissues = 0};
+
+    px_verdict_add(&v, PX_REASON_TOO_LARGE_FOR_LOG, "event");
+    ing_reject(w, px_catalog_type(w->world->catalog, type), &v, (struct px_str){.n = 0});
+}
+
 /* The answer that ${s} is owed. */
 static void settle_slot(struct ing_worker *w, struct ing_slot *s, enum settle_outcome what,
                         enum ing_busy busy) {
@@ -117,7 +126,7 @@ static void settle_slot(struct ing_worker *w, struct ing_slot *s, enum settle_ou
         px_observe(w->shard, ING_M_ACK, route, 0, px_mono(w->world->clock) - s->w.started, 1);
         break;
     case SETTLE_TOO_LARGE:
-        px_count(w->shard, ING_M_REJECTED, PX_REASON_TOO_LARGE_FOR_LOG, 0, 1);
+        settle_reject(w, s->w.type);
         break;
     case SETTLE_LATER:
         px_count(w->shard, ING_M_UNAVAILABLE, busy, 0, 1);

@@ -72,6 +72,9 @@ static void worker_tick(void *arg) {
     px_producer_dispatch(w->producer);
     ing_settle_expired(w, now);
     worker_gauges(w);
+    if (w->index == 0) {
+        ing_changes_look(w, now);
+    }
     if (w->draining) {
         worker_drained(w, now);
     }

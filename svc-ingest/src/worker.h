@@ -35,6 +35,12 @@ void ing_bucket_init(struct ing_bucket *b, int64_t rate, px_us now);
 /* ing_bucket_take(b, now): may one more pass? Rate 0: never. */
 bool ing_bucket_take(struct ing_bucket *b, px_us now);
 
+/* What was said last about the log; of the first worker only. */
+struct ing_changes {
+    bool down, fatal;
+    px_us down_since, fatal_since;
+};
+
 struct ing_topics { /* of one family */
     struct px_topic *events, *dead;
 };
@@ -53,6 +59,7 @@ struct ing_worker {
     struct ing_bucket dlq_bucket;
     struct px_uuid_gen uuids;
     uint64_t rebuilds; /* as last seen, for the counter */
+    struct ing_changes changes;
 
     struct px_arena arena; /* of one request */
     struct px_buf value;   /* one encoded message */
@@ -66,6 +73,10 @@ struct ing_worker {
     bool draining;     /* on the loop's thread */
     px_us drain_until; /* mono clock */
 };
+
+/* ing_changes_look(w, now): log what has changed about the log since the last look, over all
+ * workers; for the timer of the first one, after its gauges. */
+void ing_changes_look(struct ing_worker *w, px_us now);
 
 /* ing_worker_open(w, world, index, port, reterr): build everything and listen on ${port}; runs
  * nothing yet. A failure leaves a worker that ing_worker_close accepts. */

@@ -2,7 +2,8 @@
 # What the fault scenarios share, on top of the end-to-end tests' lib.sh: a stand of real servers and supervised
 # services, traffic with a book, the stamps of a fault and the ledger afterwards. Sourced first, never run.
 # It does not know any fault: each scenario brings its own, and heals it (at_end) however it ends.
-# README.md describes every function. CHAOS_SEED=n repeats a run's choices; CHAOS_DEADLINE=seconds ends it.
+# README.md describes every function. CHAOS_SEED=n repeats a run's choices; CHAOS_DEADLINE=seconds ends it
+# (a script may set deadline before).
 CHAOS_TABLE=${CHAOS_TABLE:+$(realpath -m "$CHAOS_TABLE")}
 chaos=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=tests/e2e/lib.sh
@@ -13,10 +14,12 @@ RANDOM=$((seed % 32768))
 table=${CHAOS_TABLE:-$work/table}
 partitions=10 traffics=0 behind=() books=() healers=() supervised=()
 ingest_options=() api_options=() # further options of the services of `stand`
-declare -A ports=()
+declare -A ports=() endless=()
 injected='' healed_ms=0 recovery=none verdict=none
 echo "# seed $seed"
 
+under() { [[ $1 =~ ^-?[0-9]+$ ]] && [ "$1" -lt "$2" ]; }   # number bound
+over() { [[ $1 =~ ^-?[0-9]+$ ]] && [ "$1" -gt "$2" ]; }    # number bound
 now_ms() { echo $(($(date +%s%N) / 1000000)); }
 begun_ms=$(now_ms)
 note() { # text: a line of the protocol, with the time since the start
@@ -41,7 +44,7 @@ watch_over() { # pid seconds: the script's own deadline
     while running "$1" && [ "$SECONDS" -lt "$end" ]; do sleep 0.5; done
     ! running "$1" || { echo "# the scenario's deadline of $2 s has passed" && kill -TERM "$1"; }
 }
-watch_over $$ "${CHAOS_DEADLINE:-180}" &
+watch_over $$ "${CHAOS_DEADLINE:-${deadline:-180}}" &
 watchdog=$!
 trap chaos_end EXIT
 
@@ -92,7 +95,7 @@ pid_of() { # name: of the process that runs now, whoever started it
     if [ -s "$work/$1.pid" ]; then cat "$work/$1.pid"; else echo "${pids[$1]:-}"; fi
 }
 halted() { [ -s "$work/$1.halted" ]; }                          # name
-restarts() { wc -l <"$work/$1.restarts" 2>/dev/null || echo 0; } # name
+restarts() { { wc -l <"$work/$1.restarts" || echo 0; } 2>/dev/null; } # name
 alive() { running "$(pid_of "$1")"; }                           # name
 send() { kill -s "$1" "$(pid_of "$2")" 2>>"$work/kill.log"; }   # signal name
 dismiss() { # name: ends it and its supervisor for good
@@ -168,8 +171,16 @@ stand() { # [brokers [ingests [aggregators [aggregator options...]]]]
     for name in "${supervised[@]}"; do ready "$name" 60; done
     note "the stand is up"
 }
+in_sync() { # every partition of our topics has all its copies
+    [ "$(kcat -b "$broker_list" -L -J 2>/dev/null | python3 -c '
+import json, sys
+t = [t for t in json.load(sys.stdin)["topics"] if t["topic"] in sys.argv[1:]]
+print(sum(len(p["isrs"]) == len(p["replicas"]) for x in t for p in x["partitions"]))' "$topic" "$dlq")" = $((2 * partitions)) ]
+}
 readyz() { curl -sS -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:${ports[$1.admin]}/readyz" 2>/dev/null; }
 readyz_is() { [ "$(readyz "$1")" = "$2" ]; }   # name status
+said() { log_since "$1" "$2" | grep -c "\"message\":\"$3\""; } # service lines event
+said_once() { [ "$(said "$@")" = 1 ]; }
 log_lines() { wc -l <"$work/$1.log"; }         # name: where a fault begins in its log
 log_since() { tail -n "+$(($2 + 1))" "$work/$1.log"; } # name lines
 
@@ -197,16 +208,18 @@ tcp() { # name command...: returns when it is in force; what the relay said is i
 
 # --- traffic --------------------------------------------------------------------------------------------------
 
-traffic() { # name rate seconds [px-load options]: against ingest-1, or the one that ${via} names
+traffic() { # name rate seconds [px-load options]: against ingest-1, or the one that ${via} names; 0 s: until its end
     local name=$1 rate=$2 seconds=$3
     shift 3
+    endless[$name]=$((seconds == 0))
     traffics=$((traffics + 1))
     books+=("$work/$name.book")
     launch "$name" "$bin/px-load" --url "127.0.0.1:${ports[${via:-ingest-1}]}" --rate "$rate" \
         --duration "${seconds}s" --seed $((seed + traffics)) --prefix "$name-$seed" --retry \
         --book "$work/$name.book" --truth "$work/$name.truth" "$@"
 }
-traffic_end() { # name: waits for its end; every answer must be one that a correct ingest gives
+traffic_end() { # name: waits for its end, or asks for it; every answer must be one that a correct ingest gives
+    [ "${endless[$1]}" -eq 0 ] || send TERM "$1"
     ended "$1" 120 || die "$1 came to its end"
     note "$1: $(head -n 1 "$work/$1.out")"
     [ -s "$work/$1.truth" ] || die "$1 left its books ($(tail -n 3 "$work/$1.log"))"
@@ -215,9 +228,24 @@ traffic_end() { # name: waits for its end; every answer must be one that a corre
 outcomes() { # name class [status]: how many outcomes of that class stand in its book
     awk -F '\t' -v c="$2" -v s="${3:-}" '$1 == "o" && $4 == c && (s == "" || $5 == s) {n++} END {print n + 0}' "$work/$1.book"
 }
+codes() { # name [number]: how often each error code was answered, from that outcome on
+    awk -F '\t' -v from="${2:-0}" '$1 == "o" && $8 != "-" && ++n > from {c[$8]++} END {for (k in c) print k, c[k]}' "$work/$1.book" | sort
+}
+latency() { # name percent [from-us [code]]: of the answers 200, or of those with that code, in ms
+    awk -F '\t' -v from="${3:-0}" -v code="${4:-}" '
+        $1 == "i" { t[$2] = $3 }
+        $1 == "o" && t[$2] >= from && (code == "" ? $4 == "ok" : $8 == code) { print int(($3 - t[$2]) / 1000) }' \
+        "$work/$1.book" | sort -n | awk -v p="$2" '{v[NR] = $1} END {print NR ? v[int((NR - 1) * p / 100) + 1] : "none"}'
+}
+now_us() { echo $(($(date +%s%N) / 1000)); }
 more_outcomes() { [ "$(outcomes "$2" "$3" "${4:-}")" -gt "$1" ]; } # number name class [status]
 
 # --- the fault ------------------------------------------------------------------------------------------------
+
+busy() { echo $(($(outcomes "$1" no 503) + $(outcomes "$1" maybe 503))); } # traffic: 503s so far, of any kind
+busy_over() { over "$(busy "$2")" "$1"; }                                 # number traffic
+count_of() { codes "$1" | awk -v c="$2" '$1 == c {n = $2} END {print n + 0}'; } # traffic code
+count_over() { over "$(count_of "$2" "$3")" "$1"; }                          # number traffic code
 
 inject() { # text: call it, then do it
     injected=$1

@@ -7,5 +7,5 @@ TOOLS += $(PX_TCP)
 
 .PHONY: chaos
 chaos: programs $(BUILD)/tests/integration/test_ingest_trouble $(if $(FAILPOINTS),,failpoint-bin) ## faults on real servers, then the ledger
-	@PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) tests/chaos/run.sh $(if $(QUICK),--quick) \
-	  $(if $(COUNTS),--add $(COUNTS)) $(NAMES)
+	@PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_CHAOS_TROUBLE=$(BUILD)/tests/integration/test_ingest_trouble \
+	  tests/chaos/run.sh $(if $(QUICK),--quick) $(if $(COUNTS),--add $(COUNTS)) $(NAMES)

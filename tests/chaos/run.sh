@@ -4,7 +4,7 @@
 # No name: all scenarios, which are the scripts here whose first letter is k (log), s (database) or a (aggregator
 # and processes) and that have a number. --quick: those that say "# quick" in their first lines. NAME: the
 # beginning of a script's name, say k01. --add: append the three counts to FILE, as tests/run.sh does.
-# TEST_TIMEOUT=seconds (240) for each. The rows stay in build/chaos-table.tsv, or ${CHAOS_TABLE}.
+# TEST_TIMEOUT=seconds (330) for each. The rows stay in build/chaos-table.tsv, or ${CHAOS_TABLE}.
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 quick='' add=() names=() scripts=()
@@ -36,7 +36,7 @@ export CHAOS_TABLE
 : >"$CHAOS_TABLE"
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-JOBS=1 TEST_TIMEOUT=${TEST_TIMEOUT:-240} tests/run.sh "${add[@]}" "${scripts[@]}" | tee "$out" | sed '$d'
+JOBS=1 TEST_TIMEOUT=${TEST_TIMEOUT:-330} tests/run.sh "${add[@]}" "${scripts[@]}" | tee "$out" | sed '$d'
 status=${PIPESTATUS[0]}
 echo
 {

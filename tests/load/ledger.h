@@ -59,6 +59,7 @@ struct lg_letter {
     int32_t partition, at_partition;
     uint32_t reason, topic; /* texts; topic 0 = a refused request */
     uint32_t length;        /* of the payload */
+    bool of_book;           /* its payload names a book's prefix */
     uint64_t content;       /* hash of the payload */
 };
 

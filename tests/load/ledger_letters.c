@@ -67,26 +67,30 @@ static void check_letter(struct ledger *l, const struct lg_letter *d) {
                  e ? "is in order" : "is no record of the log");
 }
 
-/* Refused requests: ingest writes a letter for each, up to a rate; more than were refused it never
- * writes. Those whose answer was lost may have been refused too. */
-static void check_rejects(struct ledger *l, int64_t letters) {
+/* Refused requests: ingest writes a letter for each, up to a rate, and never more. Those whose
+ * answer was lost may have been refused too. Letters are told apart from other senders' by the
+ * book's prefix in their payload, which is left out when it may hold personal data. */
+static void check_rejects(struct ledger *l, int64_t letters, int64_t of_books) {
     int64_t refused = 0, perhaps = 0;
     for (size_t i = 0; i < l->requests.n; i++) {
         const struct lg_request *r = lg_vec_at(&l->requests, i);
         bool answered = r->answer == LG_ANSWER_NO && r->status >= 400 && r->status < 500;
         refused += answered ? 1 : 0;
-        perhaps += !answered && r->want != 0 && r->status != 200 ? 1 : 0;
+        perhaps += !answered && r->want != 0 && r->answer != LG_ANSWER_OK ? 1 : 0;
     }
-    if (letters > refused + perhaps || (l->conf.rejects_exact && letters < refused)) {
+    bool exact = l->conf.rejects_exact;
+    if (of_books > refused + perhaps || (exact && letters < refused) ||
+        (exact && letters > refused + perhaps)) {
         lg_violation(
             l, LG_REJECTS_DIFFER, (struct lg_about){0},
-            "%lld requests were refused (and perhaps %lld more), the DLQ holds %lld of them",
-            (long long)refused, (long long)perhaps, (long long)letters);
+            "%lld requests were refused (and perhaps %lld more); the DLQ holds %lld letters "
+            "of refused requests, %lld of them surely of these",
+            (long long)refused, (long long)perhaps, (long long)letters, (long long)of_books);
     }
 }
 
 void lg_way_letters(struct ledger *l) {
-    int64_t dead = 0, rejects = 0, of_log = 0;
+    int64_t dead = 0, rejects = 0, of_books = 0, of_log = 0;
     for (size_t i = 0; i < l->places.rows.n; i++) {
         const struct lg_event *e = lg_event_no(l, (size_t)lg_row_at(&l->places, i)->want);
         if (e->want == LG_DEAD) {
@@ -100,6 +104,7 @@ void lg_way_letters(struct ledger *l) {
         const struct lg_letter *d = lg_vec_at(&l->letters, i);
         if (d->topic == 0) {
             rejects++;
+            of_books += d->of_book ? 1 : 0;
         } else if (px_str_is(lg_text_of(&l->texts, d->topic), l->conf.topic)) {
             of_log++;
             check_letter(l, d);
@@ -111,7 +116,7 @@ void lg_way_letters(struct ledger *l) {
                      (long long)l->conf.expect_dead);
     }
     if (l->conf.nbooks && l->dlq_found) {
-        check_rejects(l, rejects);
+        check_rejects(l, rejects, of_books);
     }
     px_buf_printf(&l->facts,
                   "dead: %lld records, %lld letters of this topic, %lld of refused requests\n",

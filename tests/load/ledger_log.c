@@ -104,6 +104,16 @@ static void take_event(void *arg, const struct lg_record *r) {
     }
 }
 
+static bool names_a_book(const struct ledger *l, struct px_str payload) {
+    for (size_t i = 0; i < l->conf.nbooks; i++) {
+        struct px_str prefix = l->books[i].prefix;
+        if (payload.n && memmem(payload.p, payload.n, prefix.p, prefix.n)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void take_letter(void *arg, const struct lg_record *r) {
     struct decoding *d = arg;
     struct ledger *l = d->l;
@@ -124,6 +134,7 @@ static void take_letter(void *arg, const struct lg_record *r) {
                              .reason = lg_text(&l->texts, letter.reason),
                              .topic = lg_text(&l->texts, letter.topic),
                              .length = (uint32_t)letter.payload.n,
+                             .of_book = names_a_book(l, letter.payload),
                              .content = lg_hash(letter.payload)};
     if (letter.topic.n && px_str_is(letter.topic, l->conf.topic)) {
         struct lg_row *row =

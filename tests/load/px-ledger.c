@@ -245,10 +245,7 @@ static enum px_code run(struct ledger *l, struct px_err *reterr) {
     lg_way_book(l);
     lg_way_offsets(l);
     lg_way_letters(l);
-    if (l->conf.api) {
-        lg_note(l, "--api: this version does not compare the API");
-    }
-    return PX_OK;
+    return lg_way_api(l, reterr);
 }
 
 static void fini(struct ledger *l) {

@@ -1,12 +1,20 @@
 #!/usr/bin/env bash
-# Apache Kafka (KRaft, one node) on loopback, without containers: jars from Maven Central, Debian's Java.
-#   kafka.sh start DIR [PORT]             start; on a DIR that has data, go on with it at the same port
+# Apache Kafka (KRaft, one node or three) on loopback, without containers: jars from Maven Central, Debian's Java.
+#   kafka.sh start DIR [PORT]             start; on a DIR that has data, go on with it at the same ports
+#   BROKERS=3 kafka.sh start DIR          three nodes, each broker and controller; later: whatever is missing
+#   kafka.sh start DIR N                  of three: only node N (1 to 3)
 #   kafka.sh topic DIR NAME PARTITIONS [key=value...]    create a topic unless it exists
 #   kafka.sh tool DIR CLASS ARGS...       a Kafka command-line class (org.apache.kafka.tools.TopicCommand ...)
-#   kafka.sh stop DIR | kill DIR          SIGTERM and wait | SIGKILL
+#   kafka.sh stop DIR [N] | kill DIR [N]  SIGTERM and wait | SIGKILL; all nodes, or node N
+#   kafka.sh signal DIR N STOP|CONT|...   a signal to node N;  kafka.sh pid DIR [N] prints its process id
 #   kafka.sh jars                         only fetch what it needs
-# DIR/env then holds KAFKA_BOOTSTRAP and KAFKA_PID, DIR/server.log what the broker says.
-# KAFKA_VERSION, KAFKA_HEAP (-Xmx512m) and PX_CACHE change what their names say.
+# With three nodes everything is kept three times and written at least twice before it counts.
+# DIR/env then holds KAFKA_BOOTSTRAP (all nodes, as clients reach them), KAFKA_PID (of the first node), KAFKA_PIDS,
+# KAFKA_BROKERS, KAFKA_LISTEN (where they listen for clients) and KAFKA_DIRECT (around any proxy). What a node
+# says: DIR/server.log, of three DIR/N/server.log.
+# KAFKA_ADVERTISED=HOST:PORT at the first start: clients are told to come to that address, a proxy of yours that
+# leads to KAFKA_LISTEN. Of three nodes: HOST:PORT,HOST:PORT,HOST:PORT, where an empty one stays without proxy.
+# KAFKA_VERSION, KAFKA_HEAP (per node: -Xmx512m, of three -Xmx384m) and PX_CACHE change what their names say.
 . "$(dirname "$0")/common.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -45,29 +53,67 @@ log_config() { # level
         "<Loggers><Root level='$1'><AppenderRef ref='out'/></Root></Loggers></Configuration>"
 }
 
-# Replication is 1 everywhere because there is one node; topics are never made by being asked for. After a
-# kill the node may register again only when its old session is over: keep that short.
-configure() { # port controller_port
+# --- nodes -----------------------------------------------------------------------------------------------
+
+# One node lives in DIR itself, three in DIR/1 to DIR/3.
+home() { if [ "$brokers" -eq 1 ]; then echo "$dir"; else echo "$dir/$1"; fi; }
+nodes() { seq "$brokers"; }
+address() { # node advertised.listeners|listeners LISTENER: host:port, or nothing
+    sed -nE "s/^$2=(.*,)?$3:..([^,]*).*/\2/p" "$(home "$1")/server.properties" 2>/dev/null
+}
+each_address() { # key LISTENER: of all nodes, with commas between
+    local n
+    for n in $(nodes); do address "$n" "$1" "$2"; done | paste -sd ,
+}
+# A data folder of an earlier version has no listener of its own for what goes around a proxy.
+direct() {
+    local all
+    all=$(each_address advertised.listeners INTERNAL)
+    echo "${all:-$(each_address advertised.listeners CLIENT)}"
+}
+
+# How many nodes DIR has is settled when it is formatted.
+count_brokers() {
+    local had=''
+    brokers=${BROKERS:-1}
+    [ ! -e "$dir/data/.formatted" ] || had=1
+    [ ! -s "$dir/brokers" ] || had=$(cat "$dir/brokers")
+    if [ "$command" = start ] && [[ ! $brokers =~ ^[13]$ ]]; then
+        echo "kafka.sh: BROKERS=$brokers: give 1 or 3" >&2
+        exit 64
+    fi
+    if [ "$command" = start ] && [ "${had:-$brokers}" != "${BROKERS:-${had:-1}}" ]; then
+        echo "kafka.sh: BROKERS=$brokers: $dir holds $had; give BROKERS=$had, another folder, or remove it" >&2
+        exit 64
+    fi
+    brokers=${had:-$brokers}
+}
+
+# Topics are never made by being asked for. After a kill a node may register again only when its old session is
+# over: keep that short. Nodes talk to each other on a listener of their own, so that a proxy before the
+# clients' one is not between them.
+configure() { # node
+    local node=$1 copies=$brokers in_sync=$((brokers > 1 ? 2 : 1))
     cat <<CONF
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:$2
+node.id=$node
+controller.quorum.voters=$voters
 controller.listener.names=CONTROLLER
-listeners=CLIENT://127.0.0.1:$1,CONTROLLER://127.0.0.1:$2
-advertised.listeners=CLIENT://127.0.0.1:$1
-inter.broker.listener.name=CLIENT
-listener.security.protocol.map=CLIENT:PLAINTEXT,CONTROLLER:PLAINTEXT
-log.dirs=$dir/data
+listeners=CLIENT://127.0.0.1:${client[$node]},INTERNAL://127.0.0.1:${internal[$node]},CONTROLLER://127.0.0.1:${control[$node]}
+advertised.listeners=CLIENT://${advertised[$node]:-127.0.0.1:${client[$node]}},INTERNAL://127.0.0.1:${internal[$node]}
+inter.broker.listener.name=INTERNAL
+listener.security.protocol.map=CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
+log.dirs=$(home "$node")/data
 auto.create.topics.enable=false
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor=$copies
 offsets.topic.num.partitions=4
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
+transaction.state.log.replication.factor=$copies
+transaction.state.log.min.isr=$in_sync
 transaction.state.log.num.partitions=4
-share.coordinator.state.topic.replication.factor=1
-share.coordinator.state.topic.min.isr=1
-default.replication.factor=1
-min.insync.replicas=1
+share.coordinator.state.topic.replication.factor=$copies
+share.coordinator.state.topic.min.isr=$in_sync
+default.replication.factor=$copies
+min.insync.replicas=$in_sync
 group.initial.rebalance.delay.ms=0
 log.segment.bytes=67108864
 broker.session.timeout.ms=3000
@@ -77,64 +123,181 @@ num.io.threads=4
 CONF
 }
 
-format() { # port: a fresh node with its own cluster id
-    mkdir -p "$dir/data"
+new_port() { # sets port: free, and not given to another node just now
+    while :; do
+        port=$(free_port) || exit 1
+        case " ${given[*]} " in *" $port "*) ;; *) break ;; esac
+    done
+    given+=("$port")
+}
+
+# Where the proxies before the nodes will be; an empty entry is a node without one.
+read_advertised() {
+    local n=0 entry
+    [ -n "${KAFKA_ADVERTISED:-}" ] || return 0
+    while IFS= read -r entry; do
+        n=$((n + 1))
+        if [[ ! $entry =~ ^([^:,/[:space:]]+:[0-9]+)?$ ]]; then n=99; fi
+        advertised[n]=$entry
+    done < <(tr ',' '\n' <<<"$KAFKA_ADVERTISED")
+    [ "$n" -eq "$brokers" ] && return
+    echo "kafka.sh: KAFKA_ADVERTISED=$KAFKA_ADVERTISED: give HOST:PORT for each of $brokers nodes, with commas between" >&2
+    exit 64
+}
+
+format() { # [port]: fresh nodes with a cluster id of their own
+    local n port voters='' cluster pids=() given=("${1:-}") client=() internal=() control=() advertised=()
+    read_advertised
+    for n in $(nodes); do
+        if [ "$n" -eq 1 ] && [ -n "${1:-}" ]; then port=$1; else new_port; fi
+        client[n]=$port
+        new_port && internal[n]=$port
+        new_port && control[n]=$port
+        voters+="${voters:+,}$n@127.0.0.1:$port"
+    done
     log_config warn >"$dir/log-tool.xml"
     log_config info >"$dir/log-server.xml"
-    configure "$1" "$(free_port)" >"$dir/server.properties"
-    tool kafka.tools.StorageTool format -t "$(tool kafka.tools.StorageTool random-uuid)" \
-        -c "$dir/server.properties" >"$dir/format.log" 2>&1 || fail "formatting failed; see $dir/format.log"
-    touch "$dir/data/.formatted"
+    cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' 'Aa' | tr -d '=')
+    for n in $(nodes); do
+        rm -rf "$(home "$n")/data" # of a format that was interrupted
+        mkdir -p "$(home "$n")/data"
+        configure "$n" >"$(home "$n")/server.properties"
+        tool kafka.tools.StorageTool format -t "$cluster" -c "$(home "$n")/server.properties" \
+            >"$(home "$n")/format.log" 2>&1 &
+        pids+=($!)
+    done
+    for n in $(nodes); do
+        wait "${pids[$((n - 1))]}" || fail "formatting failed; see $(home "$n")/format.log"
+    done
+    [ "$brokers" -eq 1 ] || echo "$brokers" >"$dir/brokers"
+    for n in $(nodes); do touch "$(home "$n")/data/.formatted"; done
 }
 
 # The pid in the file may be somebody else's by now.
-ours() { running "$1" && tr '\0' '\n' <"/proc/$1/cmdline" | grep -qxF "$dir/server.properties"; }
-
-answers() { timeout 5 kcat -b "$bootstrap" -L -m 2 2>/dev/null | grep -q '^  broker '; }
-up_or_dead() { answers || gone "$pid"; }
-
-start() {
-    pid=$(pid_in "$dir/pid") && ours "$pid" && fail "$dir: running already, pid $pid"
-    [ -n "$java" ] || fail "java is missing: make deps-stack"
-    fetch_jars
-    [ -e "$dir/data/.formatted" ] || format "${1:-$(free_port)}"
-    bootstrap=$(sed -n 's/^advertised.listeners=CLIENT:..//p' "$dir/server.properties")
-    # shellcheck disable=SC2086 # several options in one variable
-    setsid "$java" -Xms128m ${KAFKA_HEAP:--Xmx512m} -XX:+UseG1GC -Djava.awt.headless=true \
-        -Dlog4j2.configurationFile="$dir/log-server.xml" -cp "$jars/*" \
-        kafka.Kafka "$dir/server.properties" >>"$dir/server.log" 2>&1 </dev/null &
-    pid=$!
-    echo "$pid" >"$dir/pid"
-    until_true 90 up_or_dead
-    answers || { stop; tail -n 5 "$dir/server.log" >&2; fail "Kafka did not come up; see $dir/server.log"; }
-    printf 'KAFKA_BOOTSTRAP=%s\nKAFKA_PID=%s\n' "$bootstrap" "$pid" >"$dir/env"
+ours() { running "$2" && tr '\0' '\n' <"/proc/$2/cmdline" | grep -qxF "$(home "$1")/server.properties"; }
+pid_of() { # node: its process, if it runs
+    local p
+    p=$(pid_in "$(home "$1")/pid") && ours "$1" "$p" && echo "$p"
 }
 
-stop() {
-    pid=$(pid_in "$dir/pid") || return 0
-    if ours "$pid"; then
-        kill "$pid" 2>/dev/null
-        until_true 15 gone "$pid" || kill -9 "$pid" 2>/dev/null
-        until_true 5 gone "$pid" || fail "pid $pid does not end"
+# --- life ------------------------------------------------------------------------------------------------
+
+# Each node that was started is known to one that answers: the others may be down on purpose.
+listed() { timeout 5 kcat -b "$(direct)" -L -m 2 2>/dev/null | sed -nE 's/^  broker ([0-9]+) at .*/\1/p'; }
+all_listed() {
+    local n now
+    now=$(listed)
+    for n in "${begun[@]}"; do grep -qx "$n" <<<"$now" || return 1; done
+}
+one_ended() {
+    local n
+    for n in "${begun[@]}"; do running "$(pid_in "$(home "$n")/pid")" || return 0; done
+    return 1
+}
+up_or_dead() { all_listed || one_ended; }
+
+launch() { # node
+    local heap=${KAFKA_HEAP:--Xmx512m}
+    [ "$brokers" -eq 1 ] || heap=${KAFKA_HEAP:--Xmx384m}
+    # shellcheck disable=SC2086 # several options in one variable
+    setsid "$java" -Xms128m $heap -XX:+UseG1GC -Djava.awt.headless=true \
+        -Dlog4j2.configurationFile="$dir/log-server.xml" -cp "$jars/*" \
+        kafka.Kafka "$(home "$1")/server.properties" >>"$(home "$1")/server.log" 2>&1 </dev/null &
+    echo $! >"$(home "$1")/pid"
+    begun+=("$1")
+}
+
+announce() {
+    local n running_now=''
+    for n in $(nodes); do running_now+="${running_now:+ }$(pid_of "$n")"; done
+    cat >"$dir/env" <<ENV
+KAFKA_BOOTSTRAP=$(each_address advertised.listeners CLIENT)
+KAFKA_LISTEN=$(each_address listeners CLIENT)
+KAFKA_DIRECT=$(direct)
+KAFKA_BROKERS=$brokers
+KAFKA_PID=$(pid_of 1)
+KAFKA_PIDS='$running_now'
+ENV
+}
+
+start() {
+    local n wanted begun=()
+    wanted=$(nodes)
+    if [ "$brokers" -gt 1 ] && [ $# -gt 0 ]; then
+        a_node "$1"
+        wanted=$1
+        shift
+    elif [ "$brokers" -eq 1 ] && [ -n "$(pid_of 1)" ]; then
+        fail "$dir: running already, pid $(pid_of 1)"
     fi
-    rm -f "$dir/pid"
+    [ -n "$java" ] || fail "java is missing: make deps-stack"
+    fetch_jars
+    [ -e "$(home "$brokers")/data/.formatted" ] || format "${1:-}"
+    for n in $wanted; do [ -n "$(pid_of "$n")" ] || launch "$n"; done
+    until_true $((60 + 30 * brokers)) up_or_dead
+    if ! all_listed; then
+        n=${begun[0]}
+        stop "${begun[@]}"
+        tail -n 5 "$(home "$n")/server.log" >&2
+        fail "Kafka did not come up; see $(home "$n")/server.log"
+    fi
+    announce
+}
+
+a_node() { [[ $1 =~ ^[0-9]+$ && $1 -ge 1 && $1 -le $brokers ]] || fail "$1: there are nodes 1 to $brokers"; }
+
+# All are asked first: one after the other would take the majority from those that are still ending.
+stop() { # nodes...
+    local n p end=$((SECONDS + 15 + 5 * brokers))
+    for n in "$@"; do
+        p=$(pid_of "$n") || continue
+        kill "$p" 2>/dev/null
+        kill -s CONT "$p" 2>/dev/null # a frozen one would never hear it
+    done
+    for n in "$@"; do
+        if p=$(pid_of "$n"); then
+            until_true $((end - SECONDS)) gone "$p" || kill -9 "$p" 2>/dev/null
+            until_true 5 gone "$p" || fail "pid $p does not end"
+        fi
+        rm -f "$(home "$n")/pid"
+    done
+}
+
+kill_hard() { # nodes...
+    local n p
+    for n in "$@"; do
+        if p=$(pid_of "$n"); then
+            kill -9 "$p" 2>/dev/null
+            until_true 5 gone "$p"
+        fi
+        rm -f "$(home "$n")/pid"
+    done
+}
+
+signal() { # node signal
+    local p
+    a_node "$1"
+    p=$(pid_of "$1") || fail "node $1 of $dir does not run"
+    kill -s "$2" "$p"
 }
 
 topic() { # name partitions key=value...
     local name=$1 partitions=$2 settings=() s
     shift 2
+    [ "$brokers" -eq 1 ] || settings+=(--config min.insync.replicas=2)
     for s in "$@"; do settings+=(--config "$s"); done
-    tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$KAFKA_BOOTSTRAP" --create --if-not-exists \
-        --topic "$name" --partitions "$partitions" --replication-factor 1 "${settings[@]}"
+    tool org.apache.kafka.tools.TopicCommand --bootstrap-server "${KAFKA_DIRECT:-$KAFKA_BOOTSTRAP}" --create --if-not-exists \
+        --topic "$name" --partitions "$partitions" --replication-factor "$brokers" "${settings[@]}"
 }
 
-usage() { sed -n '3,9s/^# *//p' "$0" >&2; exit 64; }
+usage() { sed -n '3,11s/^# *//p' "$0" >&2; exit 64; }
 
 [ "${1:-}" = jars ] && { fetch_jars; exit 0; }
 [ $# -ge 2 ] || usage
 command=$1
 mkdir -p "$2" && dir=$(cd "$2" && pwd) || fail "$2: cannot be made"
 shift 2
+count_brokers
 case $command in
 topic | tool)
     [ -s "$dir/env" ] || fail "$dir: nothing was started there"
@@ -143,14 +306,17 @@ topic | tool)
     "$command" "$@"
     ;;
 start) start "$@" ;;
-stop) stop ;;
-kill)
-    pid=$(pid_in "$dir/pid") || exit 0
-    if ours "$pid"; then
-        kill -9 "$pid" 2>/dev/null
-        until_true 5 gone "$pid"
-    fi
-    rm -f "$dir/pid"
+stop | kill)
+    if [ $# -gt 0 ]; then a_node "$1"; else mapfile -t all < <(nodes) && set -- "${all[@]}"; fi
+    if [ "$command" = stop ]; then stop "$@"; else kill_hard "$@"; fi
+    ;;
+signal)
+    [ $# -eq 2 ] || usage
+    signal "$@"
+    ;;
+pid)
+    a_node "${1:-1}"
+    pid_of "${1:-1}"
     ;;
 *) usage ;;
 esac

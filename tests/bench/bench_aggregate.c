@@ -2,7 +2,8 @@
  * batch, decode and settle, 5,000 to a transaction (BENCH_BATCH=n). Judged is CPU time per event,
  * the database server's included; events per second inform. Every statement's share is printed too:
  * the calls into the SQL layer are wrapped by the linker (see module.mk), so what runs is the
- * service's code.
+ * service's code. BENCH_GROW=1: one database that keeps growing instead, and what an event costs
+ * when there are 10^5, 10^6 ... (up to BENCH_EVENTS) already.
  */
 #include "bench.h"
 #include "data.h"
@@ -361,6 +362,55 @@ static void measure(const struct px_dialect *d, size_t events, size_t per_batch)
     report(&x, strcmp(d->name, "postgresql") == 0);
 }
 
+/* --- what is stored already
+ * -----------------------------------------------------------------------
+ */
+#define GROW_WINDOW ((size_t)100000) /* the events before each mark that are measured */
+
+static int64_t bytes_stored(struct rig *r) {
+    return sql_int(r->db.s, strcmp(r->db.dialect->name, "postgresql") == 0
+                                ? "SELECT pg_database_size(current_database())"
+                                : "SELECT page_count * page_size FROM pragma_page_count(), "
+                                  "pragma_page_size()");
+}
+
+static void grown(const struct rig *r, size_t stored, const char *what, const char *unit,
+                  double value) {
+    struct bench_runs one = {.n = 0};
+    char bench[64], name[96];
+    bench_add(&one, value);
+    (void)snprintf(bench, sizeof bench, "grow %s", r->db.dialect->name);
+    (void)snprintf(name, sizeof name, "at %zu events: %s", stored, what);
+    print(bench, name, unit, &one);
+}
+
+static void grow(const struct px_dialect *d, size_t events, size_t per_batch) {
+    static const char unit[] = "us CPU/event";
+    static struct rig r;
+    size_t held = 0;
+    rig_open(&r, d, 1, per_batch);
+    int64_t empty = bytes_stored(&r);
+    for (size_t mark = GROW_WINDOW; mark <= events; mark *= 10) {
+        (void)fill(&r, mark - GROW_WINDOW - held);
+        for (size_t i = 0; i < watched.n; i++) {
+            watched.v[i].ns = 0;
+        }
+        struct spent s = fill(&r, GROW_WINDOW);
+        verify(&r, mark);
+        held = mark;
+        grown(&r, mark, "client and server", unit, us(s.client + s.server, GROW_WINDOW));
+        grown(&r, mark, "of it the client", unit, us(s.client, GROW_WINDOW));
+        for (size_t i = 0; i < watched.n; i++) {
+            if (us(watched.v[i].ns, GROW_WINDOW) >= 0.5) {
+                grown(&r, mark, watched.v[i].name, unit, us(watched.v[i].ns, GROW_WINDOW));
+            }
+        }
+        grown(&r, mark, "one connection", "events/s", (double)GROW_WINDOW * 1e9 / (double)s.wall);
+        grown(&r, mark, "stored", "bytes/event", (double)(bytes_stored(&r) - empty) / (double)mark);
+    }
+    rig_close(&r);
+}
+
 static size_t number(const char *name, size_t usual) {
     const char *text = getenv(name);
     return text && *text ? strtoul(text, NULL, 10) : usual;
@@ -384,7 +434,11 @@ int main(void) {
             (void)fprintf(stderr, "bench: no %s: %s\n", d->name, why);
             continue;
         }
-        measure(d, events, per_batch);
+        if (number("BENCH_GROW", 0)) {
+            grow(d, events, per_batch);
+        } else {
+            measure(d, events, per_batch);
+        }
     }
     return 0;
 }

@@ -18,6 +18,8 @@ enum px_code agg_reader_init(struct agg_reader *r, struct px_err *reterr) {
     struct agg_batch_limits limits = {.max_events = (size_t)conf->batch_events,
                                       .max_bytes = (size_t)conf->batch_bytes,
                                       .max_delay = conf->batch_delay};
+    r->core->waiting = agg_reader_waiting;
+    r->core->waiting_arg = r;
     r->decoder = (struct agg_decoder){.catalog = r->core->catalog, .zone = r->core->zone};
     r->dead = px_calloc2(limits.max_events, sizeof(struct agg_item *));
     if (!r->dead) {

@@ -11,4 +11,7 @@
 PX_MUST_USE enum px_code agg_reader_tick(struct agg_reader *r, bool *ret_done,
                                          struct px_err *reterr);
 
+/* agg_reader_waiting(arg): the gauges of the reader ${arg}, while its thread waits for SQL. */
+void agg_reader_waiting(void *arg);
+
 #endif

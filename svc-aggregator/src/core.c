@@ -7,6 +7,8 @@
 #include <px/hash.h>
 #include <px/log.h>
 
+#define AGG_LOOK_EVERY PX_US_PER_S /* while waiting */
+
 enum px_code agg_core_init(struct agg_core *c, struct px_err *reterr) {
     const struct agg_conf *conf = c->conf;
     const struct px_dialect *d = px_dialect_get((size_t)conf->sql.dialect);
@@ -84,10 +86,24 @@ enum px_code agg_core_connect(struct agg_core *c, struct px_err *reterr) {
     return PX_OK;
 }
 
+/* One slice of a wait: whoever looks from outside must see that time passes. */
+static bool pause_slice(struct agg_core *c, px_us span) {
+    agg_status_beat(c->status, px_mono(c->clock));
+    if (c->waiting) {
+        c->waiting(c->waiting_arg);
+    }
+    return agg_status_sleep(c->status, span);
+}
+
 bool agg_core_pause(struct agg_core *c, unsigned attempt) {
     c->seed = c->seed * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
-    agg_status_beat(c->status, px_mono(c->clock));
-    return agg_status_sleep(c->status, agg_retry_pause(attempt, c->seed >> 16));
+    px_us left = agg_retry_pause(attempt, c->seed >> 16);
+    for (; left > AGG_LOOK_EVERY; left -= AGG_LOOK_EVERY) {
+        if (pause_slice(c, AGG_LOOK_EVERY)) {
+            return true;
+        }
+    }
+    return pause_slice(c, left);
 }
 
 static bool passes(enum px_code code) {
@@ -138,6 +154,12 @@ static enum px_code insist(struct agg_core *c, work_fn *fn, void *arg, struct px
                 *reterr = err;
             }
             return rc;
+        }
+        if (attempt == 0) {
+            enum agg_retry what = agg_retry_decide(&err, 0, 0);
+            px_log(PX_LOG_WARN, "sql.transaction_failed", PX_F_ERR(&err),
+                   PX_F_C("px.retry", agg_retry_name(what)), PX_F_INT("px.events", 0),
+                   PX_F_C("remedy", agg_retry_remedy(what)));
         }
         if (rc != PX_SQL_RETRY || !px_sql_alive(c->sql)) {
             agg_core_disconnect(c, &err);

@@ -19,7 +19,9 @@ struct agg_core {
     const struct px_zone *zone;
     const struct px_clock *clock;
     struct agg_status *status;
-    struct px_shard *shard; /* may be NULL */
+    struct px_shard *shard;     /* may be NULL */
+    void (*waiting)(void *arg); /* called about once a second while the database is waited for */
+    void *waiting_arg;          /* (NULL = nobody looks)                                       */
     const char *topic, *owner;
     /* what follows belongs to core.c and settle.c */
     char log_id[128];
@@ -43,7 +45,8 @@ void agg_core_disconnect(struct agg_core *c, const struct px_err *why);
  * passes. Errors: PX_CANCELLED (a stop was asked), else what does not pass by itself. */
 PX_MUST_USE enum px_code agg_core_reconnect(struct agg_core *c, struct px_err *reterr);
 
-/* agg_core_pause(c, attempt): wait as agg_retry_pause says; true = a stop was asked. */
+/* agg_core_pause(c, attempt): wait as agg_retry_pause says, calling c->waiting meanwhile; true = a
+ * stop was asked. */
 PX_MUST_USE bool agg_core_pause(struct agg_core *c, unsigned attempt);
 
 /* agg_core_take, agg_core_touch: as agg_offsets_*, watched, with reconnects as long as it takes.

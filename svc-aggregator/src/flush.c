@@ -162,6 +162,23 @@ static void gauges(const struct agg_reader *r) {
                      paused);
 }
 
+/* The database is away: nothing is read or committed, but the log grows and so does the lag. What
+ * the client fetched last is an end of the log, though not one to vouch for in SQL. */
+void agg_reader_waiting(void *arg) {
+    struct agg_reader *r = arg;
+    struct agg_parts *parts = &r->core->parts;
+    if (!r->consumer) {
+        return;
+    }
+    for (size_t i = 0; i < parts->n; i++) {
+        int64_t low = 0, high = 0;
+        if (px_consumer_watermarks(r->consumer, parts->v[i].partition, &low, &high)) {
+            parts->v[i].high = high > parts->v[i].high ? high : parts->v[i].high;
+        }
+    }
+    gauges(r);
+}
+
 /* --once: every partition stands at the end that its log had when it was assigned. */
 static bool drained(const struct agg_reader *r) {
     if (!r->once || !r->assigned || !agg_batch_empty(&r->batch)) {

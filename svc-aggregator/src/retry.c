@@ -34,6 +34,15 @@ const char *agg_retry_name(enum agg_retry r) {
     return names[r];
 }
 
+const char *agg_retry_remedy(enum agg_retry r) {
+    static const char *const remedies[] = {
+#define AGG_X(name, label, text) text,
+        AGG_RETRY_CLASSES(AGG_X)
+#undef AGG_X
+    };
+    return remedies[r];
+}
+
 px_us agg_retry_pause(unsigned attempt, uint64_t random) {
     px_us whole = 5 * PX_US_PER_S;
     if (attempt < 6 && (100 * PX_US_PER_MS << attempt) < whole) {

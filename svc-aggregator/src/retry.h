@@ -5,14 +5,17 @@
 
 #include <px/err.h>
 
-/* X-rows: enumerator, metric label, sentence. */
+/* X-rows: enumerator, metric label, what it does and what is left to a person. */
 #define AGG_RETRY_CLASSES(X)                                                                       \
-    X(AGAIN, "again", "run the transaction again on the same connection, after a pause")           \
-    X(RECONNECT, "reconnect", "new connection, read the offsets back, then done or again")         \
-    X(SPLIT, "split", "a row is refused: halve the slice to find it")                              \
-    X(DEAD_LETTER, "dead_letter", "the slice is down to the refused row: dead letters")            \
-    X(REJOIN, "rejoin", "another owner moved on: let go of the partitions and join again")         \
-    X(STOP, "stop", "no retry can help: end the program")
+    X(AGAIN, "again",                                                                              \
+      "runs again by itself; if it repeats, look for the session that holds the locks")            \
+    X(RECONNECT, "reconnect",                                                                      \
+      "connects again and reads the offsets back by itself; if it repeats, look at the database")  \
+    X(SPLIT, "split", "a row is refused: the batch is halved until it is found")                   \
+    X(DEAD_LETTER, "dead_letter",                                                                  \
+      "this record becomes a dead letter; see the constraint or trigger that refuses it")          \
+    X(REJOIN, "rejoin", "another owner moved on: joins the group again by itself")                 \
+    X(STOP, "stop", "no retry can help: the program ends; mend what the error names")
 
 enum agg_retry {
 #define AGG_X(name, label, text) AGG_##name,
@@ -31,6 +34,7 @@ enum {
  * ${items} are the records of the slice. Threads: pure. */
 enum agg_retry agg_retry_decide(const struct px_err *err, unsigned attempt, size_t items);
 const char *agg_retry_name(enum agg_retry r);
+const char *agg_retry_remedy(enum agg_retry r); /* for the log: what happens, what to do */
 
 /* agg_retry_pause(attempt, random): 100 ms, doubled per attempt, at most 5 s, of which the upper
  * half is drawn from ${random} so that several processes do not come back in step. Threads: pure.

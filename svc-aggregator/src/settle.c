@@ -128,7 +128,8 @@ static enum px_code recover(struct agg_core *c, const struct agg_slice *s, unsig
 
 static void log_failure(const struct px_err *err, enum agg_retry what, size_t items) {
     px_log(what == AGG_STOP ? PX_LOG_ERROR : PX_LOG_WARN, "sql.transaction_failed", PX_F_ERR(err),
-           PX_F_C("px.retry", agg_retry_name(what)), PX_F_INT("px.events", items));
+           PX_F_C("px.retry", agg_retry_name(what)), PX_F_INT("px.events", items),
+           PX_F_C("remedy", agg_retry_remedy(what)));
 }
 
 /* Until the slice is committed or a class is reached that this loop cannot serve. */

@@ -194,6 +194,12 @@ static void test_service_waits_for_dead_letters(void **state) {
     service_rig_close(&s);
 }
 
+static void send_poison(struct log_rig *l, int n) {
+    for (int i = 0; i < n; i++) {
+        log_rig_send(l, PX_S("k"), PX_S("poison"));
+    }
+}
+
 /* Records that came after the start, and wait: it must not look as if all were done. */
 static void test_service_counts_what_waits_as_lag(void **state) {
     (void)state;
@@ -206,12 +212,42 @@ static void test_service_counts_what_waits_as_lag(void **state) {
     assert_true(proc_log_wait(&s.proc, "consumer.assigned", 30));
     int port = (int)proc_log_int(&s.proc, "aggregator.started", "admin.port", 5);
 
-    for (int i = 0; i < 3; i++) {
-        log_rig_send(&l, PX_S("k"), PX_S("poison"));
-    }
+    send_poison(&l, 3);
 
     expect_metric(port, "px_consumer_paused_partitions 1\n");
     expect_metric(port, "px_consumer_lag_messages 3\n");
+    assert_int_equal(proc_stop(&s.proc), 0);
+    service_rig_close(&s);
+    log_rig_close(&l);
+}
+
+/* While the database lets nobody write, the log grows, and whoever looks at the lag must see it. */
+static void test_service_shows_its_lag_while_it_waits_for_sql(void **state) {
+    (void)state;
+    struct px_err e = PX_ERR_INIT;
+    struct log_rig l;
+    struct service_rig s;
+    log_rig_open(&l, 1, true);
+    service_rig_open(&s, &l, rig_dialect());
+    service_rig_set(&s, "PX_Sql__LockTimeout", "300ms");
+    service_rig_start(&s, bin(), NULL);
+    send_poison(&l, 1);
+    assert_true(service_rig_until(&s, next_sum, 1, 30));
+    int port = (int)proc_log_int(&s.proc, "aggregator.started", "admin.port", 5);
+    if (strcmp(rig_dialect()->name, "postgresql") == 0) {
+        sql_do(s.db.s, "SET idle_in_transaction_session_timeout = 0");
+    }
+    assert_int_equal(px_tx_begin(s.db.s, &e), PX_OK);
+    sql_do(s.db.s, "UPDATE consumer_offsets SET owner = owner");
+
+    send_poison(&l, 3);
+    assert_true(proc_log_wait(&s.proc, "sql.transaction_failed", 30));
+    send_poison(&l, 2);
+
+    expect_metric(port, "px_consumer_lag_messages 5\n");
+    px_tx_rollback(s.db.s);
+    expect_metric(port, "px_consumer_lag_messages 0\n");
+    assert_int_equal(sql_int(s.db.s, next_sum), 6);
     assert_int_equal(proc_stop(&s.proc), 0);
     service_rig_close(&s);
     log_rig_close(&l);
@@ -306,6 +342,7 @@ static int run(const char *group) {
         cmocka_unit_test(test_service_halts_at_a_gap),
         cmocka_unit_test(test_service_waits_for_dead_letters),
         cmocka_unit_test(test_service_counts_what_waits_as_lag),
+        cmocka_unit_test(test_service_shows_its_lag_while_it_waits_for_sql),
         cmocka_unit_test(test_service_frozen_owner_is_fenced),
         cmocka_unit_test(
             test_service_group_changes_lose_nothing), /* last: it makes the log longer */

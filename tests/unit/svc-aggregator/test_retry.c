@@ -58,6 +58,7 @@ static void test_retry_names_are_labels(void **state) {
     (void)state;
     for (int i = 0; i < AGG_RETRY_COUNT; i++) {
         assert_true(strlen(agg_retry_name((enum agg_retry)i)) > 3);
+        assert_true(strlen(agg_retry_remedy((enum agg_retry)i)) > 20);
     }
 }
 

@@ -174,6 +174,7 @@ static void test_what_a_server_says_has_its_class(void **state) {
         {"57P03", PX_SQL_LOST},  {"08006", PX_SQL_LOST},  {"25006", PX_SQL_LOST},
         {"42501", PX_DENIED},    {"22021", PX_SQL_DATA},  {"23514", PX_SQL_DATA},
         {"42P01", PX_SCHEMA},    {"57014", PX_TIMEOUT},   {"XX000", PX_SQL},
+        {"P0001", PX_SQL_DATA},
     };
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         char sql[128];

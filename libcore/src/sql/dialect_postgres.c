@@ -141,7 +141,7 @@ static enum px_code classify(const char sqlstate[6], int native, const char *mes
         {"42501", PX_DENIED},   {"42P01", PX_SCHEMA},   {"42703", PX_SCHEMA},
         {"3F000", PX_SCHEMA},   {"40", PX_SQL_RETRY},   {"55P03", PX_SQL_RETRY},
         {"53", PX_SQL_RETRY},   {"22", PX_SQL_DATA},    {"23", PX_SQL_DATA},
-        {"3D000", PX_CONFIG},
+        {"3D000", PX_CONFIG},   {"P0001", PX_SQL_DATA}, /* a trigger refuses what it was given */
     };
     (void)native;
     if (strncmp(sqlstate, "08001", 5) == 0) {
@@ -164,7 +164,8 @@ static enum px_code classify(const char sqlstate[6], int native, const char *mes
 
 static bool refused(const char sqlstate[6], int native) {
     (void)native;
-    return strncmp(sqlstate, "23", 2) == 0 || strncmp(sqlstate, "40", 2) == 0;
+    return strncmp(sqlstate, "23", 2) == 0 || strncmp(sqlstate, "40", 2) == 0 ||
+           strncmp(sqlstate, "P0001", 5) == 0;
 }
 
 /* Two migrators wait for each other up to a minute; the server frees the lock of one that dies. A

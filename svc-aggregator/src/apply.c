@@ -131,6 +131,17 @@ void agg_apply_detach(struct agg_apply *a) {
     a->sql = NULL;
 }
 
+enum px_code agg_apply_try(struct agg_apply *a, struct px_err *reterr) {
+    struct agg_table *const tables[] = {&a->fence, &a->client, &a->client_lookup, &a->natural};
+    enum px_code rc = px_tx_begin(a->sql, reterr);
+    for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(tables); i++) {
+        rc = agg_table_try(tables[i], reterr);
+    }
+    rc = rc == PX_OK ? agg_ops_try(&a->ops, reterr) : rc;
+    px_tx_rollback(a->sql);
+    return rc;
+}
+
 /* --- step 1: the fence ------------------------------------------------------------------------ */
 static void fence_cells(struct px_rows *r, const char *log_id, const char *topic,
                         const struct agg_range *g) {

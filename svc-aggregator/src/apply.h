@@ -25,6 +25,11 @@ PX_MUST_USE enum px_code agg_apply_attach(struct agg_apply *a, struct px_sql *s,
                                           struct px_err *reterr);
 void agg_apply_detach(struct agg_apply *a);
 
+/* agg_apply_try(a, reterr): every statement of the transaction once, without rows, and rolled back:
+ * are the tables, their columns and the rights to them there? Errors: PX_SCHEMA, PX_DENIED,
+ * PX_SQL*, naming the table. */
+PX_MUST_USE enum px_code agg_apply_try(struct agg_apply *a, struct px_err *reterr);
+
 /* agg_apply(a, log_id, slice, reterr): one transaction: fence, claims, fold, stores, commit.
  * Afterwards every record of ${slice} has its disposition. PX_OK only when it is committed. Errors:
  * PX_FENCED (another owner moved the offsets on; nothing was stored), PX_UNKNOWN_OUTCOME (read the

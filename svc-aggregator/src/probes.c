@@ -101,13 +101,30 @@ static enum px_code try_write(struct px_sql *s, struct px_err *reterr) {
     return rc;
 }
 
+/* The tables of the transaction, through the statements that it will run. */
+static enum px_code try_tables(const struct agg *a, struct px_sql *s, struct px_err *reterr) {
+    struct agg_apply_conf conf = {.rollups = a->rollups,
+                                  .dialect = px_sql_dialect(s),
+                                  .topic = a->topic,
+                                  .store_raw = a->conf->raw_store,
+                                  .max_events = 1,
+                                  .max_bytes = 1};
+    struct agg_apply *apply = NULL;
+    enum px_code rc = agg_apply_new(&conf, &apply, reterr);
+    rc = rc == PX_OK ? agg_apply_attach(apply, s, reterr) : rc;
+    rc = rc == PX_OK ? agg_apply_try(apply, reterr) : rc;
+    agg_apply_free(apply);
+    return rc;
+}
+
 static enum px_code probe_sql_write(void *svc, struct px_probe_out *out, struct px_err *reterr) {
     struct agg *a = svc;
     struct px_sql *s = NULL;
     enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_WRITE, &s, reterr);
     rc = rc == PX_OK ? try_write(s, reterr) : rc;
+    rc = rc == PX_OK ? try_tables(a, s, reterr) : rc;
     px_sql_close(s);
-    snprintf(out->detail, sizeof out->detail, "written and rolled back");
+    snprintf(out->detail, sizeof out->detail, "every table written and rolled back");
     return rc;
 }
 
@@ -207,7 +224,8 @@ const struct px_probe agg_probes[] = {
      probe_sql_dialect},
     {"sql.schema_version", "every migration is applied", PX_PROBE_FATAL | PX_PROBE_START,
      "sql.connect", probe_sql_schema},
-    {"sql.write", "the account may write", PX_PROBE_FATAL, "sql.schema_version", probe_sql_write},
+    {"sql.write", "the account may write to every table", PX_PROBE_FATAL, "sql.schema_version",
+     probe_sql_write},
     {"sql.offsets", "the offsets can be read", PX_PROBE_FATAL, "sql.schema_version",
      probe_sql_offsets},
     {"kafka.connect", "a broker answers", PX_PROBE_FATAL, NULL, probe_kafka_connect},

@@ -278,6 +278,14 @@ enum px_code agg_ops_prepare(struct agg_ops *o, struct px_sql *s, struct px_err 
     return rc;
 }
 
+enum px_code agg_ops_try(struct agg_ops *o, struct px_err *reterr) {
+    enum px_code rc = PX_OK;
+    for (size_t i = 0; rc == PX_OK && i < o->n; i++) {
+        rc = agg_table_try(&o->v[i].table, reterr);
+    }
+    return rc;
+}
+
 void agg_ops_forget(struct agg_ops *o) {
     for (size_t i = 0; i < o->n; i++) {
         agg_table_forget(&o->v[i].table);

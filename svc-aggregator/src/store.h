@@ -56,6 +56,7 @@ PX_MUST_USE enum px_code agg_ops_init(struct agg_ops *o, const struct agg_ops_co
 void agg_ops_fini(struct agg_ops *o);
 PX_MUST_USE enum px_code agg_ops_prepare(struct agg_ops *o, struct px_sql *s,
                                          struct px_err *reterr);
+PX_MUST_USE enum px_code agg_ops_try(struct agg_ops *o, struct px_err *reterr);
 void agg_ops_forget(struct agg_ops *o);
 
 /* agg_ledger_table: partition_ledger as an upsert of agg_ledger_cells; the take of partitions uses

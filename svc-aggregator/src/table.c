@@ -46,16 +46,26 @@ void agg_table_forget(struct agg_table *t) {
     t->st = NULL;
 }
 
-enum px_code agg_table_run(struct agg_table *t, struct px_err *reterr) {
-    if (px_rows_count(t->rows) == 0) {
-        return PX_OK;
-    }
+static enum px_code execute(struct agg_table *t, struct px_err *reterr) {
     enum px_code rc = px_rows_bind(t->rows, t->st, 0, reterr);
     if (rc == PX_OK) {
         rc = px_stmt_run(t->st, reterr);
     }
     if (rc != PX_OK) {
         PX_IGNORE(px_err_context(reterr, "%s", t->def->table)); /* the code is already in rc */
+    }
+    return rc;
+}
+
+enum px_code agg_table_run(struct agg_table *t, struct px_err *reterr) {
+    return px_rows_count(t->rows) == 0 ? PX_OK : execute(t, reterr);
+}
+
+enum px_code agg_table_try(struct agg_table *t, struct px_err *reterr) {
+    px_rows_reset(t->rows);
+    enum px_code rc = execute(t, reterr);
+    if (rc == PX_OK) {
+        px_stmt_end(t->st);
     }
     return rc;
 }

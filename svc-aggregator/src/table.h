@@ -34,6 +34,10 @@ PX_MUST_USE enum px_code agg_table_run(struct agg_table *t, struct px_err *reter
 /* agg_table_store(t, reterr): run, and leave what it returns. */
 PX_MUST_USE enum px_code agg_table_store(struct agg_table *t, struct px_err *reterr);
 
+/* agg_table_try(t, reterr): execute without rows: the table, its columns and the rights to it are
+ * there, or the error says what is missing. Errors: PX_SQL*, PX_SCHEMA, PX_DENIED. */
+PX_MUST_USE enum px_code agg_table_try(struct agg_table *t, struct px_err *reterr);
+
 /* agg_stmt(s, which, ret, reterr): prepare one of px/statements.h. */
 PX_MUST_USE enum px_code agg_stmt(struct px_sql *s, enum px_statement which, struct px_stmt **ret,
                                   struct px_err *reterr);

@@ -146,6 +146,8 @@ int api_problem_of(const struct px_err *err, struct px_str instance, struct px_b
     } known[] = {
         {PX_SQL_LOST, 503, "database_unavailable", "the database cannot be reached; try again"},
         {PX_SQL_RETRY, 503, "database_busy", "the database is busy; try again"},
+        {PX_DENIED, 503, "database_refuses",
+         "the database refuses this service; its operator is needed"},
         {PX_SCHEMA, 503, "database_not_ready", "the database has no tables of this version yet"},
         {PX_TIMEOUT, 504, "timeout", "the query took too long; ask for a shorter range"},
         {PX_BUSY, 503, "overloaded", "too many requests are waiting; try again shortly"},

@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
@@ -45,6 +46,7 @@ struct flow {
 struct conn {
     struct flow flow[2];   /* 0 = up: client to server, 1 = down */
     struct pollfd *fds[2]; /* of the client, of the server; NULL: not asked */
+    bool lost[2];          /* the path of this connection is dead in that direction */
 };
 struct relay {
     int listener, control, target;
@@ -72,6 +74,14 @@ static void reset(int fd) {
     struct linger now = {.l_onoff = 1};
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
     close(fd);
+}
+
+/* From now on the kernel takes no packet of the peer, and acknowledges none: for the peer the path
+ * is dead. */
+static void go_deaf(int fd) {
+    struct sock_filter drop = BPF_STMT(BPF_RET | BPF_K, 0);
+    struct sock_fprog all = {.len = 1, .filter = &drop};
+    setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &all, sizeof all);
 }
 
 static void conn_end(struct conn **slot) {
@@ -160,6 +170,12 @@ static bool flow_write(struct flow *f) {
     return true;
 }
 
+static void flow_forget(struct flow *f) {
+    f->first = (f->first + f->n) % ROOM;
+    f->p = (f->p + f->np) % PIECES;
+    f->n = f->np = 0;
+}
+
 static bool conn_turn(struct relay *r, struct conn *c, int64_t now) {
     for (int d = 0; d < 2; d++) {
         struct flow *f = &c->flow[d];
@@ -167,16 +183,22 @@ static bool conn_turn(struct relay *r, struct conn *c, int64_t now) {
         if (readable && flow_wants(f, r->mode[d]) && !flow_read(r, f, d, now)) {
             return false;
         }
+        if (d == 1 && c->lost[1]) {
+            flow_forget(f);
+        }
         while (flow_is_due(f, r->mode[d], now)) {
             size_t before = f->n;
             if (!flow_write(f)) {
                 return false;
             }
+            if (d == 0 && c->lost[1]) {
+                go_deaf(f->from); /* the request went through, its answer and all else will not */
+            }
             if (f->n == before) {
                 break; /* the other side does not take more now */
             }
         }
-        if (f->end && !f->told && !f->n && r->mode[d] != HOLD) {
+        if (f->end && !f->told && !f->n && r->mode[d] != HOLD && !c->lost[d]) {
             shutdown(f->to, SHUT_WR);
             f->told = true;
         }
@@ -186,6 +208,17 @@ static bool conn_turn(struct relay *r, struct conn *c, int64_t now) {
 
 /* --- commands ----------------------------------------------------------------------------------
  */
+
+static void relay_lose(struct relay *r, int dir) {
+    for (size_t i = 0; i < CONNS; i++) {
+        if (r->conns[i]) {
+            r->conns[i]->lost[dir] = true;
+            if (dir == 0) {
+                go_deaf(r->conns[i]->flow[0].from);
+            }
+        }
+    }
+}
 
 static bool relay_order(struct relay *r, char *line) {
     char *rest = NULL, *who = strtok_r(line, " ", &rest), *what = strtok_r(NULL, " ", &rest);
@@ -199,6 +232,11 @@ static bool relay_order(struct relay *r, char *line) {
                 conn_end(&r->conns[i]);
             }
         }
+        return true;
+    }
+    if (who && what && !ms && !strcmp(who, "lose") &&
+        (!strcmp(what, "up") || !strcmp(what, "down"))) {
+        relay_lose(r, what[0] == 'd');
         return true;
     }
     bool delay = what && ms && !strcmp(what, "delay");

@@ -23,6 +23,9 @@ struct api_job {
     size_t route; /* metric label */
     px_us received, deadline;
     bool head;
+    /* of the loop alone, also while a database thread has the job */
+    struct api_job *later, **link; /* the list of requests without an answer, oldest first */
+    bool answered;                 /* its deadline passed first                            */
 
     /* the answer */
     struct px_err err; /* code PX_OK: body holds the envelope */

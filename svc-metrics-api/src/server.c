@@ -132,6 +132,22 @@ static void fault_of(struct api_faults *f, enum px_code code) {
     }
 }
 
+static void open_add(struct api_service *svc, struct api_job *j) {
+    j->later = NULL;
+    j->link = svc->open_tail;
+    *j->link = j;
+    svc->open_tail = &j->later;
+}
+
+static void open_remove(struct api_service *svc, struct api_job *j) {
+    *j->link = j->later;
+    if (j->later) {
+        j->later->link = j->link;
+    } else {
+        svc->open_tail = j->link;
+    }
+}
+
 static void handle_endpoint(struct api_service *svc, struct px_http_req *req,
                             const struct api_endpoint *ep, struct px_str part) {
     struct api_job *j = api_job_new();
@@ -155,6 +171,7 @@ static void handle_endpoint(struct api_service *svc, struct px_http_req *req,
                 /* completions arrive on this thread, so the ticket is in place before any of them
                  */
                 j->ticket = px_http_defer(req);
+                open_add(svc, j);
                 return;
             }
             fault_of(&f, code);
@@ -201,26 +218,62 @@ void api_refused(void *arg, enum px_http_refusal why, struct px_http_req *req) {
     px_count(svc->shard, API_M_REFUSED, 0, 0, 1);
 }
 
+/* A problem document into ${body}; fields of its own go behind ${fields}. */
+static void fill_problem(const struct api_job *j, const struct px_err *err, struct px_buf *body,
+                         struct px_buf *fields, struct px_http_reply *reply) {
+    px_log(PX_LOG_WARN, "query.failed", PX_F_C("http.route", j->call.ep->path),
+           PX_F_C("request.id", j->instance), PX_F_ERR(err));
+    reply->status = api_problem_of(err, px_str_c(j->instance), body);
+    reply->type = "application/problem+json";
+    reply->body = px_buf_view(body);
+    if (reply->status == 503 || reply->status == 504) {
+        px_buf_c(fields, "Retry-After: 1\r\n");
+    }
+}
+
 /* Back from a database thread. */
 void api_done(void *arg, struct api_job *j) {
     struct api_service *svc = arg;
     PX_DEFER(px_buf_fini) struct px_buf problem = PX_BUF_INIT(16384);
     struct px_http_reply reply = {.status = 200, .type = "application/json"};
 
+    if (j->answered) {
+        api_job_free(j);
+        return;
+    }
+    open_remove(svc, j);
     px_buf_c(&j->fields, COMMON);
     reply.body = px_buf_view(&j->body);
     if (j->err.code) {
-        px_log(PX_LOG_WARN, "query.failed", PX_F_C("http.route", j->call.ep->path),
-               PX_F_C("request.id", j->instance), PX_F_ERR(&j->err));
-        reply.status = api_problem_of(&j->err, px_str_c(j->instance), &problem);
-        reply.type = "application/problem+json";
-        reply.body = px_buf_view(&problem);
-        if (reply.status == 503 || reply.status == 504) {
-            px_buf_c(&j->fields, "Retry-After: 1\r\n");
-        }
+        fill_problem(j, &j->err, &problem, &j->fields, &reply);
     }
     reply.fields = px_buf_view(&j->fields);
     PX_IGNORE(!px_http_answer(svc->http, j->ticket, &reply)); /* the client may have gone */
     account(svc, j->route, reply.status, j->received);
     api_job_free(j);
+}
+
+/* The database thread may still work on the job: only what the loop owns of it is touched. */
+static void answer_overdue(struct api_service *svc, struct api_job *j) {
+    PX_DEFER(px_buf_fini) struct px_buf problem = PX_BUF_INIT(16384);
+    PX_DEFER(px_buf_fini) struct px_buf fields = PX_BUF_INIT(1024);
+    struct px_http_reply reply = {.status = 504};
+    struct px_err late = PX_ERR_INIT;
+
+    PX_IGNORE(PX_FAIL(&late, PX_TIMEOUT, "not answered within Api:RequestTimeout"));
+    px_buf_c(&fields, COMMON);
+    fill_problem(j, &late, &problem, &fields, &reply);
+    reply.fields = px_buf_view(&fields);
+    PX_IGNORE(!px_http_answer(svc->http, j->ticket, &reply)); /* the client may have gone */
+    account(svc, j->route, reply.status, j->received);
+    open_remove(svc, j);
+    j->answered = true;
+}
+
+void api_overdue(struct api_service *svc) {
+    px_us now = px_mono(svc->clock);
+
+    while (svc->open && svc->open->deadline < now) {
+        answer_overdue(svc, svc->open);
+    }
 }

@@ -106,6 +106,7 @@ static enum px_code init(struct px_app *app, const void *conf, void **ret_svc,
     svc->app = app;
     svc->conf = conf;
     svc->clock = &px_clock_system;
+    svc->open_tail = &svc->open;
     px_buf_init(&svc->openapi, 1 << 20);
     enum px_code code = build(svc, reterr);
     if (code) {
@@ -147,6 +148,7 @@ static void tick(void *arg) {
     px_gauge(svc->shard, API_M_CONNECTIONS, 0, 0, (int64_t)px_http_connections(svc->http));
     px_gauge(svc->shard, API_M_WAITING, 0, 0, (int64_t)api_query_waiting(svc->pool));
     px_count(svc->shard, API_M_TICKS, 0, 0, 1);
+    api_overdue(svc);
 }
 
 static bool alive(void *arg) {

@@ -35,6 +35,7 @@ struct api_service {
     struct px_http_server *http;
     struct px_timer *tick;
     struct api_query_pool *pool;
+    struct api_job *open, **open_tail; /* requests without an answer; the loop thread's */
     struct px_admin *admin;
     pthread_t thread; /* runs the loop */
     bool running;
@@ -54,6 +55,10 @@ void api_refused(void *svc, enum px_http_refusal why, struct px_http_req *req);
 
 /* api_done(svc, job): a call came back from a database thread; takes the job. Threads: loop. */
 void api_done(void *svc, struct api_job *j);
+
+/* api_overdue(svc): answer 504 to what has waited for Api:RequestTimeout, whatever its database
+ * thread does meanwhile. Threads: loop. */
+void api_overdue(struct api_service *svc);
 
 /* api_openapi(conf, out): the OpenAPI 3.1 document of the endpoint table, with the limits in force.
  * Pure. */

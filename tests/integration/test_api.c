@@ -375,6 +375,13 @@ static void test_api_check_names_what_fails(void **state) {
     assert_non_null(strstr(out, "sql.connect"));
 }
 
+static void ask_status(struct api_rig *f, const char *target, int want) {
+    struct http_answer h;
+    http_get(f->port, target, &h);
+    assert_int_equal(h.status, want);
+    http_answer_fini(&h);
+}
+
 /* Started before the migration: not ready, 503, and fine as soon as the tables are there. */
 static void test_api_waits_for_the_tables(void **state) {
     struct api_rig late = {.dialect = "sqlite"};
@@ -394,15 +401,30 @@ static void test_api_waits_for_the_tables(void **state) {
     http_get(admin, "/readyz", &h);
     assert_int_equal(h.status, 503);
     http_answer_fini(&h);
-    http_get(late.port, "/api/metrics?from=2025-01-01&to=2025-01-02", &h);
-    assert_int_equal(h.status, 503);
-    http_answer_fini(&h);
+    ask_status(&late, "/api/metrics?from=2025-01-01&to=2025-01-02", 503);
     api_rig_seed(&late);
-    http_get(late.port, "/api/metrics?from=2025-01-01&to=2025-01-02", &h);
-    assert_int_equal(h.status, 200);
-    http_answer_fini(&h);
+    ask_status(&late, "/api/metrics?from=2025-01-01&to=2025-01-02", 200);
     assert_int_equal(proc_stop(&late.api), 0);
     px_sql_close(late.sql);
+}
+
+/* A database thread that hangs keeps its request; whoever asked is answered all the same. */
+static void test_api_answers_what_hangs(void **state) {
+    struct api_rig *f = *state;
+    struct api_rig slow = {.dialect = f->dialect, .conf = f->conf, .sql = f->sql};
+    if (strcmp(f->dialect, "sqlite") == 0) {
+        skip(); /* there nobody who reads waits for anybody */
+    }
+    snprintf(slow.settings[6], sizeof(slow.settings[6]), "PX_Api__RequestTimeout=500ms");
+    api_rig_start(&slow);
+    assert_int_equal(px_tx_begin(f->sql, NULL), PX_OK);
+    api_rig_exec(f, "LOCK TABLE daily_metrics IN ACCESS EXCLUSIVE MODE");
+    long from = now_ms();
+    ask_status(&slow, "/api/metrics?from=2025-01-01&to=2025-01-02", 504);
+    assert_true(now_ms() - from < 4000); /* the lock's own timeout is 5 s */
+    px_tx_rollback(f->sql);
+    ask_status(&slow, "/api/metrics?from=2025-01-01&to=2025-01-02", 200);
+    assert_int_equal(proc_stop(&slow.api), 0);
 }
 
 /* --- one group per database
@@ -461,6 +483,7 @@ int main(void) {
         cmocka_unit_test(test_api_openapi_describes_every_route),
         cmocka_unit_test(test_api_check_names_what_fails),
         cmocka_unit_test(test_api_waits_for_the_tables),
+        cmocka_unit_test(test_api_answers_what_hangs),
         cmocka_unit_test(test_api_loop_tells_how_it_is),
         cmocka_unit_test(test_api_check_and_stop),
     };

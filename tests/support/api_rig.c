@@ -142,7 +142,7 @@ void api_rig_start(struct api_rig *f) {
     snprintf(f->settings[3], sizeof(f->settings[3]), "PX_Admin__Port=0");
     snprintf(f->settings[4], sizeof(f->settings[4]), "PX_Schemas__Directory=%s", schemas);
     snprintf(f->settings[5], sizeof(f->settings[5]), "PX_Sql__Password=%s", f->conf.password);
-    for (size_t i = 0; i < 6; i++) {
+    for (size_t i = 0; i < PX_ARRAY_LEN(f->settings) && f->settings[i][0]; i++) {
         f->env[i] = f->settings[i];
     }
     proc_start(&f->api, argv, f->env);

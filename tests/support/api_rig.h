@@ -14,7 +14,7 @@ struct api_rig {
     const char *dialect;
     struct px_sql_conf conf;
     char connection[600];
-    char settings[8][600];
+    char settings[8][600]; /* [6] and [7]: further ones of a test, set before the start */
     const char *env[9];
     struct px_sql *sql;
     struct proc api;

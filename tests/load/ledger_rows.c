@@ -89,17 +89,28 @@ static void compare_row(struct ledger *l, struct lg_event *e, const struct lg_ev
 /* --- rows that it does not ----------------------------------------------------------------------
  */
 
+/* A row does not say of which log it is. Of those that reach its offset it is given to the shortest
+ * with room, so that the longer ones keep theirs for rows that only they can show. */
+static struct lg_other *other_log(struct ledger *l, const struct lg_event *row) {
+    struct lg_other *best = NULL;
+    for (size_t i = 0; i < l->others.n; i++) {
+        struct lg_other *o = lg_vec_at(&l->others, i);
+        if (o->partition == row->partition && row->offset >= o->first && row->offset < o->next &&
+            o->rows < o->events && (!best || o->next < best->next)) {
+            best = o;
+        }
+    }
+    return best;
+}
+
 /* Which log shows a row that this one does not: NULL = none can. */
 static const char *shown_elsewhere(struct ledger *l, const struct lg_event *row) {
     bool mine = row->partition >= 0 && (size_t)row->partition < l->nparts;
     const struct lg_part *p = mine ? &l->parts[row->partition] : NULL;
-    for (size_t i = 0; i < l->others.n; i++) {
-        struct lg_other *o = lg_vec_at(&l->others, i);
-        if (o->partition == row->partition && row->offset >= o->first && row->offset < o->next &&
-            o->rows < o->events) {
-            o->rows++;
-            return "another log";
-        }
+    struct lg_other *other = other_log(l, row);
+    if (other) {
+        other->rows++;
+        return "another log";
     }
     if (p && p->has_ledger && row->offset >= p->first && row->offset < p->low) {
         return "offsets below the log's start";

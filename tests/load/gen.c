@@ -3,7 +3,10 @@
 #include "load.h"
 
 #include <math.h>
-#include <stdio.h>
+
+#define GEN_OLD_EACH        256 /* every so many originals are kept for long */
+#define GEN_STAMPED_PLAYERS 64  /* few, so that they come on both sides of midnight */
+#define GEN_STAMPED_MS      2000
 
 const char *const load_types[LOAD_TYPES] = {"visit", "registration", "deposit"};
 const char *const load_fault_codes[LOAD_FAULTS] = {"missing_field",      "bad_escape",
@@ -29,39 +32,62 @@ static uint32_t gen_skewed(struct load_gen *g, int64_t n) {
     return v < n ? v : (uint32_t)(n - 1);
 }
 
-void load_gen_init(struct load_gen *g, struct load_conf *conf) {
+void load_gen_init(struct load_gen *g, const struct load_conf *conf) {
     g->conf = conf;
     g->state = conf->seed;
-    g->plain.n = g->with_id.n = g->deposits.n = 0;
+    g->made = g->plain.n = g->with_id.n = g->deposits.n = 0;
 }
 
-static void ring_put(struct load_ring *r, uint32_t i) {
-    r->v[r->n++ % PX_ARRAY_LEN(r->v)] = i;
+static void ring_put(struct load_ring *r, const struct load_request *q) {
+    if (r->n % GEN_OLD_EACH == 0) {
+        r->old[r->n / GEN_OLD_EACH % PX_ARRAY_LEN(r->old)] = *q;
+    }
+    r->recent[r->n++ % PX_ARRAY_LEN(r->recent)] = *q;
 }
 
-static const struct load_request *ring_pick(struct load_gen *g, const struct load_ring *r,
-                                            const struct load_run *run) {
-    uint32_t n = r->n < PX_ARRAY_LEN(r->v) ? r->n : (uint32_t)PX_ARRAY_LEN(r->v);
-    return n ? &run->v[r->v[gen_below(g, n)]] : NULL;
+/* Mostly one of a moment ago, the closer the likelier; now and then one of long ago: at any rate
+ * some come back within the second, some within the minute, some later. */
+static const struct load_request *ring_pick(struct load_gen *g, const struct load_ring *r) {
+    uint32_t recent = r->n < PX_ARRAY_LEN(r->recent) ? r->n : (uint32_t)PX_ARRAY_LEN(r->recent);
+    uint32_t old = (r->n + GEN_OLD_EACH - 1) / GEN_OLD_EACH;
+
+    if (r->n == 0) {
+        return NULL;
+    }
+    if (gen_below(g, 4) == 0) {
+        old = old < PX_ARRAY_LEN(r->old) ? old : (uint32_t)PX_ARRAY_LEN(r->old);
+        return &r->old[gen_below(g, old)];
+    }
+    return &r->recent[(r->n - 1 - gen_skewed(g, recent)) % PX_ARRAY_LEN(r->recent)];
 }
 
-static void gen_new(struct load_gen *g, const struct load_run *run, struct load_request *r) {
+static struct load_request gen_new(struct load_gen *g) {
+    struct load_request r = {.kind = LOAD_NEW, .origin = g->made};
     uint32_t dice = gen_below(g, 100);
-    r->type = dice < 85 ? 0 : dice < 95 ? 1 : 2;
-    r->player = gen_skewed(g, g->conf->players);
-    r->banner = (uint16_t)gen_skewed(g, g->conf->banners);
-    r->json = gen_below(g, 5) == 0;
+
+    r.type = dice < 85 ? 0 : dice < 95 ? 1 : 2;
+    r.player = gen_skewed(g, g->conf->players);
+    r.banner = (uint16_t)gen_skewed(g, g->conf->banners);
+    r.json = gen_below(g, 5) == 0;
     /* Deposits always carry an id: whether one without counts as distinct would depend on which
      * of several came first. */
-    r->with_id = r->type == 2 || gen_below(g, 2) == 0;
-    r->origin = run->n;
-    if (r->type == 2 && gen_below(g, 4) == 0) {
-        const struct load_request *earlier = ring_pick(g, &g->deposits, run);
+    r.with_id = r.type == 2 || gen_below(g, 2) == 0;
+    if (r.type == 2 && gen_below(g, 4) == 0) {
+        const struct load_request *earlier = ring_pick(g, &g->deposits);
         if (earlier) { /* a second real deposit: same key, an id of its own */
-            r->player = earlier->player;
-            r->banner = earlier->banner;
+            r.player = earlier->player;
+            r.banner = earlier->banner;
         }
     }
+    return r;
+}
+
+/* A time of the sender's, a moment before or after midnight. Such events have players of their
+ * own: their keys never meet those of events that are dated by the server. */
+static void gen_stamp(struct load_gen *g, struct load_request *r) {
+    r->stamped = r->json = true;
+    r->player = (uint32_t)g->conf->players + gen_skewed(g, GEN_STAMPED_PLAYERS);
+    r->midnight_ms = (int16_t)((int32_t)gen_below(g, 2 * GEN_STAMPED_MS) - GEN_STAMPED_MS);
 }
 
 static void gen_fault(struct load_gen *g, struct load_request *r) {
@@ -70,96 +96,43 @@ static void gen_fault(struct load_gen *g, struct load_request *r) {
     r->json = r->fault == LOAD_UNKNOWN_MEMBER;
 }
 
+static struct load_request gen_original(struct load_gen *g, bool faulty) {
+    struct load_request r = gen_new(g);
+
+    if (faulty) {
+        gen_fault(g, &r);
+        return r;
+    }
+    if (g->conf->midnight && gen_below(g, 10) == 0) {
+        gen_stamp(g, &r);
+    }
+    ring_put(r.with_id ? &g->with_id : &g->plain, &r);
+    if (r.type == 2 && !r.stamped) {
+        ring_put(&g->deposits, &r);
+    }
+    return r;
+}
+
 /* Per mille: 30 identical pixels, 20 same ids, 5 conflicts, 20 faults, the rest new. */
-uint32_t load_gen_next(struct load_gen *g, struct load_run *run) {
-    struct load_request r = {.kind = LOAD_NEW};
-    uint32_t dice = gen_below(g, 1000), i = run->n;
+struct load_request load_gen_next(struct load_gen *g) {
+    uint32_t dice = gen_below(g, 1000);
     enum load_kind kind = dice < 30   ? LOAD_AGAIN
                           : dice < 50 ? LOAD_SAME_ID
                           : dice < 55 ? LOAD_CONFLICT
                                       : LOAD_NEW;
     const struct load_request *earlier =
-        kind == LOAD_NEW ? NULL : ring_pick(g, kind == LOAD_AGAIN ? &g->plain : &g->with_id, run);
+        kind == LOAD_NEW ? NULL : ring_pick(g, kind == LOAD_AGAIN ? &g->plain : &g->with_id);
+    struct load_request r = earlier ? *earlier : gen_original(g, dice >= 980);
 
     if (earlier) {
-        r = *earlier;
-        r.received = 0;
-        r.latency = 0;
-        r.status = 0;
-        r.state = LOAD_UNSENT;
-        r.retried = false;
         r.kind = (uint8_t)kind;
         r.variant = kind == LOAD_CONFLICT;
-    } else {
-        gen_new(g, run, &r);
-        if (dice >= 980) {
-            gen_fault(g, &r);
-        } else {
-            ring_put(r.with_id ? &g->with_id : &g->plain, i);
-            if (r.type == 2) {
-                ring_put(&g->deposits, i);
-            }
-        }
     }
-    run->v[run->n++] = r;
-    return i;
+    r.attempt = 1;
+    g->made++;
+    return r;
 }
 
 uint64_t load_key(const struct load_request *r) {
-    return (uint64_t)r->player << 32 | (uint64_t)r->banner << 8 | r->type;
-}
-
-static void write_query(const struct load_run *run, const struct load_request *r,
-                        struct px_buf *b) {
-    const struct load_conf *c = &run->conf;
-    const char *type =
-        r->kind == LOAD_INVALID && r->fault == LOAD_UNKNOWN_TYPE ? "purchase" : load_types[r->type];
-
-    px_buf_printf(b, "GET /api/pixel/%s?bannerTag=%s-b%02u", type, c->prefix, r->banner);
-    if (r->kind != LOAD_INVALID || r->fault == LOAD_EMAIL || r->fault == LOAD_UNKNOWN_TYPE) {
-        px_buf_printf(b, "&playerId=%s-p%u", c->prefix, r->player);
-    } else if (r->fault == LOAD_BAD_ESCAPE) {
-        px_buf_c(b, "&playerId=%zz");
-    } else if (r->fault == LOAD_JUNK_ID) {
-        px_buf_c(b, "&playerId=undefined");
-    }
-    px_buf_printf(
-        b, r->kind == LOAD_INVALID && r->fault == LOAD_EMAIL ? "&s=a%%40b.example" : "&s=v%u",
-        r->variant);
-    if (r->with_id) {
-        px_buf_printf(b, "&eid=%s-e%u", c->prefix, r->origin);
-    }
-    px_buf_printf(b, " HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: px-load\r\nAccept: image/*\r\n\r\n",
-                  c->host, c->port);
-}
-
-static void write_json(const struct load_run *run, const struct load_request *r, struct px_buf *b) {
-    const struct load_conf *c = &run->conf;
-    PX_DEFER(px_buf_fini) struct px_buf body = PX_BUF_INIT(1024);
-
-    px_buf_printf(&body, "{\"eventType\":\"%s\",\"playerId\":\"%s-p%u\",\"bannerTag\":\"%s-b%02u\"",
-                  load_types[r->type], c->prefix, r->player, c->prefix, r->banner);
-    if (r->with_id) {
-        px_buf_printf(&body, ",\"eventId\":\"%s-e%u\"", c->prefix, r->origin);
-    }
-    if (r->kind == LOAD_INVALID) {
-        px_buf_c(&body, ",\"metadata\":{}");
-    }
-    px_buf_printf(&body, ",\"attributes\":{\"s\":\"v%u\"}}", r->variant);
-    px_buf_printf(b,
-                  "POST /api/events HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: px-load\r\n"
-                  "Content-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                  c->host, c->port, body.n);
-    px_buf_str(b, px_buf_view(&body));
-}
-
-void load_gen_write(const struct load_run *run, uint32_t i, struct px_buf *out) {
-    const struct load_request *r = &run->v[i];
-
-    px_buf_reset(out);
-    if (r->json) {
-        write_json(run, r, out);
-    } else {
-        write_query(run, r, out);
-    }
+    return (uint64_t)r->player << 12 | (uint64_t)r->banner << 2 | r->type;
 }

@@ -102,6 +102,26 @@ static void test_session_killed_before_a_statement(void **state) {
     assert_int_equal(stored(f), 0);
 }
 
+/* The driver finds out where no statement fails: when it gives a prepared statement back to the
+ * server. From then on it calls COMMIT a success; that the connection is dead is the only sign. */
+static void test_session_killed_before_a_statement_is_freed(void **state) {
+    struct sql_fixture *f = sql_fixture_get(state);
+    struct px_err e = PX_ERR_INIT;
+    enum px_outcome outcome = PX_COMMITTED;
+    char out[64];
+    struct px_stmt *st = sql_prepare(f->s, COUNT);
+    begin(f->s);
+    sql_do(f->s, PUT("a"));
+    sql_run(st, out, sizeof out);
+    kill_session(f, f->s);
+    px_stmt_free(st);
+    assert_false(px_tx_failed(f->s));
+    assert_int_equal(px_tx_commit(f->s, &outcome, &e), PX_UNKNOWN_OUTCOME);
+    assert_int_equal(outcome, PX_OUTCOME_UNKNOWN);
+    assert_false(px_sql_alive(f->s));
+    assert_int_equal(stored(f), 0);
+}
+
 static void test_deferred_constraint_fails_at_commit(void **state) {
     struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
@@ -325,6 +345,7 @@ int main(void) {
         SQL_TEST(test_error_as_the_last_statement),
         SQL_TEST(test_session_killed_before_commit),
         SQL_TEST(test_session_killed_before_a_statement),
+        SQL_TEST(test_session_killed_before_a_statement_is_freed),
         SQL_TEST(test_deferred_constraint_fails_at_commit),
         SQL_TEST(test_unknown_commit_that_was_stored),
         SQL_TEST(test_unknown_commit_that_was_not),

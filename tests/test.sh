@@ -29,6 +29,7 @@ step integration "real binaries, SQLite and PostgreSQL, mock broker" integration
 step asan "unit and event path under AddressSanitizer and UBSan" SAN=address,undefined unit integration
 step tsan "the threaded parts under ThreadSanitizer" SAN=thread threads
 step e2e "Apache Kafka, PostgreSQL and the three binaries" e2e
+step defects "planted defects, and that each is found" defects
 
 read -r passed failed skipped < <(awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}' "$counts")
 echo

@@ -9,8 +9,10 @@ RUN_FOR ?= 0
 RATE    ?= 200
 RUN_DIR   ?= build/run
 STACK_DIR ?= build/stack
+RUN_VALUES = RUN_FOR='$(RUN_FOR)' RATE='$(RATE)' SEED='$(SEED)' INGESTS='$(INGESTS)' AGGREGATORS='$(AGGREGATORS)' \
+             BROKERS='$(BROKERS)'
 .PHONY: run stack
 run: deps-run all ## dev broker + SQLite + services + sample traffic, in the foreground
-	@RUN_FOR='$(RUN_FOR)' RATE='$(RATE)' SEED='$(SEED)' bash deploy/local/run.sh dev $(BIN) $(RUN_DIR)
-stack: deps-stack all ## Apache Kafka + PostgreSQL + services + sample traffic
-	@RUN_FOR='$(RUN_FOR)' RATE='$(RATE)' SEED='$(SEED)' bash deploy/local/run.sh stack $(BIN) $(STACK_DIR)
+	@$(RUN_VALUES) bash deploy/local/run.sh dev $(BIN) $(RUN_DIR)
+stack: deps-stack all ## Apache Kafka + PostgreSQL + services + sample traffic; BROKERS=3 INGESTS=n AGGREGATORS=n
+	@$(RUN_VALUES) bash deploy/local/run.sh stack $(BIN) $(STACK_DIR)

@@ -4,7 +4,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 run=$root/deploy/local/run.sh
-unset RUN_FOR RATE SEED
+unset RUN_FOR RATE SEED BROKERS INGESTS AGGREGATORS
 export INGEST_PORT API_PORT INGEST_ADMIN_PORT AGG_ADMIN_PORT API_ADMIN_PORT
 INGEST_PORT=$(free_port) API_PORT=$(free_port)
 INGEST_ADMIN_PORT=$(free_port) AGG_ADMIN_PORT=$(free_port) API_ADMIN_PORT=$(free_port)
@@ -25,7 +25,7 @@ added() { sed -nE 's/^  '"$1"' +([0-9]+)( .*)?$/\1/p' "$2"; } # line of the summ
 for n in first second; do
     RUN_FOR=8 RATE=500 SEED=5 bash "$run" dev "$bin" "$work/dev" >"$n.txt" 2>&1
     is "$n run: exit" $? 0
-    has "$n run: the sums are equal" "$(tail -n 30 "$n.txt")" '^  every sum is equal$'
+    has "$n run: the ledger finds it exact" "$(tail -n 30 "$n.txt")" '^ledger: exact$'
     has "$n run: it shows its progress" "$(cat "$n.txt")" '^ +[0-9]+ s  acknowledged [1-9]'
     nothing_left "$n run" "$work/dev"
 done
@@ -33,13 +33,18 @@ check "the second run counted events of its own" [ "$(added counted second.txt)"
 is "the database holds what both counted" "$(sqlite3 "$work/dev/analytics.db" 'select sum(count) from daily_metrics')" \
     $(($(added counted first.txt) + $(added counted second.txt)))
 has "the summary says what was sent" "$(cat second.txt)" "^  requests sent +4000$"
+has "the summary says how long an acknowledgement took" "$(cat second.txt)" '^  acknowledgement in ms +p50 [0-9.]+ p95 [0-9.]+ p99 '
+has "the summary says how long an event took to SQL" "$(cat second.txt)" '^  receipt to SQL, p95 +(> )?[0-9]+ ms$'
+for s in svc-ingest svc-aggregator svc-metrics-api; do
+    has "the summary says what $s cost" "$(cat second.txt)" "^  $s +[0-9]+ us +[0-9.]+ -> [0-9.]+ MiB$"
+done
 
 # --- Ctrl-C -----------------------------------------------------------------------------------------------
 
 python3 "$root/tests/e2e/ctrl_c.py" 60 '  acknowledged ' make --no-print-directory -C "$root" \
     RUN_FOR=0 RATE=300 RUN_DIR="$work/make" run >make.txt 2>&1
 is "Ctrl-C ends make run with 0" $? 0
-has "Ctrl-C: the sums are equal" "$(cat make.txt)" '^  every sum is equal$'
+has "Ctrl-C: the ledger finds it exact" "$(cat make.txt)" '^ledger: exact$'
 has_not "Ctrl-C: make does not complain" "$(cat make.txt)" 'make.*(\*\*\*|[Ii]nterrupt|Error)'
 nothing_left "make run" "$work/make"
 
@@ -50,12 +55,21 @@ nothing_left "Ctrl-C during the start" "$work/dev"
 
 # --- what cannot work -------------------------------------------------------------------------------------
 
-out=$(RATE=abc bash "$run" dev "$bin" "$work/dev" 2>&1)
-is "RATE=abc: exit" $? 64
-has "RATE=abc is named" "$out" 'RATE=abc'
-out=$(API_PORT=70000 bash "$run" dev "$bin" "$work/dev" 2>&1)
-is "API_PORT=70000: exit" $? 64
-has "API_PORT=70000 is named" "$out" 'API_PORT=70000.*65535'
+refused() { # variable value, mode: exit 64, and both are named
+    local out
+    out=$(env "$1=$2" bash "$run" "$3" "$bin" "$work/$3" 2>&1)
+    is "$1=$2: exit" $? 64
+    has "$1=$2 is named, with a remedy" "$out" "^$1=$2: ."
+}
+refused RATE abc dev
+refused API_PORT 70000 dev
+refused INGESTS 9 dev
+refused AGGREGATORS 0 dev
+refused BROKERS 3 dev
+refused BROKERS 2 stack
+out=$(INGESTS=2 INGEST_PORT=8080 API_PORT=8090 bash "$run" dev "$bin" "$work/dev" 2>&1)
+is "two processes at one port: exit" $? 64
+has "two processes at one port: both variables are named" "$out" 'API_PORT=8090: .*INGEST_PORT=8080'
 
 launch holder python3 -c 'import socket, sys, time
 s = socket.create_server(("127.0.0.1", int(sys.argv[1])))
@@ -70,7 +84,23 @@ send KILL holder
 
 # --- the same on real servers -----------------------------------------------------------------------------
 
-RUN_FOR=5 RATE=500 env ${jar_cache:+PX_CACHE="$jar_cache"} bash "$run" stack "$bin" "$work/stack" >stack.txt 2>&1
+stack() { # file, variables...
+    local file=$1
+    shift
+    env RUN_FOR=5 RATE=500 ${jar_cache:+PX_CACHE="$jar_cache"} "$@" bash "$run" stack "$bin" "$work/stack" >"$file" 2>&1
+}
+stack first.txt
 is "stack: exit" $? 0
-has "stack: the sums are equal" "$(tail -n 30 stack.txt)" '^  every sum is equal$'
+has "stack: the ledger finds it exact" "$(tail -n 30 first.txt)" '^ledger: exact$'
 nothing_left stack "$work/stack"
+stack second.txt INGESTS=2 AGGREGATORS=2
+is "stack with several services on the same data: exit" $? 0
+has "stack with several services on the same data: exact" "$(tail -n 30 second.txt)" '^ledger: exact$'
+cost() { sed -nE "s/^  $1 +([0-9]+) us .*/\1/p" second.txt; }
+for s in svc-ingest svc-aggregator; do
+    check "stack: $s-2 did a good part of the work" [ $((3 * $(cost "$s-2"))) -gt "$(cost "$s")" ]
+done
+nothing_left "stack with several services" "$work/stack"
+out=$(BROKERS=3 bash "$run" stack "$bin" "$work/stack" 2>&1)
+is "another number of brokers on the same data: exit" $? 64
+has "another number of brokers: the remedy is named" "$out" '^BROKERS=3: .*BROKERS=1'

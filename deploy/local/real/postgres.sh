@@ -6,7 +6,8 @@
 # DIR/env then holds PG_CONNECTION (ODBC, without password), PG_PASSWORD, PG_URL (for psql), PG_PORT, PG_PID.
 # The role px owns the database `analytics` and asks for its password. As root it runs as user postgres.
 # PG_OPTIONS: further lines of postgresql.conf, separated by semicolons ("fsync=off;max_connections=5").
-# When postgres may not reach DIR, the data lies below /tmp and goes with `stop`.
+# When postgres may not reach DIR, the data lies below /tmp and goes with `stop`; with PG_KEEP=1 it lies below
+# /var/tmp and stays, like that in DIR.
 . "$(dirname "$0")/common.sh"
 
 pg_bin=${PG_BIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)}
@@ -23,7 +24,7 @@ as_owner() { # initdb and the server refuse to run as root
 make_home() { # where the data lies: DIR, or a folder of its own when postgres cannot get there
     home=$dir
     if [ "$(id -u)" -eq 0 ] && ! as_owner test -x "$dir"; then
-        home=$(mktemp -d /tmp/px-postgres.XXXXXX)
+        home=$(mktemp -d "${PG_KEEP:+/var}/tmp/px-postgres.XXXXXX")
         chmod 755 "$home"
     fi
     echo "$home" >"$dir/home"
@@ -104,7 +105,7 @@ stop() {
     if running "$(server_pid)"; then
         control -m fast stop || control -m immediate stop || fail "pid $(server_pid) does not end"
     fi
-    if [ "$home" != "$dir" ]; then
+    if [ "$home" != "$dir" ] && [ -z "${PG_KEEP:-}" ]; then
         rm -rf "$home" "$dir/home"
     fi
 }

@@ -174,10 +174,16 @@ enum px_code exchange_send(struct client *c, struct px_err *reterr) {
 }
 
 /* Nobody accepts connections: that is the end of it, unless it is tried again. */
-static enum px_code unreachable(struct client *c, uint32_t i, uint32_t target) {
+static enum px_code unreachable(struct client *c, uint32_t i) {
     record_intent(&c->record, i);
     c->run->v[i].at = px_wall(&px_clock_system);
-    return finish(c, i, &(struct outcome){.state = LOAD_UNREACHABLE, .target = target});
+    return finish(c, i, &(struct outcome){.state = LOAD_UNREACHABLE, .target = LOAD_NONE});
+}
+
+/* It got no connection: it is the next again. Its target is known to refuse now, so that another
+ * one gets it, or nobody. */
+static enum px_code put_back(struct client *c, uint32_t i) {
+    return i == LOAD_NONE || queue_push_front(&c->ready, i) ? PX_OK : PX_NOMEM;
 }
 
 /* Gives connections to what is ready, in order. One that gave its answer in this turn is known to
@@ -191,15 +197,15 @@ enum px_code exchange_dispatch(struct client *c) {
         enum pool_has has = pool_take(&c->pool, i, c->turn, &k);
         if (has == POOL_OPEN && k->fresh != c->turn && pool_ended(k)) {
             pool_drop(&c->pool, k);
-            queue_unpop(&c->ready);
+            rc = put_back(c, i);
         } else if (has == POOL_OPEN) {
             prepare(c, k);
         } else if (has == POOL_DOWN) {
-            rc = unreachable(c, i, c->pool.turn);
+            rc = unreachable(c, i);
         } else if (has == POOL_WAIT) {
-            queue_unpop(&c->ready);
+            rc = put_back(c, i);
             c->stuck = c->ready.n;
-            return PX_OK;
+            return rc;
         }
     }
     c->stuck = 0;
@@ -213,7 +219,7 @@ enum px_code exchange_overdue(struct client *c) {
     while (!rc && (k = TAILQ_FIRST(&c->pool.making)) && k->since + CLIENT_CONNECTING <= c->turn) {
         uint32_t i = k->request;
         pool_refused(&c->pool, k, c->turn);
-        rc = i == LOAD_NONE ? PX_OK : unreachable(c, i, k->target);
+        rc = put_back(c, i);
     }
     while (!rc && (k = TAILQ_FIRST(&c->pool.waiting)) &&
            k->since + c->run->conf.timeout <= c->turn) {
@@ -231,7 +237,7 @@ static enum px_code connected(struct client *c, struct conn *k) {
         }
         return PX_OK;
     }
-    return i == LOAD_NONE ? PX_OK : unreachable(c, i, k->target);
+    return put_back(c, i);
 }
 
 enum px_code exchange_event(struct client *c, const struct epoll_event *ev) {

@@ -81,7 +81,7 @@ extern const char *const load_fault_codes[LOAD_FAULTS];
 
 /* What was measured at one target. */
 struct load_target_stats {
-    uint64_t sent, acked, unreachable, unanswered;
+    uint64_t sent, acked, unanswered;
     struct histogram service;
 };
 

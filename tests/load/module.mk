@@ -23,3 +23,6 @@ TOOLS += $(LEDGER)
 
 $(BUILD)/tests/unit/load/test_ledger_%: $(BUILD)/obj/tests/unit/load/test_ledger_%.o $(LEDGER_LIB) $(LOAD_LIB) $(TEST_ARCHIVES)
 	$(link)
+$(BUILD)/obj/tests/integration/test_load.o: EXTRA_CPPFLAGS = -Itests/support -Itests/load
+$(BUILD)/tests/integration/test_load: $(BUILD)/obj/tests/integration/test_load.o $(LOAD_LIB) $(TEST_ARCHIVES)
+	$(link)

@@ -34,9 +34,14 @@ uint32_t queue_pop(struct queue *q) {
     return i;
 }
 
-void queue_unpop(struct queue *q) {
+bool queue_push_front(struct queue *q, uint32_t i) {
+    if (q->n == q->cap && !grow(q)) {
+        return false;
+    }
     q->head = (q->head - 1) & (q->cap - 1);
+    q->v[q->head] = i;
     q->n++;
+    return true;
 }
 
 void queue_fini(struct queue *q) {

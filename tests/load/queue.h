@@ -10,12 +10,11 @@ struct queue {
 };
 #define QUEUE_INIT ((struct queue){.v = NULL})
 
-/* queue_push(q, i): false without memory. */
+/* queue_push(q, i), queue_push_front(q, i): as the newest, as the oldest; false without memory. */
 PX_MUST_USE bool queue_push(struct queue *q, uint32_t i);
+PX_MUST_USE bool queue_push_front(struct queue *q, uint32_t i);
 /* queue_pop(q): the oldest; ${q} is not empty. */
 uint32_t queue_pop(struct queue *q);
-/* queue_unpop(q): the one popped last is the oldest again; before any other call. */
-void queue_unpop(struct queue *q);
 void queue_fini(struct queue *q);
 
 #endif

@@ -147,10 +147,11 @@ static void book_it(struct record *r, uint32_t i, const struct outcome *o) {
 }
 
 static void measure(struct load_run *run, const struct outcome *o) {
+    if (o->target == LOAD_NONE) {
+        return;
+    }
     struct load_target_stats *t = &run->targets[o->target];
-
     t->acked += o->state == LOAD_ACKED;
-    t->unreachable += o->state == LOAD_UNREACHABLE;
     t->unanswered += o->state == LOAD_UNANSWERED;
     if (o->state == LOAD_ACKED) {
         histogram_add(&run->latency, o->latency);

@@ -15,8 +15,8 @@ struct record {
 
 struct outcome {
     enum load_state state;
-    int status; /* 0: no answer */
-    uint32_t target;
+    int status;             /* 0: no answer */
+    uint32_t target;        /* LOAD_NONE: none of them */
     px_us latency, service; /* of an answer: from when it was due, from its sending */
     struct px_str event_id, received, code; /* as the peer sent them */
 };

@@ -53,7 +53,6 @@ static void write_target(const struct load_run *run, struct px_jsonw *w, uint32_
     px_jw_kc(w, "url", text);
     px_jw_ki64(w, "sent", (int64_t)s->sent);
     px_jw_ki64(w, "acked", (int64_t)s->acked);
-    px_jw_ki64(w, "unreachable", (int64_t)s->unreachable);
     px_jw_ki64(w, "unanswered", (int64_t)s->unanswered);
     write_times(w, "serviceMs", &s->service);
     px_jw_obj_end(w);

@@ -162,7 +162,7 @@ static void test_queue_is_first_in_first_out(void **state PX_UNUSED) {
         }
         for (int i = 0; i < (round % 2 ? 150 : 30); i++) {
             assert_int_equal(queue_pop(&q), out);
-            queue_unpop(&q);
+            assert_true(queue_push_front(&q, out));
             assert_int_equal(queue_pop(&q), out++);
         }
     }

@@ -65,6 +65,9 @@ static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fiel
     ing_pending_answered(&w->pending, s);
     ing_pending_release(&w->pending, s);
     if (rc != PX_TOO_LARGE) {
+        if (busy == ING_BUSY_REFUSED) {
+            ing_settle_unstored(w);
+        }
         return accept_later(w, busy, ret_busy);
     }
     px_verdict_add(&w->verdict, PX_REASON_TOO_LARGE_FOR_LOG, "event");

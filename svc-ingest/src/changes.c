@@ -4,15 +4,44 @@
 
 #include <px/log.h>
 
-static void changes_lost(const struct ing_worker *w) {
-    struct px_producer_state state;
-
-    px_producer_get(w->producer, &state);
+static void changes_unreachable(const struct ing_worker *w, const char *error) {
     px_log(PX_LOG_WARN, "log.unreachable",
            PX_F_C("server.address", w->world->conf->kafka.bootstrap),
-           PX_F_C("error.message", state.last_error),
+           PX_F_C("error.message", error),
            PX_F_C("remedy", "events are answered 503 until a broker can be reached; look whether "
                             "the brokers run and Kafka:BootstrapServers names them"));
+}
+
+static void changes_refuses(const char *error) {
+    px_log(PX_LOG_WARN, "log.refuses", PX_F_C("error.message", error),
+           PX_F_C("remedy", "events are answered 503; look for too few replicas in sync, a missing "
+                            "topic or permission (--check names them) and a broker that hangs"));
+}
+
+/* Why is known of the first worker's producer only; the others talk to the same brokers. */
+static void changes_log(struct ing_worker *w, px_us now) {
+    const struct px_metrics *m = w->world->metrics;
+    struct ing_changes *c = &w->changes;
+    struct px_producer_state state;
+    int is = px_metrics_value(m, ING_M_BROKERS_DOWN, 0, 0)  ? ING_LOG_UNREACHABLE
+             : px_metrics_value(m, ING_M_NOT_STORING, 0, 0) ? ING_LOG_REFUSES
+                                                            : ING_LOG_STORES;
+
+    if (is == (int)c->log || (is == ING_LOG_REFUSES && c->log == ING_LOG_UNREACHABLE)) {
+        return; /* reached again but not proven to store: the end of that comes with the proof */
+    }
+    px_producer_get(w->producer, &state);
+    if (is == ING_LOG_STORES) {
+        px_log(PX_LOG_INFO, "log.stores", PX_F_MS("event.duration_ms", now - c->lost_at));
+    } else if (is == ING_LOG_UNREACHABLE) {
+        changes_unreachable(w, state.last_error);
+    } else {
+        changes_refuses(state.last_error);
+    }
+    if (c->log == ING_LOG_STORES) {
+        c->lost_at = now;
+    }
+    c->log = is;
 }
 
 static void changes_fatal(void) {
@@ -22,28 +51,18 @@ static void changes_fatal(void) {
 }
 
 void ing_changes_look(struct ing_worker *w, px_us now) {
-    const struct px_metrics *m = w->world->metrics;
     struct ing_changes *c = &w->changes;
-    bool down = px_metrics_value(m, ING_M_BROKERS_DOWN, 0, 0) > 0;
-    bool fatal = px_metrics_value(m, ING_M_FATAL, 0, 0) > 0;
+    bool fatal = px_metrics_value(w->world->metrics, ING_M_FATAL, 0, 0) > 0;
 
-    if (down != c->down) {
-        c->down = down;
-        if (down) {
-            c->down_since = now;
-            changes_lost(w);
-        } else {
-            px_log(PX_LOG_INFO, "log.reachable", PX_F_MS("event.duration_ms", now - c->down_since));
-        }
+    changes_log(w, now);
+    if (fatal == c->fatal) {
+        return;
     }
-    if (fatal != c->fatal) {
-        c->fatal = fatal;
-        if (fatal) {
-            c->fatal_since = now;
-            changes_fatal();
-        } else {
-            px_log(PX_LOG_INFO, "producer.rebuilt",
-                   PX_F_MS("event.duration_ms", now - c->fatal_since));
-        }
+    c->fatal = fatal;
+    if (fatal) {
+        c->fatal_at = now;
+        changes_fatal();
+    } else {
+        px_log(PX_LOG_INFO, "producer.rebuilt", PX_F_MS("event.duration_ms", now - c->fatal_at));
     }
 }

@@ -66,6 +66,8 @@ void ing_reply_refusal(struct ing_worker *w, struct px_http_req *req, enum ing_r
 /* ing_settle_report(w, report): what the log says about one message; conf.report of the producer.
  */
 void ing_settle_report(struct ing_worker *w, const struct px_report *report);
+/* ing_settle_unstored(w): one more event that the log did not take, through no fault of its own. */
+void ing_settle_unstored(struct ing_worker *w);
 /* ing_settle_expired(w, now): answer everything due at ${now} (mono clock) with log_unknown. */
 void ing_settle_expired(struct ing_worker *w, px_us now);
 /* ing_settle_batch_done(w, b): every item of ${b} has its outcome: answer it. */

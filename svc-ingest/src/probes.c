@@ -13,6 +13,8 @@
 
 #define PROBE_TIMEOUT  (3 * PX_US_PER_S)
 #define PROBE_FILE_MAX (64 * 1024)
+/* How long the last event that was not taken speaks against readiness. */
+#define PROBE_UNSTORED_AGE (10 * PX_US_PER_S)
 
 static void probe_say(struct px_probe_out *out, const char *fmt, ...) PX_PRINTF(2, 3);
 static void probe_say(struct px_probe_out *out, const char *fmt, ...) {
@@ -292,6 +294,33 @@ static enum px_code probe_producer(void *arg, struct px_probe_out *out, struct p
     return PX_OK;
 }
 
+/* Not for ever: without events nothing would show that the log takes them again. */
+static enum px_code probe_stores(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct ing_svc *svc = arg;
+    px_us now = px_mono(svc->world.clock);
+
+    if (!px_app_started(svc->app)) {
+        probe_skip(out, "not running");
+        return PX_OK;
+    }
+    int64_t workers = px_metrics_value(svc->metrics, ING_M_NOT_STORING, 0, 0);
+    int64_t unstored = px_metrics_value(svc->metrics, ING_M_DELIVERIES, PX_NOT_PERSISTED, 0) +
+                       px_metrics_value(svc->metrics, ING_M_DELIVERIES, PX_MAYBE_PERSISTED, 0) +
+                       px_metrics_value(svc->metrics, ING_M_UNAVAILABLE, ING_BUSY_REFUSED, 0);
+    if (unstored != svc->unstored) {
+        svc->unstored = unstored;
+        svc->unstored_at = now;
+    }
+    if (workers && now - svc->unstored_at < PROBE_UNSTORED_AGE) {
+        return PX_FAIL(reterr, PX_UNAVAILABLE,
+                       "%lld of %zu producers: the log takes no events; too few replicas in sync, "
+                       "a topic or a permission is missing, or it does not answer",
+                       (long long)workers, svc->world.workers);
+    }
+    probe_say(out, "%zu producers", svc->world.workers);
+    return PX_OK;
+}
+
 static enum px_code probe_in_flight(void *arg, struct px_probe_out *out, struct px_err *reterr) {
     const struct ing_svc *svc = arg;
 
@@ -331,5 +360,6 @@ const struct px_probe ing_probes[ING_PROBES] = {
      NULL, probe_nofile},
     {"clock.sane", "the clock is past 2020", PROBE_LOCAL, NULL, probe_clock},
     {"kafka.producer", "the producers reach the log", PX_PROBE_READY, NULL, probe_producer},
+    {"kafka.stores", "the log takes events", PX_PROBE_READY, "kafka.producer", probe_stores},
     {"ingest.in_flight", "there is room for events", PX_PROBE_READY, NULL, probe_in_flight},
 };

@@ -23,6 +23,9 @@ struct ing_svc {
     struct px_admin *admin;
     struct px_topic_info seen; /* by the probe kafka.topic, for kafka.acks */
     /* of the liveness check, on the admin thread: what each worker's ticks were, and since when */
+    /* of the probe kafka.stores, on the admin thread: events not taken so far, and since when */
+    int64_t unstored;
+    px_us unstored_at;
     int64_t ticks[ING_WORKERS_MAX];
     px_us moved_at[ING_WORKERS_MAX];
 };
@@ -36,7 +39,7 @@ void ing_service_stop(void *svc);
 void ing_service_fini(void *svc);
 void ing_service_versions(struct px_buf *out);
 
-#define ING_PROBES 13
+#define ING_PROBES 14
 extern const struct px_probe ing_probes[ING_PROBES];
 
 #endif

@@ -139,6 +139,10 @@ static void settle_slot(struct ing_worker *w, struct ing_slot *s, enum settle_ou
     }
 }
 
+void ing_settle_unstored(struct ing_worker *w) {
+    w->unstored += w->unstored < ING_UNSTORED_MANY;
+}
+
 void ing_settle_report(struct ing_worker *w, const struct px_report *report) {
     if (report->tag == ING_TAG_DLQ) {
         px_count(w->shard, ING_M_DLQ,
@@ -148,6 +152,11 @@ void ing_settle_report(struct ing_worker *w, const struct px_report *report) {
     struct ing_slot *s = ing_pending_find(&w->pending, report->tag);
     px_assert(s); /* one report per message: the slot cannot be gone */
     px_count(w->shard, ING_M_DELIVERIES, report->delivery, 0, 1);
+    if (report->delivery == PX_PERSISTED) {
+        w->unstored = 0;
+    } else if (report->code != PX_TOO_LARGE) {
+        ing_settle_unstored(w);
+    }
     if (s->owed) {
         enum ing_busy busy = ING_BUSY_UNAVAILABLE;
         enum settle_outcome what = settle_outcome(report, &busy);

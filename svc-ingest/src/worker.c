@@ -49,6 +49,7 @@ static void worker_gauges(struct ing_worker *w) {
     px_gauge(w->shard, ING_M_CONNECTIONS, 0, 0, (int64_t)px_http_connections(w->http));
     px_gauge(w->shard, ING_M_BROKERS_DOWN, 0, 0, state.brokers_down);
     px_gauge(w->shard, ING_M_FATAL, 0, 0, state.fatal);
+    px_gauge(w->shard, ING_M_NOT_STORING, 0, 0, w->unstored == ING_UNSTORED_MANY);
     px_count(w->shard, ING_M_REBUILDS, 0, 0, state.rebuilds - w->rebuilds);
     w->rebuilds = state.rebuilds;
     px_count(w->shard, ING_M_TICKS, w->index, 0, 1);

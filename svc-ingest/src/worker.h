@@ -37,9 +37,16 @@ bool ing_bucket_take(struct ing_bucket *b, px_us now);
 
 /* What was said last about the log; of the first worker only. */
 struct ing_changes {
-    bool down, fatal;
-    px_us down_since, fatal_since;
+    enum {
+        ING_LOG_STORES,
+        ING_LOG_REFUSES,
+        ING_LOG_UNREACHABLE
+    } log;
+    bool fatal;
+    px_us lost_at, fatal_at;
 };
+/* So many events in a row that the log did not take, none of them to blame itself. */
+#define ING_UNSTORED_MANY 3
 
 struct ing_topics { /* of one family */
     struct px_topic *events, *dead;
@@ -59,6 +66,7 @@ struct ing_worker {
     struct ing_bucket dlq_bucket;
     struct px_uuid_gen uuids;
     uint64_t rebuilds; /* as last seen, for the counter */
+    uint32_t unstored; /* events in a row that the log did not take, up to ING_UNSTORED_MANY */
     struct ing_changes changes;
 
     struct px_arena arena; /* of one request */

@@ -19,6 +19,9 @@
 /* The message timeout of these tests is 2 s, the answer at most 1.5 s later, plus scheduling. */
 #define TROUBLE_BOUND_MS 4500
 
+static int trouble_send(const struct ingest_rig *r, const char *player);
+static int trouble_status(int fd);
+
 static void assert_busy(const struct ingest_said *s, const char *code) {
     assert_int_equal(s->status, 503);
     assert_string_equal(s->code, code);
@@ -77,10 +80,20 @@ static void test_ingest_says_unavailable_when_too_few_replicas(void **state) {
     assert_int_equal(ingest_rig_get(&r, TROUBLE_PIXEL).status, 200);
 
     mock_kafka_errors(r.mock, MOCK_KAFKA_PRODUCE, MOCK_KAFKA_NOT_ENOUGH_REPLICAS, 1000);
+    int others[] = {trouble_send(&r, "p1"), trouble_send(&r, "p2"), trouble_send(&r, "p3"),
+                    trouble_send(&r, "p4"), trouble_send(&r, "p5"), trouble_send(&r, "p6")};
     struct ingest_said s = ingest_rig_get(&r, TROUBLE_PIXEL);
 
     assert_busy(&s, "log_unavailable");
+    for (size_t i = 0; i < PX_ARRAY_LEN(others); i++) {
+        assert_int_equal(trouble_status(others[i]), 503);
+    }
+    /* the brokers are there, and yet nothing is stored: no place to send events to */
+    assert_true(ingest_rig_ready_until(&r, 503, 5) >= 0);
+    assert_true(ingest_rig_metric(&r, "px_kafka_not_storing") > 0);
     mock_kafka_errors_clear(r.mock, MOCK_KAFKA_PRODUCE);
+    assert_true(ingest_rig_ready_until(&r, 200, 20) >= 0);
+    assert_int_equal(ingest_rig_get(&r, TROUBLE_PIXEL).status, 200);
     ingest_rig_close(&r);
 }
 

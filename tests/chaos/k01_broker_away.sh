@@ -29,7 +29,7 @@ told_so() { # traffic
 back_again() { # traffic row fault
     recovered 60 more_outcomes "$oks" "$1" ok
     check "$1: $service is ready again" within 30 readyz_is "$service" 200
-    check "$1: it says so, once" within 10 said_once "$service" "$lines" log.reachable
+    check "$1: it says so, once" within 10 said_once "$service" "$lines" log.stores
     is "$1: it has said once that the log was away" "$(said "$service" "$lines" log.unreachable)" 1
     is "$1: it was never restarted" "$(restarts "$service")" 0
     traffic_end "$1"

@@ -29,13 +29,15 @@ has "no topic: when to come again" "$(head_field Retry-After)" '^[1-9]'
 said=$("$bin/svc-ingest" "${kafka[@]}" --set Kafka:EnvironmentName=GONE --set Ingest:Port=0 --set Admin:Port=0 --check 2>&1)
 is "no topic: --check fails" $? 1
 has "no topic: --check names it" "$said" "FAIL +kafka.topic .*$gone"
+unready() { pixel ingest-2 "" >/dev/null && readyz_is ingest-2 503; }
+check "no topic: not ready once several events were refused" within 30 unready
 has "no topic: the metric has moved" "$(metric ingest-2 px_events_unavailable_total)" '^[1-9]'
 
 # --- too large -------------------------------------------------------------------------------------------------
 
-large=$(head -c 250 /dev/zero | tr '\0' 'x')
+hex() { od -An -v -tx1 -N 120 /dev/urandom | tr -d ' \n'; } # 240 characters that hardly shrink
 is "small records only: a small one is stored" "$(pixel ingest-3 "")" 200
-is "small records only: a large one is the sender's matter" "$(pixel ingest-3 "&s=$large&b=$large")" 413
+is "small records only: a large one is the sender's matter" "$(pixel ingest-3 "&s=$(hex)&b=$(hex)")" 413
 is "small records only: by its code" "$(head_field X-Error-Code)" too_large_for_log
 is "small records only: counted as refused" "$(metric ingest-3 'px_events_rejected_total{reason="too_large_for_log"}')" 1
 is "small records only: ready all the same" "$(readyz ingest-3)" 200

@@ -170,6 +170,7 @@ static enum px_code client_work(struct client *c, struct px_err *reterr) {
     c->began = c->turn = client_now();
     enum px_code rc = client_loop(c, reterr);
     c->run->took = client_now() - c->began;
+    c->run->ended = px_wall(&px_clock_system);
     c->run->cpu = client_cpu() - cpu;
     c->run->full = c->run->n == c->run->cap && c->gen.made < c->total;
     exchange_abandon(c);

@@ -91,6 +91,7 @@ struct load_run {
     struct load_request *v;
     uint32_t n, cap;
     px_us took;          /* of the sending */
+    px_us ended;         /* unix time: nothing was received later */
     px_us cpu;           /* of this program meanwhile */
     uint64_t late;       /* sent over 10 ms after their time: whoever was the cause */
     uint64_t ordered;    /* had to wait for an earlier request of their key or id */

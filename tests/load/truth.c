@@ -4,7 +4,6 @@
 #include "load.h"
 #include "table.h"
 
-#include <px/clock.h>
 #include <px/jsonw.h>
 #include <px/mem.h>
 #include <px/num.h>
@@ -101,7 +100,8 @@ static void truth_add(struct truth *t, uint32_t i) {
 }
 
 /* One that may be stored could have been counted besides, unless its key was counted anyway. It was
- * received when it was sent or later, at the latest now. */
+ * received when it was sent or later, at the latest at the end of
+ * the run. */
 static void truth_add_maybe(struct truth *t, const struct load_request *r) {
     px_day from = px_day_of(load_event_time(&t->run->conf, r));
     px_day to = r->stamped ? from : t->last;
@@ -156,7 +156,7 @@ static enum px_code truth_build(struct truth *t, struct px_err *reterr) {
         table_reserve(&t->maybes, n)) {
         return PX_FAIL(reterr, PX_NOMEM, "no memory for the truth of %zu requests", n);
     }
-    t->last = px_day_of(px_wall(&px_clock_system));
+    t->last = px_day_of(t->run->ended);
     truth_pass(t, truth_tally);
     truth_pass(t, truth_pass_acked);
     truth_pass(t, truth_pass_maybe);

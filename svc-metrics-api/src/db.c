@@ -180,6 +180,44 @@ enum px_code api_db_freshness(struct api_db *db, px_us now, struct api_freshness
     return code;
 }
 
+/* --- tables ----------------------------------------------------------------------------------- */
+
+/* ${binds}: a letter per parameter: day, instant or number, text. */
+static enum px_code ask_nothing(struct api_db *db, enum px_statement which, const char *binds,
+                                struct px_err *reterr) {
+    struct px_stmt *st;
+    enum px_code code = prepared(db, which, &st, reterr);
+
+    for (unsigned i = 0; !code && binds[i]; i++) {
+        if (binds[i] == 'i') {
+            px_bind_i64(st, i, 1);
+        } else {
+            code = px_bind_text(st, i, binds[i] == 'd' ? PX_S("1970-01-01") : PX_S("-"), reterr);
+        }
+    }
+    code = code ? code : px_stmt_run(st, reterr);
+    if (!code) {
+        px_stmt_end(st);
+    }
+    return code;
+}
+
+enum px_code api_db_tables(struct api_db *db, struct px_err *reterr) {
+    static const struct {
+        enum px_statement which;
+        const char *binds;
+    } rows[] = {{PX_ST_DAILY, "dd"},
+                {PX_ST_DAILY_OF_BANNER, "ddt"},
+                {PX_ST_SERIES, "iiii"},
+                {PX_ST_ROLLUP, "tii"}};
+    enum px_code code = PX_OK;
+
+    for (size_t i = 0; !code && i < PX_ARRAY_LEN(rows); i++) {
+        code = ask_nothing(db, rows[i].which, rows[i].binds, reterr);
+    }
+    return code;
+}
+
 /* --- counts ----------------------------------------------------------------------------------- */
 
 static enum px_code bind_days(struct px_stmt *st, const struct api_range *r,

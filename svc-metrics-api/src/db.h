@@ -50,6 +50,10 @@ PX_MUST_USE enum px_code api_db_try_write(struct api_db *db, struct px_err *rete
 PX_MUST_USE enum px_code api_db_freshness(struct api_db *db, px_us now, struct api_freshness *ret,
                                           struct px_err *reterr);
 
+/* api_db_tables(db, reterr): can every table of the answers be read? Asks each for an empty range.
+ * Errors: PX_SCHEMA, PX_DENIED, naming the table; PX_SQL*. */
+PX_MUST_USE enum px_code api_db_tables(struct api_db *db, struct px_err *reterr);
+
 /* api_db_counts(db, filter, counts): add the rows of counts->range. Names with .p NULL do not
  * filter; one of the two at most is given. */
 struct api_filter {

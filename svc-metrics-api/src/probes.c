@@ -104,6 +104,7 @@ static enum px_code sql_tables(void *arg, struct px_probe_out *out, struct px_er
         return code;
     }
     code = api_db_freshness(&svc->probe_db, px_wall(svc->clock), &f, reterr);
+    code = code ? code : api_db_tables(&svc->probe_db, reterr);
     api_db_end(&svc->probe_db, code);
     if (!code) {
         snprintf(out->detail, sizeof(out->detail), "readable, revision %lld%s",

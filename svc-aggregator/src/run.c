@@ -54,7 +54,7 @@ static const char *remedy(enum px_code code) {
     case PX_NEW_LOG:
         return "check Kafka:BootstrapServers; for a new cluster set Kafka:OnNewLog=start";
     case PX_SCHEMA:
-        return "run svc-aggregator --migrate=up";
+        return "--check names what is missing; svc-aggregator --migrate=up applies what is pending";
     case PX_DENIED:
         return "check the credentials and rights of this service";
     case PX_CONFIG:

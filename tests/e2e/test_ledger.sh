@@ -37,7 +37,10 @@ found() { # name classes options...: exit 1 with exactly these classes, in the o
 
 # --- exact -------------------------------------------------------------------------------------------------
 
-load_up load ingest --rate 200 --duration 5s --seed 31 --players 300 --book "$work/load.book"
+load_up load ingest --rate 150 --duration 8s --seed 31 --players 300 --book "$work/load.book"
+applied_some() { [ "$(folded)" -gt 100 ]; }
+need "events are applied while traffic runs" within 30 applied_some
+for n in first second; do exact "exact while events arrive, $n time" --live --book load.book; done
 ended load 60
 is "px-load: every request was answered as expected" "$status" 0
 book=(--book load.book)

@@ -25,7 +25,7 @@ struct lg_conf {
     size_t nbooks;
     int64_t expect_dead; /* -1 = not said */
     px_us wait;
-    bool rejects_exact, no_raw, verbose;
+    bool rejects_exact, no_raw, live, verbose;
 };
 
 /* --- the book: one request -------------------------------------------------------------------- */
@@ -48,7 +48,7 @@ struct lg_request {
 struct lg_book {
     const char *file;
     struct px_str prefix;
-    int64_t first; /* place of its first request */
+    size_t told; /* bytes that it had before the log was read: answers behind them are left out */
 };
 
 /* How many bytes of a record an oversized letter keeps. */
@@ -121,7 +121,9 @@ struct ledger {
     size_t nparts;
     struct lg_vec letters; /* struct lg_letter */
     struct lg_table
-        by_letter; /* (partition, offset) of this topic -> want = place, got = how many */
+        by_letter;     /* (partition, offset) of this topic -> want = place, got = how many */
+    int64_t *dlq_next; /* by partition: read up to */
+    size_t ndlq;
     bool dlq_found;
 
     struct px_sql *db;
@@ -141,11 +143,17 @@ struct ledger {
 };
 
 /* --- reading; errors end the run with 69, 64 or 65 -------------------------------------------- */
+/* lg_books_open: before the log is read; lg_books_read: after it, so that no record of the log is
+ * there before its intent. */
+PX_MUST_USE enum px_code lg_books_open(struct ledger *l, struct px_err *reterr);
 PX_MUST_USE enum px_code lg_books_read(struct ledger *l, struct px_err *reterr);
 /* lg_log_ends: partitions with their ends, and the log's id. lg_log_read: all records, decoded, and
  * the dead letters. */
 PX_MUST_USE enum px_code lg_log_ends(struct ledger *l, struct px_err *reterr);
 PX_MUST_USE enum px_code lg_log_read(struct ledger *l, struct px_err *reterr);
+/* lg_log_more: what was written and applied since then, so that a snapshot of SQL that was taken
+ * later still meets its records. */
+PX_MUST_USE enum px_code lg_log_more(struct ledger *l, struct px_err *reterr);
 PX_MUST_USE enum px_code lg_sql_open(struct ledger *l, struct px_err *reterr);
 /* lg_sql_progress: consumer_offsets alone, in a transaction of its own. */
 PX_MUST_USE enum px_code lg_sql_progress(struct ledger *l, struct px_err *reterr);

@@ -302,9 +302,11 @@ static px_us last_minute(const struct ledger *l) {
 enum px_code lg_way_api(struct ledger *l, struct px_err *reterr) {
     struct asking a = {.l = l, .body = PX_BUF_INIT(ANSWER_MAX)};
     px_us minute = last_minute(l);
-    if (!l->conf.api || !range_of(&a)) {
+    if (!l->conf.api || l->conf.live || !range_of(&a)) {
         lg_note(l, "%s: the REST API is not compared",
-                l->conf.api ? "there are no counts" : "no --api was given");
+                !l->conf.api   ? "no --api was given"
+                : l->conf.live ? "--live"
+                               : "there are no counts");
         return PX_OK;
     }
     enum px_code rc = funnel(&a, "/api/metrics/conversion-rates", 0, reterr);

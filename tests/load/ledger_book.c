@@ -68,6 +68,9 @@ static void ended(struct reading *rd, int64_t place, const struct book_outcome *
 
 static void outcome(struct reading *rd, const struct book_outcome *o) {
     struct ledger *l = rd->l;
+    if (rd->r.pos > l->books[rd->book].told) {
+        return; /* written while the log was read: its event may have come too late for that */
+    }
     const struct lg_row *row = lg_row_find(&rd->numbers, (struct lg_key){.v = {(int64_t)o->n}});
     if (!row) {
         lg_violation(l, LG_BOOK_BROKEN, (struct lg_about){0},
@@ -92,8 +95,6 @@ static enum px_code read_one(struct ledger *l, size_t i, struct px_err *reterr) 
     if (rc != PX_OK) {
         return rc;
     }
-    l->books[i] = (struct lg_book){.file = l->conf.books[i], .first = (int64_t)l->requests.n};
-    l->books[i].prefix = lg_text_of(&l->texts, lg_text(&l->texts, rd.r.prefix));
     while ((rc = book_next(&rd.r, &line, reterr)) == PX_OK) {
         if (line.kind == BOOK_INTENT) {
             intent(&rd, &line.intent);
@@ -108,6 +109,20 @@ static enum px_code read_one(struct ledger *l, size_t i, struct px_err *reterr) 
     book_reader_close(&rd.r);
     lg_table_fini(&rd.numbers);
     return rc == PX_NO_ROW ? PX_OK : rc;
+}
+
+enum px_code lg_books_open(struct ledger *l, struct px_err *reterr) {
+    enum px_code rc = PX_OK;
+    for (size_t i = 0; rc == PX_OK && i < l->conf.nbooks; i++) {
+        struct book_reader r = BOOK_READER_INIT;
+        rc = book_open(&r, l->conf.books[i], reterr);
+        if (rc == PX_OK) {
+            l->books[i] = (struct lg_book){.file = l->conf.books[i], .told = r.text.n};
+            l->books[i].prefix = lg_text_of(&l->texts, lg_text(&l->texts, r.prefix));
+        }
+        book_reader_close(&r);
+    }
+    return rc;
 }
 
 enum px_code lg_books_read(struct ledger *l, struct px_err *reterr) {

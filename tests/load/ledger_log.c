@@ -146,6 +146,19 @@ static void take_letter(void *arg, const struct lg_record *r) {
 
 /* --- both topics ------------------------------------------------------------------------------ */
 
+/* What was read of the dead letters is not read again. */
+static void go_on_behind(struct ledger *l, struct lg_ends *ends) {
+    int64_t *next = px_calloc2((size_t)ends->n, sizeof *next);
+    px_assert(next);
+    for (size_t p = 0; p < (size_t)ends->n; p++) {
+        next[p] = ends->high[p];
+        ends->low[p] = p < l->ndlq ? l->dlq_next[p] : ends->low[p];
+    }
+    px_free(l->dlq_next);
+    l->dlq_next = next;
+    l->ndlq = (size_t)ends->n;
+}
+
 static enum px_code read_dlq(struct ledger *l, struct lg_kafka *k, struct decoding *d,
                              struct px_err *reterr) {
     struct lg_ends *ends = px_alloc(sizeof *ends);
@@ -159,6 +172,7 @@ static enum px_code read_dlq(struct ledger *l, struct lg_kafka *k, struct decodi
     }
     if (rc == PX_OK) {
         l->dlq_found = true;
+        go_on_behind(l, ends);
         rc = lg_kafka_read(k, l->conf.dlq, ends, take_letter, d, &err);
     }
     px_free(ends);
@@ -169,7 +183,8 @@ static enum px_code read_dlq(struct ledger *l, struct lg_kafka *k, struct decodi
 }
 
 static void keep_ends(struct ledger *l, const struct lg_ends *ends) {
-    if (!l->parts) {
+    if ((size_t)ends->n != l->nparts) {
+        px_free(l->parts);
         l->nparts = (size_t)ends->n;
         l->parts = px_calloc2(l->nparts, sizeof *l->parts);
         px_assert(l->parts);
@@ -193,9 +208,6 @@ static enum px_code ends_of(struct ledger *l, struct lg_kafka *k, struct lg_ends
     enum px_code rc = identity(l, k, reterr);
     if (rc == PX_OK) {
         rc = lg_kafka_ends(k, l->conf.topic, ends, reterr);
-    }
-    if (rc == PX_OK && l->parts && (size_t)ends->n != l->nparts) {
-        return PX_FAIL(reterr, PX_UNAVAILABLE, "the topic got more partitions meanwhile: again");
     }
     if (rc == PX_OK) {
         keep_ends(l, ends);
@@ -226,24 +238,74 @@ static void count_up(struct ledger *l) {
         l->log_id, l->conf.topic, l->nparts, (long long)span, (long long)held, l->letters.n);
 }
 
-enum px_code lg_log_read(struct ledger *l, struct px_err *reterr) {
-    struct lg_kafka *k = NULL;
-    struct decoding d = {.l = l};
-    struct lg_ends *ends = px_alloc(sizeof *ends);
-    px_assert(ends);
-    px_arena_init(&d.arena, (size_t)64 << 20);
-    px_buf_init(&d.text, (size_t)16 << 20);
-    enum px_code rc = lg_kafka_open(l->conf.kafka, l->conf.kafka_config, &k, reterr);
-    rc = rc == PX_OK ? ends_of(l, k, ends, reterr) : rc;
-    rc = rc == PX_OK ? lg_kafka_read(k, l->conf.topic, ends, take_event, &d, reterr) : rc;
-    rc = rc == PX_OK ? read_dlq(l, k, &d, reterr) : rc;
+struct session { /* one connection and what decoding needs */
+    struct lg_kafka *k;
+    struct decoding d;
+    struct lg_ends *ends;
+};
+
+static enum px_code session_open(struct session *s, struct ledger *l, struct px_err *reterr) {
+    *s = (struct session){.d = {.l = l}, .ends = px_alloc(sizeof *s->ends)};
+    px_assert(s->ends);
+    px_arena_init(&s->d.arena, (size_t)64 << 20);
+    px_buf_init(&s->d.text, (size_t)16 << 20);
+    return lg_kafka_open(l->conf.kafka, l->conf.kafka_config, &s->k, reterr);
+}
+
+static void session_close(struct session *s) {
+    lg_kafka_close(s->k);
+    px_arena_fini(&s->d.arena);
+    px_buf_fini(&s->d.text);
+    px_free(s->ends);
+}
+
+static enum px_code read_both(struct session *s, struct px_err *reterr) {
+    struct ledger *l = s->d.l;
+    enum px_code rc = lg_kafka_read(s->k, l->conf.topic, s->ends, take_event, &s->d, reterr);
+    rc = rc == PX_OK ? read_dlq(l, s->k, &s->d, reterr) : rc;
     if (rc == PX_OK) {
         lg_letters_apply(l);
+    }
+    return rc;
+}
+
+enum px_code lg_log_read(struct ledger *l, struct px_err *reterr) {
+    PX_DEFER(session_close) struct session s;
+    enum px_code rc = session_open(&s, l, reterr);
+    rc = rc == PX_OK ? ends_of(l, s.k, s.ends, reterr) : rc;
+    return rc == PX_OK ? read_both(&s, reterr) : rc;
+}
+
+/* From where reading ended to where SQL stands; false: nothing is missing. */
+static bool what_came_after(struct ledger *l, struct lg_ends *ends) {
+    bool any = false;
+    for (size_t i = 0; i < l->nparts; i++) {
+        struct lg_part *p = &l->parts[i];
+        bool known = i < (size_t)ends->n && p->has_offset && p->next > p->high;
+        int64_t end = known && p->next < ends->high[i] ? p->next : known ? ends->high[i] : p->high;
+        ends->low[i] = p->high;
+        ends->high[i] = p->high = end > p->high ? end : p->high;
+        any = any || ends->high[i] > ends->low[i];
+    }
+    ends->n = (int32_t)l->nparts;
+    return any;
+}
+
+enum px_code lg_log_more(struct ledger *l, struct px_err *reterr) {
+    enum px_code rc = PX_OK;
+    for (size_t i = 0; i < l->nparts; i++) {
+        if (l->parts[i].has_offset && l->parts[i].next > l->parts[i].high) {
+            PX_DEFER(session_close) struct session s;
+            rc = session_open(&s, l, reterr);
+            rc = rc == PX_OK ? lg_kafka_ends(s.k, l->conf.topic, s.ends, reterr) : rc;
+            if (rc == PX_OK && what_came_after(l, s.ends)) {
+                rc = read_both(&s, reterr);
+            }
+            break;
+        }
+    }
+    if (rc == PX_OK) {
         count_up(l);
     }
-    lg_kafka_close(k);
-    px_arena_fini(&d.arena);
-    px_buf_fini(&d.text);
-    px_free(ends);
     return rc;
 }

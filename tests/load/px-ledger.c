@@ -36,6 +36,8 @@ static const char usage[] =
     "for\n"
     "                        them was not exceeded)\n"
     "  --no-raw              raw rows are switched off (Raw:Store=false): do not look at them\n"
+    "  --live                events go on arriving: compare up to where SQL stands, leave the API "
+    "out\n"
     "  --wait SECONDS        wait until SQL has reached the log's end, at most so long\n"
     "  --schemas DIR         where events.yaml lies (beside the program's source, or installed)\n"
     "  --json FILE           the result for programs\n"
@@ -55,6 +57,7 @@ enum option_id {
     OPT_EXPECT_DEAD,
     OPT_REJECTS_EXACT,
     OPT_NO_RAW,
+    OPT_LIVE,
     OPT_WAIT,
     OPT_SCHEMAS,
     OPT_JSON,
@@ -76,6 +79,7 @@ static const struct option options[] = {
     {"expect-dead", required_argument, NULL, OPT_EXPECT_DEAD},
     {"rejects-exact", no_argument, NULL, OPT_REJECTS_EXACT},
     {"no-raw", no_argument, NULL, OPT_NO_RAW},
+    {"live", no_argument, NULL, OPT_LIVE},
     {"wait", required_argument, NULL, OPT_WAIT},
     {"schemas", required_argument, NULL, OPT_SCHEMAS},
     {"json", required_argument, NULL, OPT_JSON},
@@ -140,6 +144,9 @@ static bool take_option(struct lg_conf *c, int opt, const char *arg) {
         return true;
     case OPT_NO_RAW:
         c->no_raw = true;
+        return true;
+    case OPT_LIVE:
+        c->live = true;
         return true;
     case OPT_VERBOSE:
         c->verbose = true;
@@ -219,6 +226,7 @@ static enum px_code ask_sql(struct ledger *l, struct px_err *reterr) {
     enum px_code rc = l->db ? PX_OK : lg_sql_open(l, reterr);
     rc = rc == PX_OK ? px_tx_begin(l->db, reterr) : rc; /* one snapshot for all of it */
     rc = rc == PX_OK ? lg_sql_offsets(l, reterr) : rc;
+    rc = rc == PX_OK ? lg_log_more(l, reterr) : rc;
     rc = rc == PX_OK ? lg_sql_rows(l, reterr) : rc;
     if (rc == PX_OK) {
         lg_way_dispositions(l);
@@ -233,12 +241,14 @@ static enum px_code ask_sql(struct ledger *l, struct px_err *reterr) {
 
 static enum px_code run(struct ledger *l, struct px_err *reterr) {
     enum px_code rc = load_catalog(l, reterr);
-    rc = rc == PX_OK ? lg_books_read(l, reterr) : rc;
+    rc = rc == PX_OK ? lg_books_open(l, reterr) : rc;
     if (rc == PX_OK && l->conf.wait) {
         rc = lg_wait(l, reterr);
+        rc = rc == PX_OK ? lg_books_open(l, reterr) : rc; /* they grew */
     }
     rc = rc == PX_OK ? lg_log_read(l, reterr) : rc;
     rc = rc == PX_OK ? ask_sql(l, reterr) : rc;
+    rc = rc == PX_OK ? lg_books_read(l, reterr) : rc;
     if (rc != PX_OK) {
         return rc;
     }
@@ -271,6 +281,7 @@ static void fini(struct ledger *l) {
     px_buf_fini(&l->facts);
     px_free(l->order);
     px_free(l->parts);
+    px_free(l->dlq_next);
     px_sql_close(l->db);
     px_zone_free(l->zone);
     px_catalog_free(l->catalog);

@@ -53,4 +53,4 @@ test: deps-test ## everything that CI runs
 	@tests/test.sh
 
 include tests/load/module.mk tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
-include tests/bench/module.mk tests/chaos/module.mk tests/defects/module.mk
+include tests/bench/module.mk tests/chaos/module.mk tests/defects/module.mk tests/scaling/module.mk

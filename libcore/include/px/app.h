@@ -5,11 +5,12 @@
  * I/O) -> START probes -> start (ports open, threads run) -> [run until SIGTERM, SIGINT, finished
  * or fatal] -> not ready, keep serving the drain delay -> drain (bounded) -> stop -> fini -> exit
  * code. Signals are blocked in every thread and read from a signalfd by a thread of their own, so
- * that a second SIGTERM or SIGINT leaves at once (exit 0, draining cut short) whatever the main
- * thread does, and so does a drain that passes its bound: from SIGTERM to the exit never takes
- * longer than Shutdown:Delay + Shutdown:Timeout (exit 75 when it had to be cut). A run that
- * finished by itself skips the delay. A signal that comes before start() leaves at once. SIGHUP
- * reads the configuration again, validates all of it, and applies the rows with PX_OPT_RELOAD. */
+ * that a second SIGTERM or SIGINT leaves at once (exit 0, draining cut short; within 200 ms of the
+ * first it is the same wish and changes nothing) whatever the main thread does, and so does a drain
+ * that passes its bound: from SIGTERM to the exit never takes longer than Shutdown:Delay +
+ * Shutdown:Timeout (exit 75 when it had to be cut). A run that finished by itself skips the delay.
+ * A signal that comes before start() leaves at once. SIGHUP reads the configuration again,
+ * validates all of it, and applies the rows with PX_OPT_RELOAD. */
 #ifndef PX_APP_H
 #define PX_APP_H
 

@@ -14,6 +14,10 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+/* One wish to stop may arrive as several signals: coreutils' timeout sends it to the process and to
+ * its group, a supervisor and a terminal both pass it on. Only what comes later is impatience. */
+#define PX_SIGNALS_SAME_WISH (200 * PX_US_PER_MS)
+
 static void wake(int fd) {
     const uint64_t one = 1;
     ssize_t n;
@@ -69,6 +73,9 @@ static void on_stop(struct px_app *app, int signo) {
         leave(app, "signal before the start", EXIT_SUCCESS);
     }
     if (atomic_load_explicit(&s->stop, memory_order_relaxed)) {
+        if (now - atomic_load_explicit(&s->asked_at, memory_order_relaxed) < PX_SIGNALS_SAME_WISH) {
+            return;
+        }
         leave(app, "second signal", EXIT_SUCCESS);
     }
     atomic_store_explicit(&s->asked_at, now, memory_order_relaxed);

@@ -13,6 +13,8 @@
 
 #define SELF "/proc/self/exe"
 #define WAIT 20
+/* A stop signal that follows another so soon is the same wish; a later one means: now. */
+#define AGAIN_MS 300
 
 static char out[65536];
 
@@ -89,12 +91,28 @@ static void test_app_second_signal_leaves_now(void **state PX_UNUSED) {
         launch_ready(&p, when[i][0], NULL);
         proc_signal(&p, SIGTERM);
         assert_true(proc_log_wait(&p, when[i][1], WAIT));
+        pause_ms(AGAIN_MS);
         proc_signal(&p, SIGINT);
         assert_int_equal(proc_wait(&p, WAIT), 0);
         ASSERT_ORDER(log_of(&p), when[i][1], "\"app.stopped\"",
                      "\"stop.reason\":\"second signal\",\"stop.cut_short\":true");
         assert_null(strstr(out, "tiny.fini"));
     }
+}
+
+/* coreutils' timeout stops a process twice at once, and must not cut the draining short. (Two
+ * different signals: the system may merge equal ones.) */
+static void test_app_repeated_signal_is_one_wish(void **state PX_UNUSED) {
+    struct proc p;
+
+    launch_ready(&p, "Shutdown:Delay=500ms", NULL);
+    proc_signal(&p, SIGTERM);
+    proc_signal(&p, SIGINT);
+    assert_int_equal(proc_wait(&p, WAIT), 0);
+
+    ASSERT_ORDER(log_of(&p), "\"tiny.drain\"", "\"app.stopped\"", "\"stop.cut_short\":false",
+                 "\"tiny.fini\"");
+    assert_true(proc_log_int(&p, "\"app.stopped\"", "stop.drain_ms", 0) >= 500);
 }
 
 static void test_app_drain_is_bounded(void **state PX_UNUSED) {
@@ -265,6 +283,7 @@ int main(int argc, char **argv) {
         cmocka_unit_test(test_app_sigterm_drains_in_order),
         cmocka_unit_test(test_app_sigint_drains_too),
         cmocka_unit_test(test_app_second_signal_leaves_now),
+        cmocka_unit_test(test_app_repeated_signal_is_one_wish),
         cmocka_unit_test(test_app_drain_is_bounded),
         cmocka_unit_test(test_app_signal_before_the_start_leaves_now),
         cmocka_unit_test(test_app_exit_status_says_how_it_ended),

@@ -106,6 +106,24 @@ static void test_take_records_a_gap_when_told(void **state) {
     rig_ledger_holds(r);
 }
 
+/* Set back by hand into a gap that has grown since: one row says how far it reaches now. */
+static void test_take_records_a_gap_that_grew(void **state) {
+    struct rig *r = *state;
+    struct px_err e = PX_ERR_INIT;
+    visits(r, 5);
+    rig_settle(r);
+    r->conf.on_gap = AGG_GAP_RECORD;
+    assert_int_equal(rig_take(r, &r->core, 12, 20, &e), PX_OK);
+
+    sql_do(r->db.s, "UPDATE consumer_offsets SET next_offset = 5 WHERE partition_id = 0");
+    assert_int_equal(rig_take(r, &r->core, 16, 20, &e), PX_OK);
+
+    expect(r, "SELECT from_offset, to_offset FROM ingest_gaps WHERE partition_id = 0", "5|16");
+    expect(r, "SELECT gap, rewound, next_offset FROM partition_ledger WHERE partition_id = 0",
+           "18|7|16");
+    rig_ledger_holds(r);
+}
+
 static void test_take_notices_a_log_that_was_cut_back(void **state) {
     struct rig *r = *state;
     struct px_err e = PX_ERR_INIT;
@@ -214,6 +232,7 @@ static int run(const char *group) {
         TEST(test_take_issues_a_new_epoch_each_time),
         TEST(test_take_halts_at_a_gap),
         TEST(test_take_records_a_gap_when_told),
+        TEST(test_take_records_a_gap_that_grew),
         TEST(test_take_notices_a_log_that_was_cut_back),
         TEST(test_take_survives_a_rewind),
         TEST(test_take_refuses_a_foreign_log),

@@ -89,11 +89,14 @@ static const struct statement statements[] = {
                           "SELECT DISTINCT log_id\nFROM consumer_offsets\nWHERE topic = " TEXT
                           " AND log_id <> " TEXT "\nORDER BY log_id",
                           NULL},
-    [PX_ST_GAP_ADD] = {"gap_add",
-                       "{dml}INSERT INTO ingest_gaps (log_id, topic, partition_id, from_offset, "
-                       "to_offset, noted_at)\nVALUES (" TEXT ", " TEXT ", " INT ", " INT ", " INT
-                       ", {time})\nON CONFLICT DO NOTHING",
-                       NULL},
+    [PX_ST_GAP_ADD] =
+        {"gap_add",
+         "{dml}INSERT INTO ingest_gaps (log_id, topic, partition_id, from_offset, "
+         "to_offset, noted_at)\nVALUES (" TEXT ", " TEXT ", " INT ", " INT ", " INT
+         ", {time})\nON CONFLICT (log_id, topic, partition_id, from_offset) DO UPDATE "
+         "SET to_offset = excluded.to_offset,\n    noted_at = excluded.noted_at "
+         "WHERE excluded.to_offset > ingest_gaps.to_offset",
+         NULL},
     [PX_ST_LEDGER_LOAD] = {"ledger_load",
                            "SELECT partition_id, first_offset, next_offset, rewound, counted, "
                            "repeated, duplicate, conflict,\n    excluded, late, erased, "

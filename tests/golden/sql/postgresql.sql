@@ -104,7 +104,8 @@ ORDER BY log_id;
 -- gap_add
 INSERT INTO ingest_gaps (log_id, topic, partition_id, from_offset, to_offset, noted_at)
 VALUES (CAST(? AS text), CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond'))
-ON CONFLICT DO NOTHING;
+ON CONFLICT (log_id, topic, partition_id, from_offset) DO UPDATE SET to_offset = excluded.to_offset,
+    noted_at = excluded.noted_at WHERE excluded.to_offset > ingest_gaps.to_offset;
 
 -- ledger_load
 SELECT partition_id, first_offset, next_offset, rewound, counted, repeated, duplicate, conflict,

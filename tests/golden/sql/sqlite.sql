@@ -104,7 +104,8 @@ ORDER BY log_id;
 -- gap_add
 WITH w(x) AS (SELECT 1) INSERT INTO ingest_gaps (log_id, topic, partition_id, from_offset, to_offset, noted_at)
 VALUES (CAST(? AS text), CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
-ON CONFLICT DO NOTHING;
+ON CONFLICT (log_id, topic, partition_id, from_offset) DO UPDATE SET to_offset = excluded.to_offset,
+    noted_at = excluded.noted_at WHERE excluded.to_offset > ingest_gaps.to_offset;
 
 -- ledger_load
 SELECT partition_id, first_offset, next_offset, rewound, counted, repeated, duplicate, conflict,

@@ -11,6 +11,7 @@
 
 #define AGG_POLL_MAX     (100 * PX_US_PER_MS) /* so that a stop is noticed soon          */
 #define AGG_CLUSTER_WAIT (5 * PX_US_PER_S)
+#define AGG_RIVAL_WAIT   (5 * PX_US_PER_S) /* a heartbeat is due after three seconds at most */
 #define AGG_GAP_LOOKS    3 /* a new leader may know an older end of its log for a moment */
 
 enum px_code agg_reader_init(struct agg_reader *r, struct px_err *reterr) {
@@ -146,6 +147,7 @@ static enum px_code assigned(void *arg, struct px_assigned *v, size_t n, struct 
 static void revoked(void *arg, const int32_t *partitions, size_t n, bool lost) {
     struct agg_reader *r = arg;
     PX_FAILPOINT("agg.in_revoke");
+    r->revocations++;
     agg_batch_reset(&r->batch);
     for (size_t i = 0; i < n; i++) {
         agg_parts_remove(&r->core->parts, partitions[i]);
@@ -268,4 +270,27 @@ enum px_code agg_reader_turn(struct agg_reader *r, bool *ret_done, struct px_err
         rc = read_one(r, reterr);
     }
     return rc == PX_OK ? agg_reader_tick(r, ret_done, reterr) : rc;
+}
+
+/* --- rivals
+ * --------------------------------------------------------------------------------------- */
+enum agg_rival agg_reader_rival(struct agg_reader *r) {
+    uint64_t before = r->revocations;
+    px_us until = px_mono(r->core->clock) + AGG_RIVAL_WAIT;
+    enum px_code rc = PX_OK;
+    while (rc == PX_OK && r->revocations == before && px_mono(r->core->clock) < until &&
+           !agg_status_stopping(r->core->status)) {
+        enum px_polled kind = PX_POLL_NOTHING;
+        struct px_message m = {0}; /* dropped: it will be read again */
+        rc = px_consumer_poll(r->consumer, AGG_POLL_MAX, &kind, &m, NULL);
+        if (rc == PX_OK && kind == PX_POLL_MESSAGE) {
+            px_message_free(&m);
+        }
+        agg_status_beat(r->core->status, px_mono(r->core->clock));
+    }
+    if (px_consumer_replaced(r->consumer)) {
+        return AGG_RIVAL_TWIN;
+    }
+    bool silent = rc == PX_OK && r->revocations == before;
+    return silent && !px_consumer_brokers_down(r->consumer) ? AGG_RIVAL_OUTSIDER : AGG_RIVAL_NONE;
 }

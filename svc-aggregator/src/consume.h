@@ -20,6 +20,7 @@ struct agg_reader {
     struct agg_poison *poison;
     struct agg_item **dead; /* scratch: the dead of a batch */
     bool assigned;          /* at least once in this membership                       */
+    uint64_t revocations;   /* so far                                                 */
     bool halt;              /* the last failure came from taking partitions: no retry */
     px_us ticked;           /* mono: last look at idle partitions and gauges          */
 };
@@ -39,6 +40,15 @@ void agg_reader_leave(struct agg_reader *r);
  * (join again, unless r->halt), those of agg_settle. */
 PX_MUST_USE enum px_code agg_reader_turn(struct agg_reader *r, bool *ret_done,
                                          struct px_err *reterr);
+
+/* agg_reader_rival(r): SQL says that somebody took the partitions, or the group closed the door:
+ * whose doing is it? Polls until the group tells, at most a heartbeat and two seconds. */
+enum agg_rival {
+    AGG_RIVAL_NONE,    /* the group moved them: all is as it should be              */
+    AGG_RIVAL_TWIN,    /* another process with our Kafka:InstanceId                 */
+    AGG_RIVAL_OUTSIDER /* the group knows nothing of it: another group, or a person */
+};
+enum agg_rival agg_reader_rival(struct agg_reader *r);
 
 /* agg_reader_flush(r, reterr): apply what was read, due or not. Errors: those of agg_settle. */
 PX_MUST_USE enum px_code agg_reader_flush(struct agg_reader *r, struct px_err *reterr);

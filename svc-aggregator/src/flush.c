@@ -118,9 +118,6 @@ enum px_code agg_reader_flush(struct agg_reader *r, struct px_err *reterr) {
         look_at_ends(r);
         rc = settle_slice(r, &s, reterr);
     }
-    if (rc == PX_FENCED) {
-        px_count(r->core->shard, AGG_M_FENCED, 0, 0, 1);
-    }
     agg_batch_reset(&r->batch);
     return rc;
 }

@@ -10,12 +10,57 @@
 /* A membership that lasted this long makes the next pause short again. */
 #define AGG_SETTLED (10 * PX_US_PER_S)
 
+/* Two processes that take each other's partitions in turn count right and get nowhere: the one that
+ * has lost so often in so short a time gives way. */
+#define AGG_RIVAL_MAX  3
+#define AGG_RIVAL_SPAN (60 * PX_US_PER_S)
+
 enum next {
     AGG_NEXT_JOIN,
     AGG_NEXT_END
 };
 
-static enum px_code membership(struct agg *a, bool *ret_done, struct px_err *reterr) {
+struct rivalry {
+    unsigned lost;
+    px_us since;
+};
+
+static enum px_code gives_way(const struct agg *a, enum agg_rival who, struct px_err *reterr) {
+    if (who == AGG_RIVAL_TWIN) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "Kafka:InstanceId %s: another process bears it too and took the partitions "
+                       "%d times: give each process an id of its own",
+                       a->conf->kafka_instance, AGG_RIVAL_MAX);
+    }
+    return PX_FAIL(reterr, PX_CONFIG,
+                   "Kafka:GroupId %s: a process that is not of this group took the partitions %d "
+                   "times: all that write to one database must share one group",
+                   a->conf->group, AGG_RIVAL_MAX);
+}
+
+/* ${rc}: how the membership ended. What is done about it, while the group can still be asked. */
+static enum px_code look_for_rivals(struct agg *a, struct rivalry *v, enum px_code rc,
+                                    struct px_err *reterr) {
+    struct agg_reader *r = &a->reader;
+    if (rc == PX_FENCED) {
+        px_count(a->core.shard, AGG_M_FENCED, 0, 0, 1);
+    }
+    if (!r->consumer || (rc != PX_FENCED && rc != PX_DEAD)) {
+        return rc;
+    }
+    enum agg_rival who = agg_reader_rival(r);
+    if (who == AGG_RIVAL_NONE) {
+        return rc;
+    }
+    px_us now = px_mono(a->core.clock);
+    if (v->lost == 0 || now - v->since > AGG_RIVAL_SPAN) {
+        *v = (struct rivalry){.since = now};
+    }
+    return ++v->lost < AGG_RIVAL_MAX ? rc : gives_way(a, who, reterr);
+}
+
+static enum px_code membership(struct agg *a, struct rivalry *v, bool *ret_done,
+                               struct px_err *reterr) {
     struct agg_reader *r = &a->reader;
     enum px_code rc = agg_core_reconnect(&a->core, reterr);
     rc = rc == PX_OK ? agg_reader_join(r, reterr) : rc;
@@ -25,6 +70,7 @@ static enum px_code membership(struct agg *a, bool *ret_done, struct px_err *ret
     if (rc == PX_OK) {
         rc = agg_reader_flush(r, reterr);
     }
+    rc = look_for_rivals(a, v, rc, reterr);
     agg_reader_leave(r);
     return rc;
 }
@@ -60,7 +106,8 @@ static const char *remedy(enum px_code code) {
     case PX_CONFIG:
         return "correct the option that is named";
     case PX_FENCED:
-        return "nothing is half done; if it repeats, two processes share one Kafka:InstanceId";
+        return "nothing is half done; if it repeats, two processes share one Kafka:InstanceId, or "
+               "two groups one database";
     case PX_NOT_FOUND:
         return "create the topic, or correct the parts of its name";
     default:
@@ -86,11 +133,12 @@ static enum next after(struct agg *a, enum px_code code, const struct px_err *er
 void *agg_run(void *arg) {
     struct agg *a = arg;
     enum next next = AGG_NEXT_JOIN;
+    struct rivalry rivalry = {0};
     bool done = false;
     for (unsigned attempt = 0; next == AGG_NEXT_JOIN; attempt++) {
         struct px_err err = PX_ERR_INIT;
         px_us from = px_mono(a->core.clock);
-        enum px_code rc = membership(a, &done, &err);
+        enum px_code rc = membership(a, &rivalry, &done, &err);
         attempt = px_mono(a->core.clock) - from > AGG_SETTLED ? 0 : attempt;
         next = after(a, rc, &err, attempt);
     }

@@ -179,8 +179,7 @@ PX_MUST_USE enum px_code px_consumer_pause(struct px_consumer *c, int32_t partit
 /* px_consumer_watermarks(c, partition, ret_low, ret_high): as last fetched; false: not yet. */
 bool px_consumer_watermarks(const struct px_consumer *c, int32_t partition, int64_t *ret_low,
                             int64_t *ret_high);
-/* px_consumer_query(c, partition, timeout, ...): ask the broker now. Errors: as px_kafka_describe.
- */
+/* px_consumer_query(c, partition, timeout, ...): ask now. Errors: as px_kafka_describe. */
 PX_MUST_USE enum px_code px_consumer_query(struct px_consumer *c, int32_t partition, px_us timeout,
                                            int64_t *ret_low, int64_t *ret_high,
                                            struct px_err *reterr);
@@ -189,9 +188,10 @@ PX_MUST_USE enum px_code px_consumer_cluster_id(struct px_consumer *c, px_us tim
                                                 struct px_err *reterr);
 /* px_consumer_commit(c, v, n): v[].start as group offsets, for lag dashboards; failures ignored. */
 void px_consumer_commit(struct px_consumer *c, const struct px_assigned *v, size_t n);
-/* px_consumer_lost(c): the assignment is lost (session or max_poll_interval passed). */
+/* px_consumer_lost(c): the assignment is lost (session or max_poll_interval passed); _replaced: a
+ * member with the same instance_id came; _brokers_down: none answers, polls look every second. */
 bool px_consumer_lost(const struct px_consumer *c);
-/* px_consumer_brokers_down(c): no broker reachable; polls look for one again every second. */
+bool px_consumer_replaced(const struct px_consumer *c);
 bool px_consumer_brokers_down(const struct px_consumer *c);
 /* px_consumer_close(c): leaves the group; calls revoked. Free all messages before. NULL is fine. */
 void px_consumer_close(struct px_consumer *c);

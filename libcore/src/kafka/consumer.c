@@ -265,6 +265,11 @@ bool px_consumer_lost(const struct px_consumer *c) {
     return rd_kafka_assignment_lost(c->rk) != 0;
 }
 
+bool px_consumer_replaced(const struct px_consumer *c) {
+    char why[160];
+    return rd_kafka_fatal_error(c->rk, why, sizeof why) == RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID;
+}
+
 bool px_consumer_brokers_down(const struct px_consumer *c) {
     return c->brokers_down;
 }

@@ -254,30 +254,31 @@ static void test_fence_survives_a_killed_backend(void **state) {
     rig_ledger_holds(r);
 }
 
-/* Cuts the connection of the core at its COMMIT. Triggers make the moments long enough to be seen:
- * one that sleeps at the last store (the next request is then COMMIT), and a deferred one that
- * sleeps inside COMMIT. */
+/* Cuts the connection of the core at its COMMIT. Triggers hold it there until the relay knows what
+ * to do: one that waits for a lock at the last store (the next request is then COMMIT), and a
+ * deferred one that waits inside COMMIT. */
 struct cutter {
     struct rig *r;
-    struct px_sql *look; /* a direct connection of its own */
+    struct px_sql *look; /* a direct connection of its own; holds the lock */
     struct tcp_relay *relay;
     enum tcp_cut mode;
     bool seen;
 };
 
-static int64_t sleeping(struct cutter *c) {
+static int64_t waiting(struct cutter *c) {
     return sql_int(c->look,
-                   "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND "
+                   "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'advisory' AND "
                    "datname = current_database()");
 }
 
 static void *cut(void *arg) {
     struct cutter *c = arg;
     long until = now_ms() + 20000;
-    while (!(c->seen = sleeping(c) > 0) && now_ms() < until) {
+    while (!(c->seen = waiting(c) > 0) && now_ms() < until) {
         pause_ms(5);
     }
     tcp_relay_mode(c->relay, c->mode);
+    sql_do(c->look, "SELECT pg_advisory_unlock(42)");
     const char *left =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
         "pid <> pg_backend_pid() AND state <> 'idle'";
@@ -308,8 +309,9 @@ static void doubtful(struct rig *r, enum tcp_cut mode, const char *trigger) {
     struct px_err e = PX_ERR_INIT;
     struct cutter c = {.r = r, .mode = mode, .relay = tcp_relay_start(test_pg_port())};
     c.look = sql_fixture_connect(&r->db, PX_SQL_WRITE);
-    sql_do(r->db.s, "CREATE FUNCTION dream() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM "
-                    "pg_sleep(0.7); RETURN NULL; END $$");
+    sql_do(c.look, "SELECT pg_advisory_lock(42)");
+    sql_do(r->db.s, "CREATE FUNCTION stay() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM "
+                    "pg_advisory_xact_lock_shared(42); RETURN NULL; END $$");
     sql_do(r->db.s, trigger);
     through_relay(r, c.relay, cs, sizeof cs);
     visits(r, 10);
@@ -336,7 +338,7 @@ static void test_fence_doubtful_commit_that_took_place(void **state) {
     }
     doubtful(r, TCP_CUT_ANSWER,
              "CREATE CONSTRAINT TRIGGER t AFTER INSERT ON daily_metrics DEFERRABLE INITIALLY "
-             "DEFERRED FOR EACH ROW EXECUTE FUNCTION dream()");
+             "DEFERRED FOR EACH ROW EXECUTE FUNCTION stay()");
     assert_int_equal(px_metrics_value(r->metrics, AGG_M_DOUBTFUL, AGG_FATE_DONE, 0), 1);
     assert_int_equal(px_metrics_value(r->metrics, AGG_M_COMMITS, 0, 0), 1);
 }
@@ -348,7 +350,7 @@ static void test_fence_doubtful_commit_that_did_not(void **state) {
     }
     doubtful(r, TCP_CUT_REQUEST,
              "CREATE TRIGGER t AFTER INSERT ON daily_metrics FOR EACH STATEMENT EXECUTE FUNCTION "
-             "dream()");
+             "stay()");
     assert_int_equal(px_metrics_value(r->metrics, AGG_M_DOUBTFUL, AGG_FATE_DONE, 0), 0);
     assert_true(px_metrics_value(r->metrics, AGG_M_FAILURES, AGG_RECONNECT, 0) >= 1);
 }

@@ -107,6 +107,25 @@ not_committed() { # name defects: the session dies before COMMIT arrives
     send CONT "$1"
     drained "$1"
 }
+recreated() { # name defects environment: like overtaken, and by then the topic is another one of the same name
+    on_topic "$3"
+    fill "$1_old" 100 1s
+    on_database "$1"
+    failpoints='agg.before_fence=stop;agg.after_commit=kill' aggregate "$1" "$2" "${whole_log[@]}"
+    need "$1: it stops with the old log in hand" within 30 frozen "$1"
+    kafka_sh tool "$work/kafka" org.apache.kafka.tools.TopicCommand --bootstrap-server "$KAFKA_BOOTSTRAP" \
+        --delete --topic "$topic" >>"$work/servers.log" 2>&1
+    need "$1: the topic is made anew" within 60 make_topic "$topic"
+    fill "$1_new" 400 1s
+    failpoints='agg.before_fence=stop' aggregate "$1_heir" '' --once "${whole_log[@]}"
+    need "$1: the next owner has the new log in hand" within 30 frozen "$1_heir"
+    send CONT "$1"
+    need "$1: thawed, the former owner is refused or commits" within 30 fenced_or_gone "$1"
+    if running "${pids[$1]}"; then send KILL "$1"; fi
+    ended "$1" 10
+    send CONT "$1_heir"
+    drained "$1_heir"
+}
 folded_all() { [ "$(folded)" = "$records" ]; }
 committed() { # name defects: COMMIT takes place, its answer is lost
     through=${ports[postgres]} at_commit "$1" "$2"
@@ -120,16 +139,28 @@ committed() { # name defects: COMMIT takes place, its answer is lost
 
 # --- the stand and the log ---------------------------------------------------------------------------------------
 
+make_topic() { kafka_sh topic "$work/kafka" "$1" 4 >>"$work/servers.log" 2>&1; }
+fill() { # name rate time: traffic into the topic; ${records} that it then holds, NAME.book
+    ingest_up "$1"
+    ready "$1" 30
+    launch "$1-load" "$bin/px-load" --url "127.0.0.1:$(port "$1" server.port)" --rate "$2" --duration "$3" \
+        --players 300 --seed "$seed" --prefix "$1" --book "$work/$1.book"
+    ended "$1-load" 60
+    is "$1: the traffic was answered as expected" "$status" 0
+    send TERM "$1"
+    ended "$1" 25
+    records=$(log_end)
+    whole_log=(--set "Batch:MaxEvents=$records" --set Batch:MaxDelay=10s)
+    note "$1: the log holds $records records"
+}
+
 kafka_up
-making=()
-for environment in MAIN LETTER INGEST; do
+for environment in MAIN LETTER INGEST ANEW AGAIN; do
     on_topic "$environment"
-    for t in "$topic" "$dlq"; do
-        kafka_sh topic "$work/kafka" "$t" 4 >>"$work/servers.log" 2>&1 &
-        making+=($!)
-    done
-    wait "${making[@]}" || die "the topics of $environment were made"
-    making=()
+    make_topic "$topic" &
+    making=$!
+    make_topic "$dlq"
+    wait "$making" || die "the topics of $environment were made ($(tail -n 3 "$work/servers.log"))"
 done
 partitions=4
 postgres_up
@@ -139,19 +170,9 @@ migrate
 relay_up postgres "$PG_PORT"
 
 on_topic MAIN
-ingest_up ingest
-ready ingest 30
-launch load "$bin/px-load" --url "127.0.0.1:$(port ingest server.port)" --rate 400 --duration 3s --players 300 \
-    --seed "$seed" --book "$work/load.book" --truth "$work/load.truth"
-ended load 40
-is "the traffic was answered as expected" "$status" 0
-send TERM ingest
-ended ingest 25
-records=$(log_end)
-check "the log holds more than one batch" [ "$records" -gt 600 ]
-whole_log=(--set "Batch:MaxEvents=$records" --set Batch:MaxDelay=10s)
-book=(--book "$work/load.book")
-note "the log holds $records records"
+fill main 400 3s
+check "the log is more than one batch" [ "$records" -gt 600 ]
+book=(--book "$work/main.book")
 
 # --- defects of the aggregator ---------------------------------------------------------------------------------------
 
@@ -181,7 +202,7 @@ caught overtaken agg.fence_ignored offsets_disagree "${book[@]}"
 overtaken anybody sql.fence_any_owner
 caught overtaken sql.fence_any_owner offsets_disagree "${book[@]}"
 overtaken ageless sql.fence_any_epoch
-survived overtaken sql.fence_any_epoch "the fence compares offsets too" "${book[@]}"
+survived overtaken sql.fence_any_epoch "the offsets do not fit either" "${book[@]}"
 
 not_committed refused ''
 exact not_committed "${book[@]}"
@@ -198,6 +219,12 @@ committed redone agg.assume_lost
 survived committed agg.assume_lost "the fence refuses the second time" "${book[@]}"
 committed doubled agg.assume_lost,agg.fence_ignored
 caught committed agg.assume_lost,agg.fence_ignored offsets_disagree "${book[@]}"
+
+# Offsets fit when the topic was made anew in between; then only the epoch tells.
+recreated anew '' ANEW
+exact recreated
+recreated again_anew sql.fence_any_epoch AGAIN
+caught recreated sql.fence_any_epoch phantom_in_sql
 
 # --- dead letters: the defect first, because letters stay ---------------------------------------------------------------
 

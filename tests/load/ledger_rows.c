@@ -103,30 +103,32 @@ static struct lg_other *other_log(struct ledger *l, const struct lg_event *row) 
     return best;
 }
 
-/* Which log shows a row that this one does not: NULL = none can. */
-static const char *shown_elsewhere(struct ledger *l, const struct lg_event *row) {
+/* Can something else than this log have shown a row? ${ret_flags}: LG_BELOW, when it was this log
+ * before its first records were deleted. */
+static bool shown_elsewhere(struct ledger *l, const struct lg_event *row, uint8_t *ret_flags) {
     bool mine = row->partition >= 0 && (size_t)row->partition < l->nparts;
     const struct lg_part *p = mine ? &l->parts[row->partition] : NULL;
     struct lg_other *other = other_log(l, row);
     if (other) {
         other->rows++;
-        return "another log";
+        return true;
     }
     if (p && p->has_ledger && row->offset >= p->first && row->offset < p->low) {
-        return "offsets below the log's start";
+        *ret_flags = LG_BELOW;
+        return true;
     }
-    for (size_t i = 0; i < l->cuts.n; i++) {
+    for (size_t i = 0; i < l->cuts.n; i++) { /* the topic was made anew, or cut back */
         const struct lg_range *r = lg_vec_at(&l->cuts, i);
         if (r->partition == row->partition && row->offset < r->from) {
-            return "a log that was cut back";
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static void unknown_row(struct ledger *l, const struct lg_event *row) {
-    const char *where = shown_elsewhere(l, row);
-    if (!where) {
+    uint8_t flags = 0;
+    if (!shown_elsewhere(l, row, &flags)) {
         const struct lg_event *there = lg_event_at(l, row->partition, row->offset);
         lg_violation(l, LG_PHANTOM_IN_SQL, (struct lg_about){.id = &row->id},
                      "partition %d offset %lld %s", row->partition, (long long)row->offset,
@@ -137,7 +139,9 @@ static void unknown_row(struct ledger *l, const struct lg_event *row) {
     }
     size_t place = l->events.n;
     bool is_new = false;
-    *(struct lg_event *)lg_vec_add(&l->events) = *row;
+    struct lg_event *e = lg_vec_add(&l->events);
+    *e = *row;
+    e->flags |= flags;
     lg_row(&l->ids, lg_id_key(&row->id), &is_new)->want = (int64_t)place;
     l->foreign++;
 }

@@ -82,9 +82,13 @@ static void settle(struct claims *c, struct lg_event *e, enum lg_disposition d) 
 
 /* --- order ------------------------------------------------------------------------------------ */
 
+static bool of_another_log(const struct lg_event *e) {
+    return (e->flags & LG_FOREIGN) && !(e->flags & LG_BELOW);
+}
+
 static int by_player(const void *x, const void *y) {
     const struct lg_event *a = *(struct lg_event *const *)x, *b = *(struct lg_event *const *)y;
-    bool fa = a->flags & LG_FOREIGN, fb = b->flags & LG_FOREIGN;
+    bool fa = of_another_log(a), fb = of_another_log(b);
     if (a->player != b->player) {
         return a->player < b->player ? -1 : 1;
     }
@@ -117,7 +121,7 @@ static size_t split_up(struct lg_event **v, size_t n, struct head *heads) {
 
 /* Whoever came first, unless SQL is explained by another choice. Taking a head whose outcome is the
  * stored one never spoils another's: a loser stays one, and two winners of one claim have no order.
- */
+ * What only SQL shows is no question: it goes before what would have to contradict SQL. */
 static struct head *next_head(const struct claims *c, struct head *heads, size_t k) {
     struct head *first = NULL;
     for (size_t i = 0; i < k; i++) {
@@ -128,11 +132,18 @@ static struct head *next_head(const struct claims *c, struct head *heads, size_t
         if (e->got != LG_NONE && outcome(c, e) == e->got) {
             return &heads[i];
         }
-        if (!first || e->received < (*first->at)->received) {
+        const struct lg_event *than = first ? *first->at : e;
+        bool given = e->flags & LG_FOREIGN, than_given = than->flags & LG_FOREIGN;
+        if (!first || given > than_given || (given == than_given && e->received < than->received)) {
             first = &heads[i];
         }
     }
     return first;
+}
+
+/* What SQL alone shows stands as it is stored. */
+static void decide_one(struct claims *c, struct lg_event *e) {
+    settle(c, e, e->flags & LG_FOREIGN ? (enum lg_disposition)e->got : outcome(c, e));
 }
 
 static void decide_split(struct claims *c, struct lg_event **v, size_t n) {
@@ -141,22 +152,22 @@ static void decide_split(struct claims *c, struct lg_event **v, size_t n) {
     for (struct head *h; (h = next_head(c, heads, k));) {
         struct lg_event *e = *h->at++;
         e->flags |= LG_SPLIT;
-        settle(c, e, outcome(c, e));
+        decide_one(c, e);
     }
 }
 
-/* One player's events, foreign ones first, then partition by partition. */
+/* One player's events: those of other logs first, then partition by partition. */
 static void decide_player(struct claims *c, struct lg_event **v, size_t n) {
     size_t i = 0;
-    for (; i < n && (v[i]->flags & LG_FOREIGN); i++) {
-        settle(c, v[i], (enum lg_disposition)v[i]->got);
+    for (; i < n && of_another_log(v[i]); i++) {
+        decide_one(c, v[i]);
     }
     if (i < n && v[i]->partition != v[n - 1]->partition) {
         decide_split(c, v + i, n - i);
         return;
     }
     for (; i < n; i++) {
-        settle(c, v[i], outcome(c, v[i]));
+        decide_one(c, v[i]);
     }
 }
 

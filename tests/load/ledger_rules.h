@@ -31,7 +31,9 @@ enum {
     LG_AGAIN = 1 << 3,   /* its event id is on the log already                              */
     LG_STORED = 1 << 4,  /* its row was found                                               */
     LG_BY_ID = 1 << 5,   /* its type counts every event id (dedupe: event_id)               */
-    LG_SPLIT = 1 << 6,   /* its player is in several partitions: their order is not known   */
+    LG_BELOW =
+        1 << 7, /* with FOREIGN: of this log, below its first offset: its partition's first */
+    LG_SPLIT = 1 << 6, /* its player is in several partitions: their order is not known   */
 };
 
 /* One record of the log, or one row of SQL that no log shows any more. */

@@ -30,7 +30,7 @@ struct record {
     uint64_t content;
     int32_t partition;
     enum lg_disposition want, got;
-    uint8_t flags; /* besides LG_APPLIED */
+    unsigned flags; /* besides LG_APPLIED */
 };
 struct log {
     const char *says;
@@ -93,6 +93,14 @@ static const struct log logs[] = {
       {DEPOSIT, ANA, SPRING, E1, 1, 0, 0, 3, LG_REPEAT, LG_REPEAT, LG_FOREIGN},
       {DEPOSIT, ANA, SUMMER, E2, 1, 0, 0, 3, LG_CONFLICT, LG_CONFLICT, LG_FOREIGN},
       {DEPOSIT, ANA, SUMMER, 0, 1, 0, 0, 0, LG_COUNTED, LG_NONE, 0}}},
+    {"rows below the log's start come first in their own partition only",
+     {{VISIT, ANA, SPRING, 0, 9, 0, 0, 1, LG_REPEAT, LG_REPEAT, LG_FOREIGN | LG_BELOW},
+      {VISIT, ANA, SPRING, 0, 10, 0, 0, 1, LG_REPEAT, LG_REPEAT, 0},
+      {VISIT, ANA, SPRING, 0, 1, 0, 0, 0, LG_COUNTED, LG_COUNTED, 0}}},
+    {"and stand as they are stored, also when nothing explains them",
+     {{VISIT, ANA, SPRING, 0, 1, 0, 0, 0, LG_REPEAT, LG_REPEAT, LG_FOREIGN | LG_BELOW},
+      {VISIT, ANA, SPRING, 0, 0, 0, 0, 1, LG_REPEAT, LG_REPEAT, 0},
+      {VISIT, ANA, SUMMER, 0, 3, 0, 0, 0, LG_COUNTED, LG_COUNTED, 0}}},
     {"a player in two partitions: by time of arrival when SQL says nothing",
      {{VISIT, ANA, SPRING, 0, 5, 0, 0, 0, LG_REPEAT, LG_NONE, 0},
       {VISIT, ANA, SPRING, 0, 2, 0, 0, 1, LG_COUNTED, LG_NONE, 0},

@@ -108,12 +108,14 @@ say ""
 # --- traffic ----------------------------------------------------------------------------------------------
 
 start_traffic() {
-    local load target prefix=load$seed
+    local load target prefix=load$seed connections=$((rate < 5000 ? 32 + rate / 5 : 1032))
+    # Enough connections for answers that take a fifth of a second: three brokers on a busy machine do.
     # The same seed again must bring new players, or everything would be a repeat.
     if [ "$(sql "SELECT COUNT(*) FROM event_summary WHERE banner_tag = '$prefix-b00'")" != 0 ]; then
         prefix=r$(date +%s)
     fi
-    load=("$bin/px-load" --prefix "$prefix" --rate "$rate" --seed "$seed" --truth "$dir/truth.json" --book "$dir/load.book")
+    load=("$bin/px-load" --prefix "$prefix" --rate "$rate" --connections "$connections" --seed "$seed"
+        --truth "$dir/truth.json" --book "$dir/load.book")
     for target in "${targets[@]}"; do load+=(--url "$target"); done
     if [ "$run_for" -gt 0 ]; then load+=(--duration "${run_for}s"); fi
     launch px-load "${load[@]}"

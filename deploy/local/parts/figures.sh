@@ -104,10 +104,10 @@ progress() { # second
 # --- at the end -------------------------------------------------------------------------------------------
 
 traffic_summary() {
-    say "  requests sent            $(truth requests)"
+    say "  requests sent            $(truth sent)"
     say "  acknowledged (200)       $(truth acked)"
     say "  rejected by reason       $(sqlite3 :memory: "SELECT COALESCE(group_concat(key || ' ' || value, ', '), 'none') FROM json_each(readfile('$dir/truth.json'), '\$.refusedByCode')")"
-    say "  unavailable (503)        $(truth unavailable)   unknown $(truth unknown)   unanswered $(truth unanswered)"
+    say "  unavailable (503)        $(truth unavailable)   unknown $(truth unknown)   unanswered $(truth unanswered)   not sent in time $(truth unsent)"
     sed -nE 's/^ack ms: (.*)/  acknowledgement in ms    \1/p' "$dir/px-load.out"
 }
 summary() {

@@ -15,12 +15,11 @@
 
 /* Nothing of it can have been stored, or it carries an id that makes a second one harmless. */
 static bool may_retry(const struct client *c, const struct load_request *r) {
-    if (r->kind == LOAD_INVALID || r->attempt >= c->run->conf.attempts) {
-        return false;
-    }
     bool surely_not = r->state == LOAD_BUSY || r->state == LOAD_UNREACHABLE;
     bool maybe = r->state == LOAD_UNKNOWN || r->state == LOAD_UNANSWERED;
-    return surely_not || (maybe && r->with_id);
+
+    return r->attempt < c->run->conf.attempts &&
+           (surely_not || (maybe && (r->with_id || r->kind == LOAD_INVALID)));
 }
 
 static enum px_code finish(struct client *c, uint32_t i, const struct outcome *o) {

@@ -23,8 +23,10 @@ static struct histogram summary_service(const struct load_run *run) {
     return all;
 }
 
+/* Per request that was sent: what only waited in vain cost next to nothing. */
 static double summary_cpu(const struct load_run *run) {
-    return run->n ? (double)run->cpu / run->n : 0;
+    uint64_t sent = run->lag.n;
+    return sent ? (double)run->cpu / (double)sent : 0;
 }
 
 /* --- JSON ---------------------------------------------------------------------------------------
@@ -99,14 +101,14 @@ void load_summary_print(const struct load_run *run) {
     for (uint32_t i = 0; i < run->n; i++) {
         s[run->v[i].state]++;
     }
-    printf(
-        "requests %u in %.1f s (%.0f/s), acked %llu, refused %llu, unavailable %llu, unknown %llu, "
-        "unreachable %llu, unanswered %llu, unsent %llu, unexpected %llu, late %llu, retries "
-        "%llu\n",
-        run->n, seconds, seconds > 0 ? run->n / seconds : 0, s[LOAD_ACKED], s[LOAD_REFUSED],
-        s[LOAD_BUSY], s[LOAD_UNKNOWN], s[LOAD_UNREACHABLE], s[LOAD_UNANSWERED] + s[LOAD_SENT],
-        s[LOAD_UNSENT], (unsigned long long)run->unexpected, (unsigned long long)run->late,
-        (unsigned long long)run->retries);
+    printf("requests %u in %.1f s (%.0f sent/s), acked %llu, refused %llu, unavailable %llu, "
+           "unknown %llu, "
+           "unreachable %llu, unanswered %llu, unsent %llu, unexpected %llu, late %llu, retries "
+           "%llu\n",
+           run->n, seconds, seconds > 0 ? (double)run->lag.n / seconds : 0, s[LOAD_ACKED],
+           s[LOAD_REFUSED], s[LOAD_BUSY], s[LOAD_UNKNOWN], s[LOAD_UNREACHABLE],
+           s[LOAD_UNANSWERED] + s[LOAD_SENT], s[LOAD_UNSENT], (unsigned long long)run->unexpected,
+           (unsigned long long)run->late, (unsigned long long)run->retries);
     print_times("ack", &run->latency);
     print_times("service", &service);
     print_times("send lag", &run->lag);

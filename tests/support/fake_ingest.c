@@ -55,7 +55,34 @@ static void answer(int fd, int status, const char *fields, const char *body) {
     }
 }
 
-static void stored(int fd, uint32_t n, const char *more) {
+/* px-load's faults by their looks. */
+static const struct fault {
+    const char *looks, *code;
+    int status;
+} faults[] = {{"/purchase", "unknown_event_type", 404}, {"%zz", "bad_escape", 400},
+              {"=undefined", "junk_value", 400},        {"%40", "email_address", 400},
+              {"\"metadata\"", "unknown_member", 400},  {NULL, "missing_field", 400}};
+
+static const struct fault *fault_of(const char *text) {
+    const struct fault *f = faults;
+    while (f->looks && !strstr(text, f->looks)) {
+        f++;
+    }
+    return f->looks || !strstr(text, "playerId") ? f : NULL;
+}
+
+static void refused(int fd, const struct fault *why, const char *more) {
+    char fields[128];
+    (void)snprintf(fields, sizeof fields, "X-Error-Code: %s\r\n%s", why->code, more);
+    answer(fd, why->status, fields, "{}");
+}
+
+static void right(int fd, const char *text, uint32_t n, const char *more) {
+    const struct fault *why = fault_of(text);
+    if (why) {
+        refused(fd, why, more);
+        return;
+    }
     char fields[256];
     (void)snprintf(fields, sizeof fields,
                    "X-Event-Id: 01900000-0000-7000-8000-%012x\r\n"
@@ -69,20 +96,17 @@ static bool obey(struct fake_ingest *f, int fd, const char *text) {
     uint32_t n = atomic_fetch_add(&f->requests, 1);
 
     switch (f->rule(f->arg, text, n)) {
-    case FAKE_STORED:
-        stored(fd, n, "");
+    case FAKE_RIGHT:
+        right(fd, text, n, "");
         break;
-    case FAKE_STORED_LAST:
-        stored(fd, n, "Connection: close\r\n");
+    case FAKE_RIGHT_LAST:
+        right(fd, text, n, "Connection: close\r\n");
         return false;
     case FAKE_BUSY:
         answer(fd, 503, "X-Error-Code: log_unavailable\r\nRetry-After: 1\r\n", "");
         break;
     case FAKE_UNKNOWN:
         answer(fd, 503, "X-Error-Code: log_unknown\r\n", "");
-        break;
-    case FAKE_REFUSED:
-        answer(fd, 400, "X-Error-Code: missing_field\r\n", "{}");
         break;
     case FAKE_STRANGE:
         answer(fd, 500, "", "");

@@ -1,20 +1,19 @@
 /* An ingest that says what a test tells it to: HTTP on 127.0.0.1 in a thread, one rule per request.
- * It checks nothing of what it is sent, stores nothing, and knows keep-alive. */
+ * It stores nothing, knows keep-alive, and knows px-load's faulty requests by their looks. */
 #ifndef TEST_FAKE_INGEST_H
 #define TEST_FAKE_INGEST_H
 
 #include <stdint.h>
 
 enum fake_answer {
-    FAKE_STORED,      /* 200 with an id and a time */
-    FAKE_STORED_LAST, /* the same, then closes, as it says */
-    FAKE_BUSY,        /* 503: surely not stored */
-    FAKE_UNKNOWN,     /* 503 log_unknown */
-    FAKE_REFUSED,     /* 400 */
-    FAKE_STRANGE,     /* 500 */
-    FAKE_GARBAGE,     /* no HTTP */
-    FAKE_CUT,         /* closes without an answer */
-    FAKE_NOTHING,     /* never answers */
+    FAKE_RIGHT,      /* 200 with an id and a time; for px-load's faults the refusal that is due */
+    FAKE_RIGHT_LAST, /* the same, then closes, as it says */
+    FAKE_BUSY,       /* 503: surely not stored */
+    FAKE_UNKNOWN,    /* 503 log_unknown */
+    FAKE_STRANGE,    /* 500 */
+    FAKE_GARBAGE,    /* no HTTP */
+    FAKE_CUT,        /* closes without an answer */
+    FAKE_NOTHING,    /* never answers */
 };
 /* What to do with the request of number ${n}, from 0. ${text}: its bytes, NUL-terminated. Called in
  * the server's thread, one call at a time; may wait. */

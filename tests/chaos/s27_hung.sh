@@ -1,12 +1,14 @@
 #!/usr/bin/env bash
 # The server process that serves the aggregator stands still, its TCP connection lives: no timeout of either side
 # fires. The watchdog ends the aggregator, and what comes after it goes on, once nobody holds its rows any more.
+: "${CHAOS_DEADLINE:=230}" # the watchdog is waited for twice
 # shellcheck source=tests/chaos/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/chaos/sql.sh
 . "$chaos/sql.sh"
 
 aggregator=(env PGAPPNAME=agg-1 "$bin/svc-aggregator")
+api_options=(--set Api:Workers=1) # another one would connect anew and answer
 # A static member comes back at once; a dynamic one would wait for the session of its former life to end.
 stand 1 1 1 --set Kafka:InstanceId=agg-1
 traffic load 300 170
@@ -51,6 +53,19 @@ kill -CONT "$backend"
 heal "the backend is let go, and ends"
 recovered 30 applied
 keep 27 10 "backend frozen with its locks, then ended"
+
+# --- the API's sessions, all of them -------------------------------------------------------------------------------------
+check "the API answers" within 10 api_is 200
+inject "SIGSTOP of the backends of the API"
+frozen_ones=$(sql "select pid from pg_stat_activity where application_name = '' and backend_type = 'client backend'")
+at_end "kill -CONT $(xargs <<<"$frozen_ones")"
+xargs kill -STOP <<<"$frozen_ones"
+is "the API answers 504 when its time is up" "$(api_status --max-time 20)" 504
+has "as a problem document" "$(cat "$work/head")" 'application/problem\+json'
+xargs kill -CONT <<<"$frozen_ones"
+heal "they go on"
+recovered 20 api_is 200
+keep 27 10 "the API's backends frozen for a while"
 
 traffic_stop load
 settled 60

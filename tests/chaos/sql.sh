@@ -13,8 +13,8 @@ gauge() { # name metric: as it is now; also while other labels exist
         awk -v n="$2" 'index($0, n) == 1 && substr($0, length(n) + 1, 1) ~ /[ {]/ {s += $NF; k++} END {if (k) printf "%.0f", s}'
 }
 gauge_is() { [ "$(gauge "$1" "$2")" = "$3" ]; } # name metric number
-api_status() { # asks the API for today's sums: the status; fields in head, content in body
-    get "http://127.0.0.1:${ports[api-1]}/api/metrics?from=$(date -u +%F)&to=$(date -u +%F)"
+api_status() { # [curl options]: asks the API for today's sums: the status; fields in head, content in body
+    get "http://127.0.0.1:${ports[api-1]}/api/metrics?from=$(date -u +%F)&to=$(date -u +%F)" "$@"
 }
 api_is() { [ "$(api_status)" = "$1" ]; } # status
 says() { # name lines event [pattern]: since that line of its log it said so, in a line that names a remedy

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that CI runs, in order of cost: lints, unit, integration (real drivers, mock broker, real
-# PostgreSQL), the same under sanitizers, end to end on a real Kafka. A failed step does not hide the next
-# ones. The last line sums up all steps: "N passed, N failed, N skipped".
+# PostgreSQL), the same under sanitizers, end to end on a real Kafka, faults there. A failed step does not
+# hide the next ones. The last line sums up all steps: "N passed, N failed, N skipped".
 #   ONLY="lint unit" tests/test.sh     run some steps
 set -u
 cd "$(dirname "$0")/.."
@@ -29,6 +29,7 @@ step integration "real binaries, SQLite and PostgreSQL, mock broker" integration
 step asan "unit and event path under AddressSanitizer and UBSan" SAN=address,undefined unit integration
 step tsan "the threaded parts under ThreadSanitizer" SAN=thread threads
 step e2e "Apache Kafka, PostgreSQL and the three binaries" e2e
+step chaos "faults on them under load, the quick ones; each ends with the ledger" QUICK=1 chaos
 step defects "planted defects, and that each is found" defects
 
 read -r passed failed skipped < <(awk '{p += $1; f += $2; s += $3} END {print p + 0, f + 0, s + 0}' "$counts")

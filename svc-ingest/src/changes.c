@@ -4,6 +4,9 @@
 
 #include <px/log.h>
 
+/* What does not last so long is not said: when the log comes back, reports of both kinds mix. */
+#define CHANGES_LASTS PX_US_PER_S
+
 static void changes_unreachable(const struct ing_worker *w, const char *error) {
     px_log(PX_LOG_WARN, "log.unreachable",
            PX_F_C("server.address", w->world->conf->kafka.bootstrap),
@@ -23,11 +26,16 @@ static void changes_log(struct ing_worker *w, px_us now) {
     const struct px_metrics *m = w->world->metrics;
     struct ing_changes *c = &w->changes;
     struct px_producer_state state;
-    int is = px_metrics_value(m, ING_M_BROKERS_DOWN, 0, 0)  ? ING_LOG_UNREACHABLE
-             : px_metrics_value(m, ING_M_NOT_STORING, 0, 0) ? ING_LOG_REFUSES
-                                                            : ING_LOG_STORES;
+    enum ing_log is = px_metrics_value(m, ING_M_BROKERS_DOWN, 0, 0)  ? ING_LOG_UNREACHABLE
+                      : px_metrics_value(m, ING_M_NOT_STORING, 0, 0) ? ING_LOG_REFUSES
+                                                                     : ING_LOG_STORES;
 
-    if (is == (int)c->log || (is == ING_LOG_REFUSES && c->log == ING_LOG_UNREACHABLE)) {
+    if (is != c->seen) {
+        c->seen = is;
+        c->seen_at = now;
+    }
+    if (now - c->seen_at < CHANGES_LASTS || is == c->log ||
+        (is == ING_LOG_REFUSES && c->log == ING_LOG_UNREACHABLE)) {
         return; /* reached again but not proven to store: the end of that comes with the proof */
     }
     px_producer_get(w->producer, &state);

@@ -37,13 +37,13 @@ bool ing_bucket_take(struct ing_bucket *b, px_us now);
 
 /* What was said last about the log; of the first worker only. */
 struct ing_changes {
-    enum {
+    enum ing_log {
         ING_LOG_STORES,
         ING_LOG_REFUSES,
         ING_LOG_UNREACHABLE
-    } log;
+    } log, seen; /* said; as the last look saw it, since seen_at */
     bool fatal;
-    px_us lost_at, fatal_at;
+    px_us lost_at, seen_at, fatal_at;
 };
 /* So many events in a row that the log did not take, none of them to blame itself. */
 #define ING_UNSTORED_MANY 3

@@ -19,8 +19,8 @@ begin_row() { # traffic service
 told_so() { # traffic
     need "$1: 503 instead of an answer that nobody can keep" within 30 busy_over 0 "$1"
     check "$1: $service is not ready" within 30 readyz_is "$service" 503
-    check "$1: it says so, once" within 10 said_once "$service" "$lines" log.unreachable
-    has "$1: and what to do" "$(log_since "$service" "$lines" | grep '"log.unreachable"')" '"remedy":"[^"]'
+    check "$1: it says so, once" within 10 loss_said "$service" "$lines"
+    has "$1: and what to do" "$(log_since "$service" "$lines" | grep -E '"log.(unreachable|refuses)"')" '"remedy":"[^"]'
     check "$1: the metric has moved" over "$(metric "$service" px_events_unavailable_total)" "$moved"
     is "$1: $service is alive all the same" "$(get "http://127.0.0.1:${ports[$service.admin]}/livez")" 200
     check "$1: the API answers all the same" api_answers
@@ -30,7 +30,7 @@ back_again() { # traffic row fault
     recovered 60 more_outcomes "$oks" "$1" ok
     check "$1: $service is ready again" within 30 readyz_is "$service" 200
     check "$1: it says so, once" within 10 said_once "$service" "$lines" log.stores
-    is "$1: it has said once that the log was away" "$(said "$service" "$lines" log.unreachable)" 1
+    check "$1: it has said no more than once that the log was away" loss_said "$service" "$lines"
     is "$1: it was never restarted" "$(restarts "$service")" 0
     traffic_end "$1"
     settled 60

@@ -56,7 +56,7 @@ hole() { # name direction fault
     tcp kafka "$2" hold
     need "$1: 503 for what may be stored" within 40 count_over 0 "$1" log_unknown
     check "$1: ingest is not ready" within 40 readyz_is ingest-1 503
-    check "$1: it says so, once" within 10 said_once ingest-1 "$lines" log.unreachable
+    check "$1: it says so, once" within 10 loss_said ingest-1 "$lines"
     oks=$(outcomes "$1" ok)
     tcp kafka both pass
     heal "packets pass again"

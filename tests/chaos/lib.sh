@@ -181,6 +181,11 @@ readyz() { curl -sS -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:${port
 readyz_is() { [ "$(readyz "$1")" = "$2" ]; }   # name status
 said() { log_since "$1" "$2" | grep -c "\"message\":\"$3\""; } # service lines event
 said_once() { [ "$(said "$@")" = 1 ]; }
+loss_said() { # service lines: ingest has said that the log is away or takes nothing, each at most once
+    local u r
+    u=$(said "$1" "$2" log.unreachable) r=$(said "$1" "$2" log.refuses)
+    [ $((u + r)) -ge 1 ] && [ "$u" -le 1 ] && [ "$r" -le 1 ]
+}
 log_lines() { wc -l <"$work/$1.log"; }         # name: where a fault begins in its log
 log_since() { tail -n "+$(($2 + 1))" "$work/$1.log"; } # name lines
 

@@ -236,10 +236,10 @@ outcomes() { # name class [status]: how many outcomes of that class stand in its
 codes() { # name [number]: how often each error code was answered, from that outcome on
     awk -F '\t' -v from="${2:-0}" '$1 == "o" && $8 != "-" && ++n > from {c[$8]++} END {for (k in c) print k, c[k]}' "$work/$1.book" | sort
 }
-latency() { # name percent [from-us [code]]: of the answers 200, or of those with that code, in ms
+latency() { # name percent [from-us [code]]: of the answers 200, or of those with such a code (a|b), in ms
     awk -F '\t' -v from="${3:-0}" -v code="${4:-}" '
         $1 == "i" { t[$2] = $3 }
-        $1 == "o" && t[$2] >= from && (code == "" ? $4 == "ok" : $8 == code) { print int(($3 - t[$2]) / 1000) }' \
+        $1 == "o" && t[$2] >= from && (code == "" ? $4 == "ok" : $8 ~ "^(" code ")$") { print int(($3 - t[$2]) / 1000) }' \
         "$work/$1.book" | sort -n | awk -v p="$2" '{v[NR] = $1} END {print NR ? v[int((NR - 1) * p / 100) + 1] : "none"}'
 }
 now_us() { echo $(($(date +%s%N) / 1000)); }

@@ -32,6 +32,7 @@ struct client {
     struct px_buf out;
     char in[ANSWER_MAX];
     int signals, stops; /* stops: how often it was asked to end */
+    px_us asked;        /* when last */
     uint64_t total;
     px_us began, turn; /* turn: when this turn began */
     px_us give_up;

@@ -9,6 +9,7 @@
 
 #define CLIENT_LATE       (10 * PX_US_PER_MS)
 #define CLIENT_CONNECTING (3 * PX_US_PER_S)
+#define CLIENT_ONE_WISH   (200 * PX_US_PER_MS)
 
 /* --- the end of a request -----------------------------------------------------------------------
  */
@@ -239,12 +240,24 @@ static enum px_code connected(struct client *c, struct conn *k) {
     return put_back(c, i);
 }
 
+/* Two signals at once are one wish: a terminal's to the whole group, and that of a script in it. */
+static void asked_to_stop(struct client *c) {
+    struct signalfd_siginfo told;
+
+    if (read(c->signals, &told, sizeof told) != sizeof told) {
+        return;
+    }
+    if (c->stops == 0 || c->turn - c->asked > CLIENT_ONE_WISH) {
+        c->stops++;
+        c->asked = c->turn;
+    }
+}
+
 enum px_code exchange_event(struct client *c, const struct epoll_event *ev) {
     struct conn *k = ev->data.ptr;
 
     if (!k) {
-        struct signalfd_siginfo told;
-        c->stops += read(c->signals, &told, sizeof told) == sizeof told;
+        asked_to_stop(c);
         return PX_OK;
     }
     switch (k->state) {

@@ -22,7 +22,7 @@ static const char options_usage[] =
     "                     several options, get equal shares of the connections\n"
     "  --rate N           requests per second (200)\n"
     "  --duration TIME    how long, as 30s or 5m (until SIGINT or SIGTERM)\n"
-    "  --connections N    at most so many at a time (32)\n"
+    "  --connections N    so many connections, at most one request on each (128)\n"
     "  --keep-alive yes|no  no: a connection for each request (yes)\n"
     "  --timeout TIME     how long to wait for one answer (20s)\n"
     "  --retry[=N]        send again, up to N times in all (20), what got 503 or was not sent, "
@@ -250,7 +250,7 @@ static bool read_value(struct load_conf *c, enum options_code code, const char *
 
 static const struct load_conf options_default = {.seed = 1,
                                                  .rate = 200,
-                                                 .connections = 32,
+                                                 .connections = 128,
                                                  .players = 10000,
                                                  .banners = 40,
                                                  .attempts = 1,

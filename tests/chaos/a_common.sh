@@ -36,8 +36,10 @@ stops() { # name [status]: SIGTERM ends it, with 0 unless said otherwise
     is "SIGTERM ends $1 with ${2:-0}" "$status" "${2:-0}"
 }
 retire() { # name: ends it in peace, and its supervisor for good
-    kill -9 "$(pid_in "$work/$1.supervisor")" 2>>"$work/kill.log"
+    local s
+    s=$(pid_in "$work/$1.supervisor")
     rm -f "$work/$1.supervisor"
+    { kill -9 "$s" && wait "$s"; } 2>>"$work/kill.log"
     send TERM "$1"
     within 30 gone "$(pid_of "$1")"
     tap $? "SIGTERM ends $1"
@@ -51,7 +53,7 @@ owned_by() { sql "select count(*) from consumer_offsets where owner = '$1'"; }
 owns() { [ "$(owned_by "$1")" = "$2" ]; } # name partitions
 sql_over() { [ "$(sql_end)" -gt "$1" ]; } # offset: the sum over partitions is beyond
 # every partition has moved on since `mark`
-mark() { sql "drop table if exists chaos_mark; create table chaos_mark as select partition_id, next_offset from consumer_offsets"; }
+mark() { sql "drop table if exists chaos_mark; create table chaos_mark as select partition_id, next_offset from consumer_offsets" >>"$work/mark.log"; }
 all_moved() { [ "$(sql 'select count(*) from chaos_mark m join consumer_offsets o using (partition_id) where o.next_offset > m.next_offset')" = "$partitions" ]; }
 account() { sql "select coalesce(sum($1), 0) from partition_ledger where topic = '$topic'"; } # column
 sums() { # what must not change when nothing new is counted

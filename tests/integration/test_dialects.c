@@ -381,7 +381,8 @@ static void test_logs_gaps_and_settings(void **state) {
     EXPECT(f, PX_ST_LOGS_OTHER, "", "tother", "tlog2");
     EXPECT(f, PX_ST_GAP_ADD, "", "tl", "tt", "i3", "i10", "i20", "i1795253696123457");
     EXPECT(f, PX_ST_GAP_ADD, "", "tl", "tt", "i3", "i10", "i21", "i1795253696123458");
-    assert_int_equal(sql_int(f->s, "SELECT SUM(to_offset) FROM ingest_gaps"), 20);
+    EXPECT(f, PX_ST_GAP_ADD, "", "tl", "tt", "i3", "i10", "i19", "i1795253696123459");
+    assert_int_equal(sql_int(f->s, "SELECT SUM(to_offset) FROM ingest_gaps"), 21);
     EXPECT(f, PX_ST_LEDGER_LOAD,
            "0|0|0|0|0|0|0|0|0|0|0|0|0|0\n1|100|100|0|0|0|0|0|0|0|0|0|0|0\n"
            "2|200|200|0|0|0|0|0|0|0|0|0|0|0",

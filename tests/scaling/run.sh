@@ -6,7 +6,8 @@
 #     drain       a backlog, applied to fresh databases by 1, 2 and 4 aggregators
 #     partitions  ten become fourteen under load, and players move
 #     growth      what an event costs when 10^5, 10^6 ... are stored already (bench_aggregate)
-#   RATE=500 events/s and INGESTS=2 of steps, BACKLOG=200000 events of drain, EVENTS=1000000 of growth, BROKERS=1|3
+#   RATE=500 events/s and INGESTS=2, BACKLOG=200000 events of drain, EVENTS=1000000 of growth (BENCH_DIALECT=postgresql
+#   leaves SQLite out), BROKERS=1|3
 set -u
 parts=("$@")
 [ $# -gt 0 ] || parts=(steps drain partitions growth)

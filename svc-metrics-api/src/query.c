@@ -19,6 +19,7 @@ struct worker {
     struct api_query_pool *pool;
     struct px_shard *shard;
     pthread_t thread;
+    px_us since; /* of the job that it works on; 0 = none; under the pool's lock */
 };
 
 struct api_query_pool {
@@ -95,8 +96,11 @@ static void run(struct worker *w, struct api_db *db, struct api_job *j) {
     PX_IGNORE(px_buf_ok(&j->body, &j->err)); /* the error is in j->err */
 }
 
-static struct api_job *take(struct api_query_pool *p) {
+static struct api_job *take(struct worker *w) {
+    struct api_query_pool *p = w->pool;
+
     pthread_mutex_lock(&p->lock);
+    w->since = 0;
     while (!p->head && !p->stop) {
         pthread_cond_wait(&p->wake, &p->lock);
     }
@@ -105,6 +109,7 @@ static struct api_job *take(struct api_query_pool *p) {
         p->head = j->next;
         p->tail = p->head ? p->tail : &p->head;
         p->waiting--;
+        w->since = px_mono(p->conf.clock);
     }
     pthread_mutex_unlock(&p->lock);
     return j;
@@ -123,7 +128,7 @@ static void *worker_main(void *arg) {
     struct api_job *j;
 
     api_db_init(&db, p->conf.sql, p->conf.catalog);
-    while ((j = take(p)) != NULL) {
+    while ((j = take(w)) != NULL) {
         run(w, &db, j);
         j->pool = p;
         /* posting needs a little memory; a request must not be forgotten for lack of it */
@@ -184,6 +189,19 @@ size_t api_query_waiting(struct api_query_pool *p) {
     size_t n = p->waiting;
     pthread_mutex_unlock(&p->lock);
     return n;
+}
+
+bool api_query_hangs(struct api_query_pool *p, px_us longest) {
+    px_us now = px_mono(p->conf.clock);
+    size_t hanging = 0;
+
+    pthread_mutex_lock(&p->lock);
+    for (size_t i = 0; i < p->started; i++) {
+        hanging += p->worker[i].since && now - p->worker[i].since > longest;
+    }
+    bool all = hanging == p->started;
+    pthread_mutex_unlock(&p->lock);
+    return all;
 }
 
 void api_query_join(struct api_query_pool *p) {

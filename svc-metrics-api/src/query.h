@@ -50,6 +50,9 @@ PX_MUST_USE enum px_code api_query_start(const struct api_query_conf *conf,
 /* api_query_submit(p, job): takes the job. Errors: PX_BUSY (the job stays the caller's). */
 PX_MUST_USE enum px_code api_query_submit(struct api_query_pool *p, struct api_job *j);
 size_t api_query_waiting(struct api_query_pool *p); /* Threads: any */
+/* api_query_hangs(p, longest): every thread has worked on its job for longer than that: no answer
+ * will come any more. Threads: any. */
+bool api_query_hangs(struct api_query_pool *p, px_us longest);
 /* api_query_join(p): end the threads; what they have finished is posted to the loop, which must
  * still run. api_query_free(p): afterwards, when the loop has stopped; jobs that no thread took are
  * freed. NULL is fine for both. */

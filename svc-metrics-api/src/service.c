@@ -7,7 +7,8 @@
 #include <px/log.h>
 #include <px/mem.h>
 
-/* A loop whose timer has not turned for so long is stuck. */
+/* A loop whose timer has not turned for so long is stuck, and so is a database thread that works on
+ * after its request was answered. */
 #define LOOP_STUCK (30 * PX_US_PER_S)
 #define LOOP_TICK  (100 * PX_US_PER_MS)
 
@@ -160,7 +161,8 @@ static bool alive(void *arg) {
         svc->ticks = ticks;
         svc->moved_at = now;
     }
-    return now - svc->moved_at <= LOOP_STUCK;
+    return now - svc->moved_at <= LOOP_STUCK &&
+           !api_query_hangs(svc->pool, svc->conf->request_timeout + LOOP_STUCK);
 }
 
 static enum px_code start_admin(struct api_service *svc, struct px_err *reterr) {

@@ -16,6 +16,7 @@ need "events are applied" within 30 folded_more 500
 ended_by_watchdog() { says agg-1 "$lines" sql.transaction_hangs; }
 applied() { folded_more "$before"; }
 state() { sql "select state from pg_stat_activity where pid = $1"; }
+livez_is() { [ "$(curl -sS -m 5 -o /dev/null -w '%{http_code}' "http://127.0.0.1:${ports[api-1.admin]}/livez")" = "$1" ]; }
 freeze() { # state...: the backend, while it is in one of these states
     local i
     for ((i = 0; i < 400; i++)); do
@@ -44,8 +45,13 @@ kill -CONT "$backend"
 # --- frozen in a transaction, with the locks ------------------------------------------------------------------------
 lines=$(log_lines agg-1)
 inject "SIGSTOP of the backend in its transaction"
+check "the API answers" within 10 api_is 200
+api_backends=$(sql "select pid from pg_stat_activity where application_name = '' and backend_type = 'client backend'")
 freeze 'active|idle in transaction'
-at_end "kill -CONT $backend"
+at_end "kill -CONT $backend $(xargs <<<"$api_backends")"
+xargs kill -STOP <<<"$api_backends"
+is "the API's too: it answers 504 when its time is up" "$(api_status --max-time 20)" 504
+has "as a problem document" "$(cat "$work/head")" 'application/problem\+json'
 need "the watchdog ends the aggregator" within 60 ended_by_watchdog
 sql_quietly "select pg_terminate_backend($backend)"
 before=$(folded)
@@ -54,17 +60,12 @@ heal "the backend is let go, and ends"
 recovered 30 applied
 keep 27 10 "backend frozen with its locks, then ended"
 
-# --- the API's sessions, all of them -------------------------------------------------------------------------------------
-check "the API answers" within 10 api_is 200
+check "the API asks for a restart when no database thread comes back" within 30 livez_is 503
 inject "SIGSTOP of the backends of the API"
-frozen_ones=$(sql "select pid from pg_stat_activity where application_name = '' and backend_type = 'client backend'")
-at_end "kill -CONT $(xargs <<<"$frozen_ones")"
-xargs kill -STOP <<<"$frozen_ones"
-is "the API answers 504 when its time is up" "$(api_status --max-time 20)" 504
-has "as a problem document" "$(cat "$work/head")" 'application/problem\+json'
-xargs kill -CONT <<<"$frozen_ones"
+xargs kill -CONT <<<"$api_backends"
 heal "they go on"
 recovered 20 api_is 200
+check "and takes it back" within 10 livez_is 200
 keep 27 10 "the API's backends frozen for a while"
 
 traffic_stop load

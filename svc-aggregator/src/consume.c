@@ -101,7 +101,11 @@ static void tell_taken(struct agg_reader *r, struct px_assigned *v, size_t n) {
         if (p->gap_from != p->gap_to) {
             px_log(PX_LOG_WARN, "log.gap_accepted", PX_F_INT("px.partition", p->partition),
                    PX_F_INT("px.from", p->gap_from), PX_F_INT("px.to", p->gap_to),
-                   PX_F_C("remedy", "the events of these offsets are not in SQL; see ingest_gaps"));
+                   PX_F_C("remedy", p->gap_to > p->gap_from
+                                        ? "the events of these offsets are not in SQL; see "
+                                          "ingest_gaps"
+                                        : "all that the log holds is read; what was counted before "
+                                          "does not count twice; see ingest_gaps"));
             px_count(c->shard, AGG_M_GAPS, 0, 0,
                      (uint64_t)(p->gap_to > p->gap_from ? p->gap_to - p->gap_from : 0));
         }

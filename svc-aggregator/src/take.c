@@ -137,7 +137,7 @@ static enum px_code gap_refused(const struct taking *t, const struct agg_part *p
                        "partition %d of log %s ends at offset %" PRId64
                        ", but SQL has it folded in "
                        "up to %" PRId64 ": the topic was cut back or made anew; --accept-gap or "
-                       "Kafka:OnGap=record goes on at its end",
+                       "Kafka:OnGap=record reads all that it holds, and counts only what is new",
                        p->partition, t->log_id, w->high, p->next);
     }
     return PX_FAIL(reterr, PX_GAP,
@@ -162,9 +162,12 @@ static enum px_code note_gap(const struct taking *t, const struct agg_part *p,
     return rc;
 }
 
+/* Both ways it goes on at the first offset that the log holds. A log that is shorter than SQL
+ * remembers may be another one by now: nobody can tell which of its records were applied, so all
+ * are read, and the claims tell. */
 static void gap_cells(const struct taking *t, struct agg_part *p, const struct agg_wanted *w) {
     struct agg_offsets *o = t->o;
-    int64_t to = p->next > w->high ? w->high : w->low;
+    int64_t to = w->low;
     p->gap_from = p->next;
     p->gap_to = to;
     struct agg_ledger_row row = {.partition = p->partition, .advance = to - p->next};

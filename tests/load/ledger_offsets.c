@@ -113,11 +113,23 @@ static void check_identity(struct ledger *l, int32_t i) {
     }
 }
 
+/* Was the topic made anew, or cut back? Then the log does not show what was booked before. */
+static bool was_cut(const struct ledger *l, int32_t partition) {
+    for (size_t i = 0; i < l->cuts.n; i++) {
+        const struct lg_range *r = lg_vec_at(&l->cuts, i);
+        if (r->partition == partition) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* What was read again after a rewind is booked a second time, as anything but counted; what lies
  * below the log's start cannot be seen. There a column may hold more than the log shows. */
 static void check_columns(struct ledger *l, int32_t i, const struct shown *s) {
     const struct lg_part *p = &l->parts[i];
-    bool unseen = p->first<p->low, again = p->column[LG_COL_REWOUND]> 0;
+    bool cut = was_cut(l, i), unseen = cut || p->first < p->low;
+    bool again = !cut && p->column[LG_COL_REWOUND] > 0;
     for (int c = LG_COL_COUNTED; c < LG_COLUMNS; c++) {
         int64_t got = p->column[c], want = s->column[c];
         bool more_is_fine = unseen || (again && c != LG_COL_COUNTED);
@@ -137,7 +149,12 @@ static void check_columns(struct ledger *l, int32_t i, const struct shown *s) {
         lg_note(l, "partition %d: %lld offsets were set back by hand and read again", i,
                 (long long)p->column[LG_COL_REWOUND]);
     }
-    if (unseen) {
+    if (cut) {
+        lg_note(l,
+                "partition %d: the topic was made anew or cut back; what it counted before is "
+                "taken from SQL",
+                i);
+    } else if (unseen) {
         lg_note(l,
                 "partition %d: offsets [%lld,%lld) are not in the log any more; what they counted "
                 "as is taken from SQL",

@@ -55,5 +55,5 @@ settled 60
 accounts_hold
 is "what was counted before counts once" "$(account counted)" "$(sql 'select count(*) from dedupe_day')"
 check "the new events are counted" [ "$(account counted)" -gt "$counted" ]
-ledger_but_copies 300
+ledger_but acked_twice 300
 stops agg-2

@@ -76,14 +76,14 @@ put() { # partition key file...: each file is one record
     shift 2
     kcat -b "$broker_list" -X message.max.bytes=2000000 -P -t "$topic" -p "$p" -k "$key" "$@" 2>>"$work/kcat.log"
 }
-ledger_but_copies() { # number: the ledger, when so many event ids were put into the log again on purpose
+ledger_but() { # class number [px-ledger option...]: the ledger finds these violations, made on purpose, and no others
     local out book args=() wrong
     for book in "${books[@]}"; do args+=(--book "$book"); done
     out=$("$bin/px-ledger" --kafka "$broker_list" --topic "$topic" --dlq "$dlq" --sql-dialect postgresql \
         --sql "$PG_CONNECTION" --sql-password-file "$work/postgres/password" --api "127.0.0.1:${ports[api-1]}" \
-        "${args[@]}" "${@:2}" 2>&1)
+        "${args[@]}" "${@:3}" 2>&1)
     wrong=$(sed -nE 's/^ *VIOLATION ([a-z_]+): ([0-9]+).*/\1 \2/p' <<<"$out")
-    verdict="exact, $1 copies"
-    is "the ledger finds the $1 copies and nothing else" "$wrong" "acked_twice $1" ||
+    verdict="exact but for $2 $1"
+    is "the ledger finds $2 times $1 and nothing else" "$wrong" "$1 $2" ||
         { verdict=$(tail -n 1 <<<"$out") && tail -n 40 <<<"$out" | sed 's/^/#   /'; }
 }

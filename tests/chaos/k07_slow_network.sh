@@ -1,5 +1,4 @@
 #!/usr/bin/env bash
-# quick
 # Rows 7 and 9: between ingest and the broker everything comes late, then nothing comes at all, both ways and one way.
 # Answers take as long as the log, past a bound they are 503; nothing grows, and what is unknown is called unknown.
 deadline=240

@@ -60,13 +60,15 @@ is "and that in two notes" "$(grep -c '^note:' ledger.out)" 2
 
 asks --log-id nobody
 is "a log that SQL does not know is a wrong call" "$status" 64
-has "with the remedy" "$(cat ledger.out)" '--log-id names'
+has "with the remedy" "$(cat ledger.out)" '--topic and --log-id name'
 asks --book nowhere
 is "a book that is not there is a wrong call" "$status" 64
 asks --no-such-option
 is "an unknown option is a wrong call" "$status" 64
 asks --topic EVT_NONE
 is "so is a topic that is not there" "$status" 64
+asks --topic "$dlq"
+is "and one that SQL does not know" "$status" 64
 asks --sql "${PG_CONNECTION/Port=$PG_PORT/Port=1}"
 is "a database that cannot be reached: 69" "$status" 69
 asks --api 127.0.0.1:1

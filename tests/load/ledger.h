@@ -88,7 +88,7 @@ struct lg_range { /* offsets of SQL that this log cannot show or that were given
     int32_t partition;
     int64_t from, to;
 };
-struct lg_other { /* another log of the same topic, as SQL remembers it */
+struct lg_other { /* another log or topic, as SQL remembers it */
     int32_t partition;
     int64_t first, next, events, rewound, rows; /* events = of its ledger; rows = found */
 };
@@ -128,7 +128,7 @@ struct ledger {
 
     struct px_sql *db;
     struct lg_vec gaps, others, cuts; /* struct lg_range, lg_other, lg_range */
-    int64_t sql_rows, foreign, foreign_missing;
+    int64_t sql_rows, foreign, foreign_missing, unseen;
     struct lg_sums sums;
     struct lg_event **order; /* those that take part, as lg_decide sorted them */
     size_t norder;

@@ -6,7 +6,7 @@
 #include <px/dialect.h>
 #include <px/mem.h>
 
-#define PAGE 5000
+#define PAGE 20000
 
 enum { /* columns of a page */
     COL_ID,

@@ -119,9 +119,15 @@ static size_t split_up(struct lg_event **v, size_t n, struct head *heads) {
     return k;
 }
 
+/* How well it goes before others when no head is as SQL stored it: what only SQL shows is no
+ * question, and a record without a row contradicts nobody. */
+static int precedence(const struct lg_event *e) {
+    return e->flags & LG_FOREIGN ? 2 : e->got == LG_NONE ? 1 : 0;
+}
+
 /* Whoever came first, unless SQL is explained by another choice. Taking a head whose outcome is the
  * stored one never spoils another's: a loser stays one, and two winners of one claim have no order.
- * What only SQL shows is no question: it goes before what would have to contradict SQL. */
+ */
 static struct head *next_head(const struct claims *c, struct head *heads, size_t k) {
     struct head *first = NULL;
     for (size_t i = 0; i < k; i++) {
@@ -133,8 +139,8 @@ static struct head *next_head(const struct claims *c, struct head *heads, size_t
             return &heads[i];
         }
         const struct lg_event *than = first ? *first->at : e;
-        bool given = e->flags & LG_FOREIGN, than_given = than->flags & LG_FOREIGN;
-        if (!first || given > than_given || (given == than_given && e->received < than->received)) {
+        int before = precedence(e) - precedence(than);
+        if (!first || before > 0 || (before == 0 && e->received < than->received)) {
             first = &heads[i];
         }
     }

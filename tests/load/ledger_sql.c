@@ -94,7 +94,8 @@ static enum px_code read_offsets(struct ledger *l, struct px_err *reterr) {
 
 static void ledger_row(struct ledger *l, const struct px_stmt *st) {
     struct lg_part *p = part_of(l, px_col_i64(st, 1));
-    if (px_str_is(px_col_text(st, 0), l->log_id)) {
+    if (px_str_is(px_col_text(st, 0), l->log_id) &&
+        px_str_is(px_col_text(st, 4 + LG_COLUMNS), l->conf.topic)) {
         if (p) {
             p->has_ledger = true;
             p->first = px_col_i64(st, 2);
@@ -114,16 +115,15 @@ static void ledger_row(struct ledger *l, const struct px_stmt *st) {
     o->rewound = px_col_i64(st, 4 + LG_COL_REWOUND);
 }
 
+/* Of all logs and topics: the rows of events are of all of them. */
 static enum px_code read_ledger(struct ledger *l, struct px_err *reterr) {
     PX_DEFER(lg_stmt_free) struct px_stmt *st = NULL;
-    enum px_code rc = px_sql_prepare(
+    enum px_code rc = lg_ask(
         l->db,
-        PX_S("SELECT log_id, partition_id, first_offset, next_offset, rewound, counted, repeated, "
-             "duplicate, conflict, excluded, late, erased, dead_lettered, hole, gap "
-             "FROM partition_ledger WHERE topic = ?"),
+        "SELECT log_id, partition_id, first_offset, next_offset, rewound, counted, repeated, "
+        "duplicate, conflict, excluded, late, erased, dead_lettered, hole, gap, topic "
+        "FROM partition_ledger",
         &st, reterr);
-    rc = rc == PX_OK ? px_bind_text(st, 0, px_str_c(l->conf.topic), reterr) : rc;
-    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
     while (rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK) {
         ledger_row(l, st);
     }
@@ -186,13 +186,27 @@ static enum px_code known_log(const struct ledger *l, struct px_err *reterr) {
         return PX_OK;
     }
     return PX_FAIL(reterr, PX_USAGE,
-                   "SQL knows nothing of log %s, only of others: --log-id names the one that "
-                   "consumer_offsets.log_id holds (the dev broker issues its own)",
-                   l->log_id);
+                   "SQL knows nothing of topic %s in log %s, only of others: --topic and --log-id "
+                   "name what consumer_offsets holds (the dev broker issues its own log_id)",
+                   l->conf.topic, l->log_id);
+}
+
+/* For this transaction only: it may be silent while a million events are decided. And a table that
+ * was just filled has no statistics: PostgreSQL then likes to sort it for every page. */
+static enum px_code settle_in(struct ledger *l, struct px_err *reterr) {
+    if (strcmp(px_sql_dialect(l->db)->name, "postgresql") != 0) {
+        return PX_OK;
+    }
+    return px_sql_exec(l->db,
+                       PX_S("SET LOCAL idle_in_transaction_session_timeout = '1h'; "
+                            "SET LOCAL enable_seqscan = off; SET LOCAL enable_sort = off; "
+                            "SET LOCAL enable_bitmapscan = off"),
+                       reterr);
 }
 
 enum px_code lg_sql_offsets(struct ledger *l, struct px_err *reterr) {
-    enum px_code rc = read_offsets(l, reterr);
+    enum px_code rc = settle_in(l, reterr);
+    rc = rc == PX_OK ? read_offsets(l, reterr) : rc;
     rc = rc == PX_OK ? read_ledger(l, reterr) : rc;
     rc = rc == PX_OK ? read_gaps(l, reterr) : rc;
     rc = rc == PX_OK ? read_zone(l, reterr) : rc;

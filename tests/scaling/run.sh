@@ -159,7 +159,7 @@ drain() {
     local n total
     quiet_note drain
     stand
-    traffic_up backlog 4000 --connections 64 --duration "$((backlog / 4000 + 1))s"
+    traffic_up backlog 4000 --connections 256 --grace 120s --duration "$((backlog / 4000 + 1))s"
     ended backlog $((120 + backlog / 500))
     is "the backlog was sent" "$status" 0
     total=$(log_end)

@@ -17,7 +17,7 @@ send KILL agg-2
 mark
 heal "its supervisor starts it again"
 recovered 40 all_moved
-row 35 "aggregator killed, dynamic member" 15
+row_later 35 "aggregator killed, dynamic member" 15
 
 retire agg-2
 with_failpoint "agg.before_fence=stop@20" zombie
@@ -38,5 +38,6 @@ traffic_end load
 settled 60
 accounts_hold
 ledger
-row 36 "zombie" 15
+row_later 36 "zombie" 15
+rows_now
 stops zombie

@@ -27,7 +27,7 @@ level_at=''
 recovered 30 level
 is "300 more were repeats, duplicates or conflicts" "$(again_of)" $((copies_before + 300))
 is "no sum has moved" "$(sums)" "$before"
-row 39 "records produced twice" 15
+row_later 39 "records produced twice" 15
 
 inject "offsets set back by 100 a partition, aggregator stopped"
 stops agg-1
@@ -41,19 +41,21 @@ level_at=''
 recovered 30 level
 is "the ledger says so" "$(account rewound)" "$back"
 is "no sum has moved" "$(sums)" "$before"
-row 39 "offsets set back, stopped" 15
+row_later 39 "offsets set back, stopped" 15
 
-traffic more 200 15
+traffic more 200 40
 need "the next traffic is folded in" within 20 sql_over $((end + 200))
 inject "offsets set back by 60 a partition under load"
 set_back 60
 heal "it reads on from there"
 recovered 30 rewound_to $((back + 600))
-row 39 "offsets set back, running" 15
+row_later 39 "offsets set back, running" 15
+send TERM more
 traffic_end more
 settled 60
 accounts_hold
 is "what was counted before counts once" "$(account counted)" "$(sql 'select count(*) from dedupe_day')"
 check "the new events are counted" [ "$(account counted)" -gt "$counted" ]
 ledger_but acked_twice 300
+rows_now
 stops agg-2

@@ -10,7 +10,7 @@ visits() { dump "$topic" | python3 "$chaos/a_records.py" poison "$work/poison" >
 letters() { dump "$dlq" | python3 "$chaos/a_records.py" letters; }
 dead_is() { [ "$(account dead_lettered)" = "$1" ]; }
 
-traffic load 300 25
+traffic load 300 60
 mkdir "$work/poison"
 need "a visit to spoil was found" within 20 visits
 inject "broken records of every kind, to every partition"
@@ -36,6 +36,7 @@ within 20 all_moved
 tap $? "every partition has moved on"
 put 5 '' "$work/poison/good" # a good event with an empty key: the key is not what it is judged by
 is "the metric counts them" "$(metric agg-1 px_dlq_events_total)" "${#reasons[@]}"
+send TERM load
 traffic_end load
 settled 60
 is "each is in the dead letters with its reason" "$(letters)" \

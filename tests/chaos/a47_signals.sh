@@ -48,7 +48,7 @@ within 30 level
 tap $? "everything is folded in"
 is "no request that was sent stayed without an answer" "$(truth load unanswered)" 0
 is "none has an unknown fate" "$(truth load unknown)" 0
-row 47 "SIGTERM under load, twice" 25
+row_later 47 "SIGTERM under load, twice" 25
 
 # --- signals that must not end anything ------------------------------------------------------------------
 
@@ -110,5 +110,6 @@ recovered 60 level
 settled 60
 accounts_hold
 ledger
-row 48 "signals" 25
+row_later 48 "signals" 25
+rows_now
 stops agg-3

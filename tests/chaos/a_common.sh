@@ -76,6 +76,16 @@ put() { # partition key file...: each file is one record
     shift 2
     kcat -b "$broker_list" -X message.max.bytes=2000000 -P -t "$topic" -p "$p" -k "$key" "$@" 2>>"$work/kcat.log"
 }
+later=()
+row_later() { later+=("$1"$'\t'"$2"$'\t'"$3"$'\t'"$injected"$'\t'"$recovery"); } # like row, for rows_now
+rows_now() { # the rows of faults whose ledger is the one at the end
+    local number fault goal entry
+    for entry in "${later[@]}"; do
+        IFS=$'\t' read -r number fault goal injected recovery <<<"$entry"
+        row "$number" "$fault" "$goal"
+    done
+    later=()
+}
 ledger_but() { # class number [px-ledger option...]: the ledger finds these violations, made on purpose, and no others
     local out book args=() wrong
     for book in "${books[@]}"; do args+=(--book "$book"); done

@@ -42,7 +42,7 @@ echo
 {
     printf 'row\tfault\tinjected\trecovery ms\tgoal s\tledger\n'
     sort -t "$(printf '\t')" -k 1,1n "$CHAOS_TABLE"
-} | column -t -s "$(printf '\t')"
+} | awk -F '\t' '{printf "%-4s %-37s %-56s %-12s %-7s %s\n", $1, $2, $3, $4, $5, $6}'
 echo
 tail -n 1 "$out"
 exit "$status"

@@ -56,6 +56,7 @@ settled 60
 accounts_hold
 is "what was counted before counts once" "$(account counted)" "$(sql 'select count(*) from dedupe_day')"
 check "the new events are counted" [ "$(account counted)" -gt "$counted" ]
-ledger_but acked_twice 300
+ledger
+is "the ledger sees the copies" "$copies" 300
 rows_now
 stops agg-2

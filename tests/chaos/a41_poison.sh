@@ -44,6 +44,7 @@ is "each is in the dead letters with its reason" "$(letters)" \
 is "the good one with an empty key was a copy" "$(account dead_lettered)" "${#reasons[@]}"
 accounts_hold
 is "the aggregator was never restarted" "$(restarts agg-1)" 0
-ledger_but acked_twice 1 --expect-dead "${#reasons[@]}"
+ledger --expect-dead "${#reasons[@]}"
+is "the good one is the only copy" "$copies" 1
 row 41 "poison of ${#reasons[@]} records" 15
 row 42 "schema that the reader does not know" 15

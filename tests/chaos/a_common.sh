@@ -86,14 +86,11 @@ rows_now() { # the rows of faults whose ledger is the one at the end
     done
     later=()
 }
-ledger_but() { # class number [px-ledger option...]: the ledger finds these violations, made on purpose, and no others
-    local out book args=() wrong
-    for book in "${books[@]}"; do args+=(--book "$book"); done
-    out=$("$bin/px-ledger" --kafka "$broker_list" --topic "$topic" --dlq "$dlq" --sql-dialect postgresql \
-        --sql "$PG_CONNECTION" --sql-password-file "$work/postgres/password" --api "127.0.0.1:${ports[api-1]}" \
-        "${args[@]}" "${@:3}" 2>&1)
-    wrong=$(sed -nE 's/^ *VIOLATION ([a-z_]+): ([0-9]+).*/\1 \2/p' <<<"$out")
+ledger_but() { # class number [px-ledger option...]: it finds these violations, made on purpose, and no others
+    local wrong
+    ask_ledger "${@:3}"
+    wrong=$(sed -nE 's/^ *VIOLATION ([a-z_]+): ([0-9]+).*/\1 \2/p' <<<"$ledger_said")
     verdict="exact but for $2 $1"
     is "the ledger finds $2 times $1 and nothing else" "$wrong" "$1 $2" ||
-        { verdict=$(tail -n 1 <<<"$out") && tail -n 40 <<<"$out" | sed 's/^/#   /'; }
+        { verdict=$(tail -n 1 <<<"$ledger_said") && tail -n 40 <<<"$ledger_said" | sed 's/^/#   /'; }
 }

@@ -116,6 +116,9 @@ struct ledger {
 
     struct lg_vec events;   /* struct lg_event: the log's, then foreign ones of SQL */
     struct lg_table ids;    /* event id -> want = place of the first, got = how often in the log */
+    struct lg_table copies; /* of ids in the log more than once: (id, partition) -> want = place of
+                               the first there */
+    int64_t ncopies;        /* records whose event id another one had before */
     struct lg_table places; /* (partition, offset) -> want = place in events */
     struct lg_part *parts;
     size_t nparts;
@@ -179,6 +182,7 @@ PX_MUST_USE enum px_code lg_way_api(struct ledger *l, struct px_err *reterr);
 /* --- lookups ------------------------------------------------------------------------------------
  */
 struct lg_key lg_id_key(const struct px_uuid *id);
+struct lg_key lg_copy_key(const struct px_uuid *id, int32_t partition); /* of ledger.copies */
 struct lg_event *lg_event_of(const struct ledger *l, const struct px_uuid *id); /* or NULL */
 struct lg_event *lg_event_at(const struct ledger *l, int32_t partition, int64_t offset);
 static inline struct lg_event *lg_event_no(const struct ledger *l, size_t i) {

@@ -207,17 +207,6 @@ static void check_request(struct ledger *l, const struct lg_request *r) {
     }
 }
 
-static void check_twice(struct ledger *l) {
-    for (size_t i = 0; i < l->ids.rows.n; i++) {
-        const struct lg_row *row = lg_row_at(&l->ids, i);
-        if (row->got > 1) {
-            lg_violation(l, LG_ACKED_TWICE,
-                         (struct lg_about){.event = lg_event_no(l, (size_t)row->want)},
-                         "%lld times in the log", (long long)row->got);
-        }
-    }
-}
-
 static bool of_a_book(const struct ledger *l, const struct lg_event *e) {
     struct px_str player = lg_text_of(&l->texts, e->player);
     for (size_t i = 0; i < l->conf.nbooks; i++) {
@@ -267,7 +256,6 @@ static void check_phantoms(struct ledger *l) {
 void lg_way_book(struct ledger *l) {
     struct totals t = {0};
     char why[256];
-    check_twice(l);
     if (l->conf.nbooks == 0) {
         lg_note(l, "no book was given: what clients were told is not compared (way 1)");
         return;

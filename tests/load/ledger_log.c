@@ -80,10 +80,50 @@ static void decode(struct decoding *d, struct lg_event *to, struct px_str value)
     }
 }
 
+static bool same_record(const struct lg_event *a, const struct lg_event *b) {
+    return a->received == b->received && a->occurred == b->occurred && a->content == b->content &&
+           a->player == b->player && a->type == b->type && a->banner == b->banner &&
+           a->eid == b->eid;
+}
+
+struct lg_key lg_copy_key(const struct px_uuid *id, int32_t partition) {
+    struct lg_key k = lg_id_key(id);
+    k.v[2] = partition;
+    return k;
+}
+
+static void first_here(struct ledger *l, const struct lg_event *e, int64_t place) {
+    bool is_new = false;
+    struct lg_row *row = lg_row(&l->copies, lg_copy_key(&e->id, e->partition), &is_new);
+    row->want = is_new ? place : row->want;
+}
+
+/* A producer that gave up on events sends others again, so a copy is in order: it counts as what it
+ * is, a repeat or a duplicate. Another record under an id that is taken is not. */
+static void take_id(struct ledger *l, const size_t place) {
+    struct lg_event *e = lg_event_no(l, place);
+    bool is_new = false;
+    struct lg_row *id = lg_row(&l->ids, lg_id_key(&e->id), &is_new);
+    id->got++;
+    if (is_new) {
+        id->want = (int64_t)place;
+        return;
+    }
+    const struct lg_event *first = lg_event_no(l, (size_t)id->want);
+    e->flags |= LG_AGAIN;
+    l->ncopies++;
+    first_here(l, first, id->want);
+    first_here(l, e, (int64_t)place);
+    if (!same_record(first, e)) {
+        lg_violation(l, LG_ID_REUSED, (struct lg_about){.event = e},
+                     "partition %d offset %lld has it, too", first->partition,
+                     (long long)first->offset);
+    }
+}
+
 static void take_event(void *arg, const struct lg_record *r) {
     struct decoding *d = arg;
     struct ledger *l = d->l;
-    bool is_new = false;
     l->events.size = sizeof(struct lg_event);
     size_t place = l->events.n;
     struct lg_event *e = lg_vec_add(&l->events);
@@ -94,10 +134,7 @@ static void take_event(void *arg, const struct lg_record *r) {
         (int64_t)place;
     l->parts[r->partition].records++;
     if (e->want != LG_DEAD) {
-        struct lg_row *id = lg_row(&l->ids, lg_id_key(&e->id), &is_new);
-        id->got++;
-        id->want = is_new ? (int64_t)place : id->want;
-        e->flags |= is_new ? 0 : LG_AGAIN;
+        take_id(l, place);
     }
     if (++d->n % 250000 == 0) {
         lg_progress(l, "%lld records read", (long long)d->n);
@@ -236,6 +273,10 @@ static void count_up(struct ledger *l) {
         &l->facts,
         "log %s, topic %s: %zu partitions, %lld offsets, %lld records; %zu dead letters\n",
         l->log_id, l->conf.topic, l->nparts, (long long)span, (long long)held, l->letters.n);
+    if (l->ncopies) {
+        px_buf_printf(&l->facts, "copies: %lld records repeat the event id of another one\n",
+                      (long long)l->ncopies);
+    }
 }
 
 struct session { /* one connection and what decoding needs */

@@ -154,6 +154,7 @@ bool lg_print_json(const struct ledger *l) {
     px_jw_ki64(&w, "violations", lg_violations(l));
     px_jw_kc(&w, "logId", l->log_id);
     px_jw_ki64(&w, "records", (int64_t)l->places.rows.n);
+    px_jw_ki64(&w, "copies", l->ncopies);
     px_jw_ki64(&w, "requests", (int64_t)l->requests.n);
     px_jw_ki64(&w, "rows", l->sql_rows);
     px_jw_ki64(&w, "letters", (int64_t)l->letters.n);

@@ -146,6 +146,26 @@ static void unknown_row(struct ledger *l, const struct lg_event *row) {
     l->foreign++;
 }
 
+/* The record that ${row} was made from. Where several partitions hold its id it is the one that SQL
+ * applied first, which only the row can tell; within a partition it is the first. */
+static struct lg_event *record_of(struct ledger *l, const struct lg_event *row) {
+    struct lg_row *id = lg_row_find(&l->ids, lg_id_key(&row->id));
+    if (!id) {
+        return NULL;
+    }
+    struct lg_event *first = lg_event_no(l, (size_t)id->want);
+    const struct lg_row *here =
+        id->got > 1 ? lg_row_find(&l->copies, lg_copy_key(&row->id, row->partition)) : NULL;
+    if (!here || here->want == id->want) {
+        return first;
+    }
+    struct lg_event *e = lg_event_no(l, (size_t)here->want);
+    id->want = here->want;
+    first->flags |= LG_AGAIN;
+    e->flags &= (uint8_t)~LG_AGAIN;
+    return e;
+}
+
 /* The last id of a page, as SQL writes it: the next page begins behind it. */
 #define ID_MAX 64
 
@@ -158,7 +178,7 @@ static enum px_code take_row(struct ledger *l, const struct px_stmt *st, char la
     if (!px_str_copy(id, last, ID_MAX)) {
         return PX_FAIL(reterr, PX_INVALID, "events.id %.*s is no UUID", PX_S_ARG(id));
     }
-    struct lg_event *e = sound ? lg_event_of(l, &row.id) : NULL;
+    struct lg_event *e = sound ? record_of(l, &row) : NULL;
     if (!sound) {
         lg_violation(l, LG_PHANTOM_IN_SQL, (struct lg_about){0}, "id %s is no UUID", last);
     } else if (e && !(e->flags & LG_FOREIGN)) {

@@ -28,7 +28,7 @@ enum {
     LG_FOREIGN = 1 << 0, /* a row of SQL that this log cannot show: stands as stored        */
     LG_APPLIED = 1 << 1, /* below the offset that SQL stands at: must be there              */
     LG_GAP = 1 << 2,     /* in a recorded gap: must not be there                            */
-    LG_AGAIN = 1 << 3,   /* its event id is on the log already                              */
+    LG_AGAIN = 1 << 3,   /* a copy: the row of its event id is another record's             */
     LG_STORED = 1 << 4,  /* its row was found                                               */
     LG_BY_ID = 1 << 5,   /* its type counts every event id (dedupe: event_id)               */
     LG_BELOW =

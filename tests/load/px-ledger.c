@@ -272,7 +272,7 @@ static void fini(struct ledger *l) {
     for (size_t i = 0; i < PX_ARRAY_LEN(vecs); i++) {
         lg_vec_fini(vecs[i]);
     }
-    struct lg_table *tables[] = {&l->ids, &l->places, &l->by_letter, &l->by_answer};
+    struct lg_table *tables[] = {&l->ids, &l->copies, &l->places, &l->by_letter, &l->by_answer};
     for (size_t i = 0; i < PX_ARRAY_LEN(tables); i++) {
         lg_table_fini(tables[i]);
     }

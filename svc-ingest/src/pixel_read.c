@@ -7,8 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define PIXEL_FIELD_MAX sizeof(((struct px_issue *)NULL)->field)
-
 /* The query's name of an envelope field, and the event's name of it. */
 static const struct {
     const char *query, *event;
@@ -20,6 +18,13 @@ static const struct {
     {"sid", "sessionId", offsetof(struct px_raw_event, session_id)},
 };
 
+/* Where a value belongs, and the event's word for it, as px_validate says it too. The word is made
+ * when somebody has to complain: most never do. */
+struct pixel_place {
+    struct px_str *value; /* NULL: nobody asked for it */
+    const char *prefix, *name;
+};
+
 /* One query being read: where decoded bytes go, and the attributes seen so far by their place in
  * the allow-list. */
 struct pixel_reader {
@@ -29,55 +34,49 @@ struct pixel_reader {
     struct ing_fields *out;
 };
 
-static struct px_str *pixel_envelope(struct pixel_reader *r, struct px_str name,
-                                     char ret_field[PIXEL_FIELD_MAX]) {
+static struct pixel_place pixel_place(struct pixel_reader *r, struct px_str name) {
     for (size_t i = 0; i < PX_ARRAY_LEN(pixel_names); i++) {
         if (px_str_is(name, pixel_names[i].query)) {
-            snprintf(ret_field, PIXEL_FIELD_MAX, "%s", pixel_names[i].event);
-            return (struct px_str *)(void *)((char *)&r->out->raw + pixel_names[i].offset);
+            void *at = (char *)&r->out->raw + pixel_names[i].offset;
+            return (struct pixel_place){.value = at, .prefix = "", .name = pixel_names[i].event};
         }
-    }
-    return NULL;
-}
-
-/* Where the value of ${name} belongs, or NULL when nobody asked for it; ${ret_field}: the event's
- * word for it, as px_validate says it too. */
-static struct px_str *pixel_place(struct pixel_reader *r, struct px_str name,
-                                  char ret_field[PIXEL_FIELD_MAX]) {
-    struct px_str *place = pixel_envelope(r, name, ret_field);
-    if (place) {
-        return place;
     }
     int i = ing_fields_attr(r->type, name);
     if (i < 0) {
-        return NULL;
+        return (struct pixel_place){.value = NULL};
     }
-    snprintf(ret_field, PIXEL_FIELD_MAX, "attributes.%s", r->type->fields[i].name);
     r->seen[i].name = px_str_c(r->type->fields[i].name);
     r->seen[i].kind = PX_ATTR_TEXT;
-    return &r->seen[i].text;
+    return (struct pixel_place){
+        .value = &r->seen[i].text, .prefix = "attributes.", .name = r->type->fields[i].name};
 }
 
-static void pixel_value(struct pixel_reader *r, struct px_str raw, struct px_str *place,
-                        const char *field) {
-    struct px_verdict *early = &r->out->early;
+static void pixel_complain(struct pixel_reader *r, enum px_reason reason,
+                           const struct pixel_place *place) {
+    char field[sizeof(((struct px_issue *)NULL)->field)];
 
-    if (place->p) {
-        px_verdict_add(early, PX_REASON_DUPLICATE_PARAMETER, field);
+    snprintf(field, sizeof field, "%s%s", place->prefix, place->name);
+    px_verdict_add(&r->out->early, reason, field);
+}
+
+static void pixel_value(struct pixel_reader *r, struct px_str raw,
+                        const struct pixel_place *place) {
+    if (place->value->p) {
+        pixel_complain(r, PX_REASON_DUPLICATE_PARAMETER, place);
         return;
     }
     struct px_str value = {0};
     switch (px_form_decode(raw, r->scratch, &value)) {
     case PX_FORM_BAD_ESCAPE:
-        px_verdict_add(early, PX_REASON_BAD_ESCAPE, field);
+        pixel_complain(r, PX_REASON_BAD_ESCAPE, place);
         break;
     case PX_FORM_NUL:
-        px_verdict_add(early, PX_REASON_NUL_BYTE, field);
+        pixel_complain(r, PX_REASON_NUL_BYTE, place);
         break;
     case PX_FORM_OK:
         break;
     }
-    *place = (struct px_str){.p = value.p ? value.p : "", .n = value.n};
+    *place->value = (struct px_str){.p = value.p ? value.p : "", .n = value.n};
     if (value.p == r->scratch) {
         r->scratch += value.n;
     }
@@ -85,18 +84,17 @@ static void pixel_value(struct pixel_reader *r, struct px_str raw, struct px_str
 
 static void pixel_pair(struct pixel_reader *r, struct px_str raw_name, struct px_str raw_value) {
     struct px_str name;
-    char field[PIXEL_FIELD_MAX];
 
     if (px_form_decode(raw_name, r->scratch, &name) != PX_FORM_OK) {
         r->out->dropped++;
         return;
     }
-    struct px_str *place = pixel_place(r, name, field);
-    if (!place) {
+    struct pixel_place place = pixel_place(r, name);
+    if (!place.value) {
         r->out->dropped++;
         return;
     }
-    pixel_value(r, raw_value, place, field);
+    pixel_value(r, raw_value, &place);
 }
 
 static void pixel_attrs(struct pixel_reader *r) {

@@ -17,6 +17,14 @@
 #define PX_ARRAY_LEN(a)      (sizeof(a) / sizeof((a)[0]))
 #define PX_UNUSED            __attribute__((unused))
 
+/* PX_UNSET: this array is written before it is read; do not clear it first, as the build does with
+ * every automatic variable. For buffers on a hot path only. */
+#if __has_attribute(uninitialized)
+#define PX_UNSET __attribute__((uninitialized))
+#else
+#define PX_UNSET
+#endif
+
 /* PX_DEFER(fini): run `fini(&variable)` when the variable leaves its scope.
  *     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(4096); */
 #define PX_DEFER(fini) __attribute__((cleanup(fini)))

@@ -266,7 +266,7 @@ static void answered(struct px_http_conn *c) {
 }
 
 static ssize_t push(int fd, const struct px_str *parts, size_t n, size_t total) {
-    char all[GATHER];
+    PX_UNSET char all[GATHER];
     struct iovec iov[4];
     if (total <= sizeof(all)) {
         size_t at = 0;

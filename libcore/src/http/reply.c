@@ -120,7 +120,7 @@ static void decide_close(struct px_http_conn *c, const struct px_http_reply *rep
 }
 
 void px_reply_send(struct px_http_conn *c, const struct px_http_reply *reply) {
-    char head[HEAD_MAX];
+    PX_UNSET char head[HEAD_MAX];
     px_assert(c->state == PX_CONN_HANDLING || c->state == PX_CONN_REFUSING);
     px_assert(reply->status >= 200 && reply->status <= 599);
     decide_close(c, reply);

@@ -12,5 +12,6 @@ size_t ing_conf_workers(const struct ing_conf *c, long cores) {
     if (c->workers > 0) {
         return (size_t)c->workers;
     }
-    return cores < 1 ? 1 : cores > 4 ? 4 : (size_t)cores;
+    /* Every worker brings a second thread that works: its producer's. */
+    return cores < 3 ? 1 : cores > 7 ? 4 : (size_t)(cores + 1) / 2;
 }

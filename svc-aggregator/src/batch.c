@@ -119,12 +119,12 @@ enum px_code agg_batch_eof(struct agg_batch *b, int64_t next, int32_t partition,
     return PX_OK;
 }
 
+bool agg_batch_full(const struct agg_batch *b) {
+    return b->n >= b->limits.max_events || b->bytes >= b->limits.max_bytes;
+}
+
 bool agg_batch_due(const struct agg_batch *b, px_us mono) {
-    if (agg_batch_empty(b)) {
-        return false;
-    }
-    return b->n >= b->limits.max_events || b->bytes >= b->limits.max_bytes ||
-           mono - b->opened >= b->limits.max_delay;
+    return !agg_batch_empty(b) && mono - b->opened >= b->limits.max_delay;
 }
 
 static int by_place(const void *x, const void *y) {

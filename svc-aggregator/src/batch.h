@@ -53,7 +53,7 @@ struct agg_slice {
 struct agg_batch_limits {
     size_t max_events;
     size_t max_bytes; /* keys and values; the batch may pass it by one message */
-    px_us max_delay;  /* age of the first record at which the batch is cut     */
+    px_us max_delay;  /* wait of the first record at which the batch is cut    */
 };
 
 #define AGG_MAX_RANGES 1024 /* partitions that one process may own */
@@ -65,7 +65,7 @@ struct agg_batch {
     struct agg_item **order;
     struct agg_range *ranges;
     size_t n, nranges, bytes;
-    px_us opened; /* mono clock of the first record; 0 = empty */
+    px_us opened; /* mono clock: since when the first record may have waited; 0 = empty */
 };
 
 /* agg_batch_init(b, limits, reterr): allocate room for limits->max_events records.
@@ -82,10 +82,11 @@ struct agg_record {
     struct px_str key, value; /* .p NULL = null */
 };
 
-/* agg_batch_add(b, next, r, mono, ret_item, reterr): take one record; ${next} is the offset that
- * SQL expects next of its partition and opens the range. *ret_item is the copy, to be decoded, or
- * NULL when the offset was folded in before (it is skipped). A jump of offsets leaves a hole.
- * Errors: PX_NOMEM, PX_TOO_LARGE (arena or AGG_MAX_RANGES); the batch is then unchanged. */
+/* agg_batch_add(b, next, r, mono, ret_item, reterr): take one record that may have waited since
+ * ${mono}; ${next} is the offset that SQL expects next of its partition and opens the range.
+ * *ret_item is the copy, to be decoded, or NULL when the offset was folded in before (it is
+ * skipped). A jump of offsets leaves a hole. Errors: PX_NOMEM, PX_TOO_LARGE (arena or
+ * AGG_MAX_RANGES); the batch is then unchanged. */
 PX_MUST_USE enum px_code agg_batch_add(struct agg_batch *b, int64_t next,
                                        const struct agg_record *r, px_us mono,
                                        struct agg_item **ret_item, struct px_err *reterr);
@@ -96,7 +97,9 @@ PX_MUST_USE enum px_code agg_batch_add(struct agg_batch *b, int64_t next,
 PX_MUST_USE enum px_code agg_batch_eof(struct agg_batch *b, int64_t next, int32_t partition,
                                        int64_t offset, px_us mono, struct px_err *reterr);
 
-/* agg_batch_due(b, mono): is it time to apply it? */
+/* agg_batch_full(b): it takes no more. agg_batch_due(b, mono): its first record has waited for
+ * limits.max_delay. */
+bool agg_batch_full(const struct agg_batch *b);
 bool agg_batch_due(const struct agg_batch *b, px_us mono);
 static inline bool agg_batch_empty(const struct agg_batch *b) {
     return b->nranges == 0;

@@ -54,16 +54,17 @@ static void test_batch_skips_what_was_folded_in(void **state) {
     assert_int_equal(b->n, 1);
 }
 
-static void test_batch_is_due_by_count(void **state) {
+static void test_batch_is_full_by_count(void **state) {
     struct agg_batch *b = *state;
     for (int64_t i = 0; i < 8; i++) {
-        assert_false(agg_batch_due(b, 1));
+        assert_false(agg_batch_full(b));
         add(b, 0, 10 + i, 1);
     }
-    assert_true(agg_batch_due(b, 1));
+    assert_true(agg_batch_full(b));
+    assert_false(agg_batch_due(b, 1));
 }
 
-static void test_batch_is_due_by_age_and_bytes(void **state) {
+static void test_batch_is_due_by_age_and_full_by_bytes(void **state) {
     struct agg_batch *b = *state;
     add(b, 0, 10, 1000);
     assert_false(agg_batch_due(b, 1000 + 200 * PX_US_PER_MS - 1));
@@ -75,7 +76,7 @@ static void test_batch_is_due_by_age_and_bytes(void **state) {
     struct agg_record r = {.partition = 0, .offset = 10, .value = {.p = big, .n = sizeof big}};
     struct agg_item *it = NULL;
     assert_int_equal(agg_batch_add(b, 10, &r, 1, &it, NULL), PX_OK);
-    assert_true(agg_batch_due(b, 1));
+    assert_true(agg_batch_full(b));
 }
 
 static void test_batch_seal_sorts_and_counts_holes(void **state) {
@@ -170,8 +171,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_batch_keeps_its_own_bytes),
         TEST(test_batch_skips_what_was_folded_in),
-        TEST(test_batch_is_due_by_count),
-        TEST(test_batch_is_due_by_age_and_bytes),
+        TEST(test_batch_is_full_by_count),
+        TEST(test_batch_is_due_by_age_and_full_by_bytes),
         TEST(test_batch_seal_sorts_and_counts_holes),
         TEST(test_batch_cut_leaves_out_a_blocked_partition),
         TEST(test_batch_split_covers_every_offset_once),

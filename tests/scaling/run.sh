@@ -6,19 +6,22 @@
 #     drain       a backlog, applied to fresh databases by 1, 2 and 4 aggregators
 #     partitions  ten become fourteen under load, and players move
 #     growth      what an event costs when 10^5, 10^6 ... are stored already (bench_aggregate)
+#     knee        the highest rate that still holds, in steps of a tenth
 #   RATE=500 events/s and INGESTS=2, BACKLOG=200000 events of drain, EVENTS=1000000 of growth (BENCH_DIALECT=postgresql
-#   leaves SQLite out), BROKERS=1|3
+#   leaves SQLite out), KNEE_FROM=4000 events/s and KNEE_FOR=20 seconds a step, BROKERS=1|3
 set -u
 parts=("$@")
-[ $# -gt 0 ] || parts=(steps drain partitions growth)
+[ $# -gt 0 ] || parts=(steps drain partitions growth knee)
 for part in "${parts[@]}"; do
     case $part in
-    steps | drain | partitions | growth) ;;
-    *) echo "$part: there are: steps drain partitions growth" >&2 && exit 64 ;;
+    steps | drain | partitions | growth | knee) ;;
+    *) echo "$part: there are: steps drain partitions growth knee" >&2 && exit 64 ;;
     esac
 done
 rate=${RATE:-500} ingests=${INGESTS:-2} backlog=${BACKLOG:-200000} events=${EVENTS:-1000000}
-for v in rate:1:20000 ingests:1:8 backlog:1000:10000000 events:100000:100000000; do
+knee_from=${KNEE_FROM:-4000} knee_for=${KNEE_FOR:-20}
+for v in rate:1:20000 ingests:1:8 backlog:1000:10000000 events:100000:100000000 \
+    knee_from:100:50000 knee_for:5:600; do
     IFS=: read -r name least most <<<"$v"
     if [[ ! ${!name} =~ ^[1-9][0-9]{0,8}$ ]] || [ "${!name}" -lt "$least" ] || [ "${!name}" -gt "$most" ]; then
         echo "${name^^}=${!name}: give a whole number from $least to $most" >&2
@@ -203,6 +206,56 @@ growth() {
     (cd "$root" && BENCH_GROW=1 BENCH_EVENTS="$events" "$bench" 2>"$work/growth.log") >growth.json
     tap $? "growth: bench_aggregate measured" "$(tail -n 3 growth.log)"
     awk -f "$root/tests/bench/table.awk" growth.json | sed 's/^/# /; s/ *$//'
+}
+
+# --- knee ------------------------------------------------------------------------------------------------
+
+# A rate holds when every request is sent in its time and answered 200 or by its refusal, with p95 of the
+# acknowledgement at most 200 ms, and of receipt to SQL at most 2 s: the goals of docs/PERFORMANCE.md.
+fresh() { # the buckets of receipt to SQL so far: "bound count"
+    curl -fsS -m 2 "http://127.0.0.1:$(port agg-1 admin.port)/metrics" |
+        sed -nE 's/^px_end_to_end_latency_seconds_bucket\{le="([^"]*)"\} ([0-9]+).*/\1 \2/p' | sed 's/^+Inf/1e9/' | sort -g
+}
+fresh_p95() { # buckets-before: in ms, of the events since then, by straight lines within a bucket
+    paste -d ' ' <(fresh) "$1" | awk '{le[NR] = $1; n[NR] = $2 - $4}
+        END {
+            want = n[NR] * 0.95
+            for (i = 1; i < NR && n[i] < want; i++);
+            below = i > 1 ? n[i - 1] : 0; from = i > 1 ? le[i - 1] : 0
+            printf "%.0f", 1000 * (from + (le[i] - from) * (n[i] > below ? (want - below) / (n[i] - below) : 1))
+        }'
+}
+caught_up() { [ "$(log_end)" = "$(folded)" ]; }
+holds() { # rate: one step of ${knee_for} seconds
+    local name=knee-$((++knee_steps)) began sent p95 late p95_sql took
+    fresh >fresh.before
+    traffic_up "$name" "$1" --connections $(($1 < 5000 ? 32 + $1 / 5 : 1032)) --duration "${knee_for}s" \
+        --seed "$knee_steps" --truth "$work/$name.truth"
+    ended "$name" $((knee_for + 60)) || die "px-load came to its end"
+    began=$(now_ms)
+    need "SQL reaches the end of the log after $1 events/s" within 120 caught_up
+    took=$(($(now_ms) - began))
+    p95_sql=$(fresh_p95 fresh.before)
+    read -r sent p95 late < <(python3 -c 'import json, sys
+t = json.load(open(sys.argv[1]))
+print(t["sent"], t["latencyMs"]["p95"], t["unsent"] + t["unavailable"] + t["unknown"] + t["unanswered"] + t["unexpected"])' \
+        "$work/$name.truth")
+    note "$1 events/s: $sent requests, $late not sent in time or without a proper answer; p95 acknowledgement $p95 ms, receipt to SQL $p95_sql ms; SQL at the end $took ms later"
+    [ "$late" = 0 ] && awk -v a="$p95" -v b="$p95_sql" 'BEGIN {exit !(a <= 200 && b <= 2000)}'
+}
+knee() {
+    local r=$knee_from best=0 knee_steps=0
+    quiet_note knee
+    stand
+    resize 0 1
+    while holds "$r" || holds "$r"; do # a neighbour's moment is no limit of ours
+        best=$r
+        r=$((r * 11 / 10))
+    done
+    check "$knee_from events/s hold" [ "$best" -gt 0 ]
+    note "the knee: $best events/s hold, $r do not"
+    exact knee "$PG_CONNECTION"
+    resize 1 0
 }
 
 for part in "${parts[@]}"; do

@@ -68,6 +68,12 @@ accounts_hold() { # the identity of each partition, and the sums say what was co
     is "every sum says what was counted" "$(sql 'select sum(count) from daily_metrics') $(sql \
         'select sum(count) from event_summary')" "$(account counted) $(account counted)"
 }
+nothing_left_out() { # after a fault that loses nothing: settled, in order, exact
+    settled 60
+    accounts_hold
+    is "nothing was dead-lettered, missing or rewound" "$(account 'dead_lettered + hole + gap + rewound')" 0
+    ledger
+}
 dump() { # topic: its records, for a_records.py
     kcat -b "$broker_list" -C -t "$1" -o beginning -e -q -f '%p %o %K %S\n%k%s' 2>>"$work/kcat.log"
 }

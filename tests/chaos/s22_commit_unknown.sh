@@ -17,7 +17,6 @@ doubt() { # redo|done: transactions that turned out so
     curl -fsS -m 5 "http://127.0.0.1:${ports[agg-1.admin]}/metrics" |
         sed -n "s/^px_sql_doubtful_commits_total{found=\"$1\"} //p"
 }
-commits() { gauge agg-1 px_sql_commits_total; }
 stops_before_commit() {
     need "$1: the aggregator stands before its COMMIT" within 30 frozen agg-1
     at=$(folded) lines=$(log_lines agg-1)

@@ -13,7 +13,6 @@ traffic load 200 150 --players 60
 need "events are applied" within 30 folded_more 500
 dead() { sql 'select coalesce(sum(dead_lettered), 0) from partition_ledger'; }
 failures() { gauge agg-1 px_sql_failures_total; }
-commits() { gauge agg-1 px_sql_commits_total; }
 failed_times() { [ "$(log_since agg-1 "$lines" | grep -c "$2")" -ge "$1" ]; } # number pattern
 
 # --- row 25: a constraint and a trigger refuse one player's rows ----------------------------------------------

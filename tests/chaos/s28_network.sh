@@ -10,7 +10,6 @@ aggregator=(env PGAPPNAME=agg-1 "$bin/svc-aggregator")
 proxied=postgres stand 1 1 1
 traffic load 300 150
 need "events are applied" within 30 folded_more 500
-commits() { gauge agg-1 px_sql_commits_total; }
 slower() { [ "$(gauge agg-1 px_consumer_lag_messages)" -gt 300 ]; }
 caught_up() { [ "$(gauge agg-1 px_consumer_lag_messages)" -lt 300 ]; } # what comes in within a second
 

@@ -21,7 +21,6 @@ sql_quietly "create tablespace small location '$small/space'" || die "a tablespa
 sql_quietly 'alter table events set tablespace small; alter index events_pkey set tablespace small'
 traffic load 300 150
 need "events are applied" within 30 folded_more 500
-commits() { gauge agg-1 px_sql_commits_total; }
 failed_times() { [ "$(log_since agg-1 "$lines" | grep -c "$2")" -ge "$1" ]; } # number pattern
 
 lines=$(log_lines agg-1) failed=$(gauge agg-1 px_sql_failures_total)

@@ -10,7 +10,6 @@ aggregator=(env PGAPPNAME=agg-1 "$bin/svc-aggregator")
 stand_as_app
 traffic load 300 150
 need "events are applied" within 30 folded_more 500
-commits() { gauge agg-1 px_sql_commits_total; }
 
 # --- row 30: 53300 and 57P03 -----------------------------------------------------------------------------------
 lines=$(log_lines agg-1)

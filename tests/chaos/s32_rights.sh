@@ -10,7 +10,6 @@ aggregator=(env PGAPPNAME=agg-1 "$bin/svc-aggregator")
 stand_as_app
 traffic load 200 150
 need "events are applied" within 30 folded_more 300
-commits() { gauge agg-1 px_sql_commits_total; }
 applied() { folded_more "$before"; }
 
 ends() { log_since agg-1 "$lines" | grep -E '"message":"(aggregator.halted|app.start_failed)"'; }

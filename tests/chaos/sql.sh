@@ -12,6 +12,7 @@ gauge() { # name metric: as it is now; also while other labels exist
     curl -fsS -m 5 "http://127.0.0.1:${ports[$1.admin]}/metrics" 2>/dev/null |
         awk -v n="$2" 'index($0, n) == 1 && substr($0, length(n) + 1, 1) ~ /[ {]/ {s += $NF; k++} END {if (k) printf "%.0f", s}'
 }
+commits() { gauge agg-1 px_sql_commits_total; }
 gauge_is() { [ "$(gauge "$1" "$2")" = "$3" ]; } # name metric number
 api_status() { # [curl options]: asks the API for today's sums: the status; fields in head, content in body
     get "http://127.0.0.1:${ports[api-1]}/api/metrics?from=$(date -u +%F)&to=$(date -u +%F)" "$@"

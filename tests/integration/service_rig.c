@@ -7,6 +7,7 @@
 
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -174,6 +175,32 @@ bool service_rig_until(struct service_rig *s, const char *query, int64_t want, i
         pause_ms(20);
     }
     return true;
+}
+
+void service_rig_holds(struct service_rig *s) {
+    assert_int_equal(sql_int(s->db.s, SERVICE_NEXT_SUM), SERVICE_EVENTS);
+    assert_int_equal(
+        sql_int(s->db.s, "SELECT SUM(next_offset - first_offset + rewound - counted - repeated - "
+                         "duplicate - conflict - excluded - late - erased - dead_lettered - hole - "
+                         "gap) FROM partition_ledger"),
+        0);
+    assert_int_equal(sql_int(s->db.s, "SELECT SUM(count) FROM daily_metrics"),
+                     sql_int(s->db.s, "SELECT SUM(counted) FROM partition_ledger"));
+}
+
+int service_rig_setup(void **state) {
+    struct log_rig *l = calloc(1, sizeof *l);
+    assert_non_null(l);
+    *state = l;
+    log_rig_open(l, SERVICE_PARTITIONS, true);
+    log_rig_make(l, SERVICE_EVENTS);
+    return 0;
+}
+
+int service_rig_teardown(void **state) {
+    log_rig_close(*state);
+    free(*state);
+    return 0;
 }
 
 void service_rig_dump(struct service_rig *s, char *out, size_t cap) {

@@ -31,6 +31,12 @@ void log_rig_close(struct log_rig *l);
 void log_rig_make(struct log_rig *l, size_t n);
 void log_rig_send(struct log_rig *l, struct px_str key, struct px_str value);
 
+/* What most tests share: a log of SERVICE_EVENTS records in SERVICE_PARTITIONS partitions. */
+#define SERVICE_EVENTS     600
+#define SERVICE_PARTITIONS 4
+int service_rig_setup(void **state); /* *state: its struct log_rig */
+int service_rig_teardown(void **state);
+
 struct service_rig {
     struct log_rig *log;
     struct sql_fixture db; /* migrated */
@@ -53,6 +59,10 @@ void service_rig_start(struct service_rig *s, const char *bin, const char *arg);
 int service_rig_run(struct service_rig *s, const char *bin, const char *arg, int seconds);
 /* service_rig_until(s, query, want, seconds): until SQL answers ${want}; false when time is up. */
 bool service_rig_until(struct service_rig *s, const char *query, int64_t want, int seconds);
+/* How far SQL is, over all partitions. */
+#define SERVICE_NEXT_SUM "SELECT COALESCE(SUM(next_offset), 0) FROM consumer_offsets"
+/* service_rig_holds(s): SQL stands at SERVICE_EVENTS, and the accounts add up. */
+void service_rig_holds(struct service_rig *s);
 /* service_rig_dump(s, out, cap): every table that events move, in a fixed order. */
 void service_rig_dump(struct service_rig *s, char *out, size_t cap);
 

@@ -6,40 +6,9 @@
 #include "unit.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-
-#define EVENTS     600
-#define PARTITIONS 4
-
-static const char next_sum[] = "SELECT COALESCE(SUM(next_offset), 0) FROM consumer_offsets";
 
 static const char *bin(void) {
     return proc_bin("svc-aggregator");
-}
-
-static int setup(void **state) {
-    struct log_rig *l = calloc(1, sizeof *l);
-    *state = l;
-    log_rig_open(l, PARTITIONS, true);
-    log_rig_make(l, EVENTS);
-    return 0;
-}
-
-static int teardown(void **state) {
-    log_rig_close(*state);
-    free(*state);
-    return 0;
-}
-
-static void holds(struct service_rig *s) {
-    assert_int_equal(sql_int(s->db.s, next_sum), EVENTS);
-    assert_int_equal(
-        sql_int(s->db.s, "SELECT SUM(next_offset - first_offset + rewound - counted - repeated - "
-                         "duplicate - conflict - excluded - late - erased - dead_lettered - hole - "
-                         "gap) FROM partition_ledger"),
-        0);
-    assert_int_equal(sql_int(s->db.s, "SELECT SUM(count) FROM daily_metrics"),
-                     sql_int(s->db.s, "SELECT SUM(counted) FROM partition_ledger"));
 }
 
 /* Two groups on one database take the partitions from each other: the counts stay right, and one of
@@ -67,8 +36,8 @@ static void test_rivals_give_way_to_another_group(void **state) {
     }
     assert_int_equal(status, 78);
     assert_true(proc_log_wait(loser, "Kafka:GroupId", 1));
-    assert_true(service_rig_until(&s, next_sum, EVENTS, 60));
-    holds(&s);
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, SERVICE_EVENTS, 60));
+    service_rig_holds(&s);
     assert_int_equal(proc_stop(winner), 0);
     s.proc = (struct proc){0};
     service_rig_close(&s);
@@ -78,7 +47,7 @@ static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rivals_give_way_to_another_group),
     };
-    return cmocka_run_group_tests_name(group, tests, setup, teardown);
+    return cmocka_run_group_tests_name(group, tests, service_rig_setup, service_rig_teardown);
 }
 
 int main(void) {

@@ -11,27 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENTS     600
-#define PARTITIONS 4
-
-static const char next_sum[] = "SELECT COALESCE(SUM(next_offset), 0) FROM consumer_offsets";
-
 static const char *bin(void) {
     return proc_bin("svc-aggregator");
-}
-
-static int setup(void **state) {
-    struct log_rig *l = calloc(1, sizeof *l);
-    *state = l;
-    log_rig_open(l, PARTITIONS, true);
-    log_rig_make(l, EVENTS);
-    return 0;
-}
-
-static int teardown(void **state) {
-    log_rig_close(*state);
-    free(*state);
-    return 0;
 }
 
 static void expect_exit(struct service_rig *s, const char *arg, int want, const char *says) {
@@ -40,17 +21,6 @@ static void expect_exit(struct service_rig *s, const char *arg, int want, const 
         proc_log_show(&s->proc);
         fail_msg("ended with %d instead of %d, or did not say: %s", status, want, says);
     }
-}
-
-static void holds(struct service_rig *s) {
-    assert_int_equal(sql_int(s->db.s, next_sum), EVENTS);
-    assert_int_equal(
-        sql_int(s->db.s, "SELECT SUM(next_offset - first_offset + rewound - counted - repeated - "
-                         "duplicate - conflict - excluded - late - erased - dead_lettered - hole - "
-                         "gap) FROM partition_ledger"),
-        0);
-    assert_int_equal(sql_int(s->db.s, "SELECT SUM(count) FROM daily_metrics"),
-                     sql_int(s->db.s, "SELECT SUM(counted) FROM partition_ledger"));
 }
 
 static void test_service_refuses_an_old_schema(void **state) {
@@ -79,9 +49,9 @@ static void test_service_drains_once_and_ends(void **state) {
     service_rig_open(&s, *state, rig_dialect());
 
     expect_exit(&s, "--once", 0, "aggregator.drained");
-    holds(&s);
+    service_rig_holds(&s);
     expect_exit(&s, "--once", 0, "aggregator.drained"); /* nothing left: nothing moves */
-    holds(&s);
+    service_rig_holds(&s);
 
     service_rig_close(&s);
 }
@@ -121,7 +91,7 @@ static void test_service_tells_how_it_is(void **state) {
     struct service_rig s;
     service_rig_open(&s, *state, rig_dialect());
     service_rig_start(&s, bin(), NULL);
-    assert_true(service_rig_until(&s, next_sum, EVENTS, 30));
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, SERVICE_EVENTS, 30));
     int port = (int)proc_log_int(&s.proc, "aggregator.started", "admin.port", 5);
 
     wait_ready(port, 200);
@@ -133,7 +103,7 @@ static void test_service_tells_how_it_is(void **state) {
 
     proc_signal(&s.proc, SIGTERM);
     assert_int_equal(proc_wait(&s.proc, 25), 0);
-    holds(&s);
+    service_rig_holds(&s);
     service_rig_close(&s);
 }
 
@@ -148,7 +118,7 @@ static void test_service_halts_at_a_foreign_log(void **state) {
 
     service_rig_set(&s, "PX_Kafka__OnNewLog", "start");
     expect_exit(&s, "--once", 0, "aggregator.drained");
-    assert_int_equal(sql_int(s.db.s, next_sum), 2 * EVENTS);
+    assert_int_equal(sql_int(s.db.s, SERVICE_NEXT_SUM), 2 * SERVICE_EVENTS);
     service_rig_close(&s);
 }
 
@@ -161,13 +131,14 @@ static void test_service_halts_at_a_gap(void **state) {
            "UPDATE consumer_offsets SET next_offset = next_offset + 1000 WHERE partition_id = 1");
 
     expect_exit(&s, NULL, 65, "Kafka:OnGap=record");
-    assert_int_equal(sql_int(s.db.s, next_sum), EVENTS + 1000);
+    assert_int_equal(sql_int(s.db.s, SERVICE_NEXT_SUM), SERVICE_EVENTS + 1000);
 
     service_rig_start(&s, bin(), "--accept-gap");
-    assert_true(service_rig_until(&s, next_sum, EVENTS, 30)); /* it goes on at the log's end */
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, SERVICE_EVENTS,
+                                  30)); /* it goes on at the log's end */
     assert_int_equal(sql_int(s.db.s, "SELECT count(*) FROM ingest_gaps"), 1);
     assert_int_equal(proc_stop(&s.proc), 0);
-    holds(&s);
+    service_rig_holds(&s);
     service_rig_close(&s);
 }
 
@@ -181,15 +152,15 @@ static void test_service_waits_for_dead_letters(void **state) {
     service_rig_start(&s, bin(), NULL);
     assert_true(proc_log_wait(&s.proc, "dlq.unavailable", 30));
     int port = (int)proc_log_int(&s.proc, "aggregator.started", "admin.port", 5);
-    assert_true(sql_int(s.db.s, next_sum) < EVENTS);
+    assert_true(sql_int(s.db.s, SERVICE_NEXT_SUM) < SERVICE_EVENTS);
     assert_int_equal(
         sql_int(s.db.s, "SELECT COALESCE(SUM(dead_lettered), 0) FROM partition_ledger"), 0);
     wait_ready(port, 200); /* waiting is not broken */
 
     mock_kafka_topic_error(l->mock, SERVICE_DLQ, 0);
 
-    assert_true(service_rig_until(&s, next_sum, EVENTS, 60));
-    holds(&s);
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, SERVICE_EVENTS, 60));
+    service_rig_holds(&s);
     assert_int_equal(proc_stop(&s.proc), 0);
     service_rig_close(&s);
 }
@@ -232,7 +203,7 @@ static void test_service_shows_its_lag_while_it_waits_for_sql(void **state) {
     service_rig_set(&s, "PX_Sql__LockTimeout", "300ms");
     service_rig_start(&s, bin(), NULL);
     send_poison(&l, 1);
-    assert_true(service_rig_until(&s, next_sum, 1, 30));
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, 1, 30));
     int port = (int)proc_log_int(&s.proc, "aggregator.started", "admin.port", 5);
     if (strcmp(rig_dialect()->name, "postgresql") == 0) {
         sql_do(s.db.s, "SET idle_in_transaction_session_timeout = 0");
@@ -247,7 +218,7 @@ static void test_service_shows_its_lag_while_it_waits_for_sql(void **state) {
     expect_metric(port, "px_consumer_lag_messages 5\n");
     px_tx_rollback(s.db.s);
     expect_metric(port, "px_consumer_lag_messages 0\n");
-    assert_int_equal(sql_int(s.db.s, next_sum), 6);
+    assert_int_equal(sql_int(s.db.s, SERVICE_NEXT_SUM), 6);
     assert_int_equal(proc_stop(&s.proc), 0);
     service_rig_close(&s);
     log_rig_close(&l);
@@ -281,7 +252,8 @@ static void test_service_frozen_owner_is_fenced(void **state) {
     service_rig_set(&s, "PX_FAILPOINTS_AT", "agg.after_begin=stop@3");
     service_rig_set(&s, "PX_Batch__TransactionBudget", "60s");
     service_rig_start(&s, failpoint_bin, NULL);
-    assert_true(service_rig_until(&s, next_sum, 50, 30)); /* two batches of 25, then it froze */
+    assert_true(
+        service_rig_until(&s, SERVICE_NEXT_SUM, 50, 30)); /* two batches of 25, then it froze */
     wait_frozen(&s.proc);
     rival = s;
     rival.proc = (struct proc){0};
@@ -289,7 +261,7 @@ static void test_service_frozen_owner_is_fenced(void **state) {
     if (strcmp(rig_dialect()->name, "sqlite") !=
         0) { /* there the frozen one holds the file's lock */
         assert_int_equal(service_rig_run(&rival, bin(), "--once", 60), 0);
-        assert_int_equal(sql_int(s.db.s, next_sum), EVENTS);
+        assert_int_equal(sql_int(s.db.s, SERVICE_NEXT_SUM), SERVICE_EVENTS);
     }
 
     proc_signal(&s.proc, SIGCONT);
@@ -297,8 +269,8 @@ static void test_service_frozen_owner_is_fenced(void **state) {
     if (strcmp(rig_dialect()->name, "sqlite") != 0) {
         assert_true(proc_log_wait(&s.proc, "\"fenced\"", 30));
     }
-    assert_true(service_rig_until(&s, next_sum, EVENTS, 60));
-    holds(&s);
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, SERVICE_EVENTS, 60));
+    service_rig_holds(&s);
     assert_int_equal(proc_stop(&s.proc), 0);
     service_rig_close(&s);
 }
@@ -316,18 +288,18 @@ static void test_service_group_changes_lose_nothing(void **state) {
     service_rig_set(&second, "PX_Batch__MaxEvents", "7");
     service_rig_start(&second, bin(), NULL);
     assert_true(proc_log_wait(&second.proc, "consumer.assigned", 60));
-    log_rig_make(*state, EVENTS);
+    log_rig_make(*state, SERVICE_EVENTS);
 
-    assert_true(service_rig_until(&second, next_sum, 2 * EVENTS, 60));
+    assert_true(service_rig_until(&second, SERVICE_NEXT_SUM, 2 * SERVICE_EVENTS, 60));
     assert_int_equal(sql_int(s.db.s, "SELECT count(DISTINCT owner) FROM consumer_offsets"), 2);
     assert_int_equal(proc_stop(&s.proc), 0);
-    log_rig_make(*state, EVENTS);
-    assert_true(service_rig_until(&second, next_sum, 3 * EVENTS, 60));
+    log_rig_make(*state, SERVICE_EVENTS);
+    assert_true(service_rig_until(&second, SERVICE_NEXT_SUM, 3 * SERVICE_EVENTS, 60));
 
     assert_int_equal(sql_int(s.db.s, "SELECT count(DISTINCT owner) FROM consumer_offsets"), 1);
     assert_int_equal(sql_int(s.db.s, "SELECT count(*) FROM events") +
                          sql_int(s.db.s, "SELECT SUM(dead_lettered) FROM partition_ledger"),
-                     3 * EVENTS);
+                     3 * SERVICE_EVENTS);
     assert_int_equal(proc_stop(&second.proc), 0);
     service_rig_close(&s);
 }
@@ -347,7 +319,7 @@ static int run(const char *group) {
         cmocka_unit_test(
             test_service_group_changes_lose_nothing), /* last: it makes the log longer */
     };
-    return cmocka_run_group_tests_name(group, tests, setup, teardown);
+    return cmocka_run_group_tests_name(group, tests, service_rig_setup, service_rig_teardown);
 }
 
 int main(void) {

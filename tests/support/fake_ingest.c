@@ -1,6 +1,9 @@
 /* poll(2) over a listener and its connections; see fake_ingest.h. */
 #include "fake_ingest.h"
 
+#include <px/clock.h>
+#include <px/num.h>
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <poll.h>
@@ -83,11 +86,11 @@ static void right(int fd, const char *text, uint32_t n, const char *more) {
         refused(fd, why, more);
         return;
     }
-    char fields[256];
+    char fields[256], received[PX_TIME_TEXT];
+    size_t length = px_fmt_instant(px_wall(&px_clock_system), received);
     (void)snprintf(fields, sizeof fields,
-                   "X-Event-Id: 01900000-0000-7000-8000-%012x\r\n"
-                   "X-Received-At: 2026-11-21T10:00:00.%06uZ\r\n%s",
-                   n, n % 1000000, more);
+                   "X-Event-Id: 01900000-0000-7000-8000-%012x\r\nX-Received-At: %.*s\r\n%s", n,
+                   (int)length, received, more);
     answer(fd, 200, fields, "GIF");
 }
 

@@ -32,7 +32,7 @@ $(BUILD)/tests/%: LIBS = $(TEST_LIBS)
 # not watched, their locks are.
 THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loop,$(UNIT_BIN)) \
               $(filter %/test_http_life %/test_http_admin %/test_http_limits %_threads %/test_api \
-                %/test_apply_service,$(INTEGRATION_BIN)) $(filter $(BUILD)/tests/integration/test_ingest_%,$(INTEGRATION_BIN))
+                %/test_apply_service %/test_apply_owners,$(INTEGRATION_BIN)) $(filter $(BUILD)/tests/integration/test_ingest_%,$(INTEGRATION_BIN))
 
 # COUNTS=file collects the results of several steps (tests/test.sh).
 RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tests/e2e/kafka_real tests/run.sh $(if $(COUNTS),--add $(COUNTS))

@@ -1,5 +1,5 @@
 # Tests that drive svc-aggregator: below Kafka against real databases (test_apply_*), and the real binary
-# between a mock cluster and a database (test_apply_service, test_kill_*). They link the service's
+# between a mock cluster and a database (test_apply_service, test_apply_owners, test_kill_*). They link the service's
 # archive and share two rigs. Included by tests/module.mk.
 AGGREGATOR_RIGS := $(BUILD)/obj/tests/integration/apply_rig.o $(BUILD)/obj/tests/integration/service_rig.o
 AGGREGATOR_RIG_INC := -Itests/support -Itests/integration -Isvc-aggregator/src
@@ -17,8 +17,8 @@ FAILPOINT_BIN := $(BUILD)-failpoints/bin/svc-aggregator
 .PHONY: failpoint-bin
 failpoint-bin:
 	+$(Q)$(MAKE) --no-print-directory FAILPOINTS=1 BUILD=$(BUILD)-failpoints $(FAILPOINT_BIN)
-$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_apply_service: | failpoint-bin
+$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_apply_owners: | failpoint-bin
 else
 FAILPOINT_BIN := $(BIN)/svc-aggregator
-$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_apply_service: | $(FAILPOINT_BIN)
+$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_apply_owners: | $(FAILPOINT_BIN)
 endif

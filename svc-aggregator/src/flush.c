@@ -176,9 +176,10 @@ void agg_reader_waiting(void *arg) {
     gauges(r);
 }
 
-/* --once: every partition stands at the end that its log had when it was assigned. */
+/* --once: every partition stands at the end that its log had when it was assigned. Who has none, or
+ * none any more, has not come to any end. */
 static bool drained(const struct agg_reader *r) {
-    if (!r->once || !r->assigned || !agg_batch_empty(&r->batch)) {
+    if (!r->once || r->core->parts.n == 0 || !agg_batch_empty(&r->batch)) {
         return false;
     }
     for (size_t i = 0; i < r->core->parts.n; i++) {

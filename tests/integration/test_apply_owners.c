@@ -13,6 +13,11 @@ static const char *bin(void) {
     return proc_bin("svc-aggregator");
 }
 
+static const char *failpoint_bin(void) {
+    const char *path = getenv("PX_FAILPOINT_BIN");
+    return path ? path : "build/release-failpoints/bin/svc-aggregator";
+}
+
 /* A process that is told to go on before it has stopped would stop for good. */
 static void wait_frozen(const struct proc *p) {
     char path[64], line[256], state = '?';
@@ -33,12 +38,10 @@ static void wait_frozen(const struct proc *p) {
  */
 static void test_owners_frozen_one_is_fenced(void **state) {
     struct service_rig s, rival;
-    const char *failpoint_bin = getenv("PX_FAILPOINT_BIN");
-    failpoint_bin = failpoint_bin ? failpoint_bin : "build/release-failpoints/bin/svc-aggregator";
     service_rig_open(&s, *state, rig_dialect());
     service_rig_set(&s, "PX_FAILPOINTS_AT", "agg.after_begin=stop@3");
     service_rig_set(&s, "PX_Batch__TransactionBudget", "60s");
-    service_rig_start(&s, failpoint_bin, NULL);
+    service_rig_start(&s, failpoint_bin(), NULL);
     assert_true(
         service_rig_until(&s, SERVICE_NEXT_SUM, 50, 30)); /* two batches of 25, then it froze */
     wait_frozen(&s.proc);
@@ -59,6 +62,29 @@ static void test_owners_frozen_one_is_fenced(void **state) {
     assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, SERVICE_EVENTS, 60));
     service_rig_holds(&s);
     assert_int_equal(proc_stop(&s.proc), 0);
+    service_rig_close(&s);
+}
+
+/* One that drains the log once must give all its partitions back for a moment because a member
+ * joins: with none left it has not come to any end, and goes on when it gets some again. */
+static void test_owners_once_does_not_end_without_partitions(void **state) {
+    struct service_rig s, member;
+    service_rig_open(&s, *state, rig_dialect());
+    service_rig_set(&s, "PX_FAILPOINTS_AT", "agg.after_commit=sleep:4000@2");
+    service_rig_start(&s, failpoint_bin(), "--once");
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, 50, 30)); /* two batches of 25 */
+    member = s;
+    member.proc = (struct proc){0};
+    member.keep_group = true;
+    service_rig_set(&member, "PX_FAILPOINTS_AT", "");
+
+    service_rig_start(&member, bin(), NULL);
+
+    assert_int_equal(proc_wait(&s.proc, 60), 0);
+    assert_int_equal(proc_log_count(&s.proc, "\"message\":\"consumer.assigned\""), 2);
+    assert_true(service_rig_until(&member, SERVICE_NEXT_SUM, SERVICE_EVENTS, 60));
+    assert_int_equal(proc_stop(&member.proc), 0);
+    service_rig_holds(&s);
     service_rig_close(&s);
 }
 
@@ -94,6 +120,7 @@ static void test_owners_that_come_and_go_lose_nothing(void **state) {
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_owners_frozen_one_is_fenced),
+        cmocka_unit_test(test_owners_once_does_not_end_without_partitions),
         /* last: it makes the log longer */
         cmocka_unit_test(test_owners_that_come_and_go_lose_nothing),
     };

@@ -256,6 +256,17 @@ bool proc_log_wait(struct proc *p, const char *text, int seconds) {
     return true;
 }
 
+size_t proc_log_count(const struct proc *p, const char *text) {
+    char *log = log_text(p);
+    size_t n = 0;
+
+    for (const char *at = log; (at = strstr(at, text)); at += strlen(text)) {
+        n++;
+    }
+    free(log);
+    return n;
+}
+
 long proc_log_int(struct proc *p, const char *event, const char *key, int seconds) {
     char needle[128];
     long v = -1;

@@ -32,6 +32,9 @@ int proc_run(const char *const *argv, const char *const *env, char *out, size_t 
  */
 bool proc_log_wait(struct proc *p, const char *text, int seconds);
 
+/* proc_log_count(p, text): how often the log holds ${text} by now. */
+size_t proc_log_count(const struct proc *p, const char *text);
+
 /* proc_log_int(p, event, key, seconds): the number of "key": in the first log line with ${event};
  * -1. */
 long proc_log_int(struct proc *p, const char *event, const char *key, int seconds);

@@ -9,6 +9,9 @@
 /* Attributes of decoded events and the ranges of split slices share the arena with the bytes. */
 #define AGG_ARENA_SLACK (UINT64_C(64) << 20)
 
+/* A poll that took less had not to wait. */
+#define AGG_AT_ONCE (1 * PX_US_PER_MS)
+
 enum px_code agg_batch_init(struct agg_batch *b, const struct agg_batch_limits *limits,
                             struct px_err *reterr) {
     *b = (struct agg_batch){.limits = *limits};
@@ -123,6 +126,22 @@ bool agg_batch_full(const struct agg_batch *b) {
     return b->n >= b->limits.max_events || b->bytes >= b->limits.max_bytes;
 }
 
+void agg_pace_polled(struct agg_pace *p, bool nothing, px_us asked, px_us now) {
+    p->empty = nothing;
+    if (nothing || now - asked > AGG_AT_ONCE) {
+        p->empty_at = now;
+    }
+}
+
+void agg_pace_cut(struct agg_pace *p, px_us now) {
+    p->empty = false;
+    p->empty_at = now;
+}
+
+bool agg_batch_ready(const struct agg_batch *b, const struct agg_pace *pace, px_us mono) {
+    return agg_batch_full(b) || (pace->empty && agg_batch_due(b, mono));
+}
+
 bool agg_batch_due(const struct agg_batch *b, px_us mono) {
     return !agg_batch_empty(b) && mono - b->opened >= b->limits.max_delay;
 }
@@ -150,7 +169,7 @@ void agg_slice_measure(struct agg_slice *s) {
         r->max_event_at = 0;
         for (; at < s->n && s->items[at]->partition == r->partition; at++) {
             const struct agg_item *it = s->items[at];
-            px_us t = it->dead ? 0 : px_event_time(&it->event);
+            px_us t = it->dead ? 0 : it->event.received_at; /* a sender's clock may run ahead */
             r->max_event_at = t > r->max_event_at ? t : r->max_event_at;
             r->nitems++;
         }

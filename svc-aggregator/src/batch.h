@@ -38,7 +38,7 @@ struct agg_range {
     int64_t epoch;          /* of the owner that read them                                */
     int64_t high_watermark; /* end of the log as last seen, and when                      */
     px_us looked_at;
-    px_us max_event_at; /* highest event time among the items of this range; 0 = none */
+    px_us max_event_at; /* latest receipt among the items of this range; 0 = none     */
     size_t nitems;      /* records in it; hi - lo - nitems offsets held none: holes   */
 };
 
@@ -67,6 +67,19 @@ struct agg_batch {
     size_t n, nranges, bytes;
     px_us opened; /* mono clock: since when the first record may have waited; 0 = empty */
 };
+
+/* Since when the next record may have been waiting to be read: what the reader knows of it from its
+ * polls. Records that come while a transaction runs wait unseen. */
+struct agg_pace {
+    px_us empty_at; /* mono clock: nothing was waiting */
+    bool empty;     /* nothing was, at the last poll   */
+};
+
+/* agg_pace_polled(p, nothing, asked, now): a poll that began at ${asked} ended at ${now}, with
+ * ${nothing} or a record. agg_pace_cut(p, now): what was read goes into a transaction; whatever
+ * comes from now on waits. Threads: owner. */
+void agg_pace_polled(struct agg_pace *p, bool nothing, px_us asked, px_us now);
+void agg_pace_cut(struct agg_pace *p, px_us now);
 
 /* agg_batch_init(b, limits, reterr): allocate room for limits->max_events records.
  * Errors: PX_NOMEM. Threads: owner. */
@@ -101,6 +114,10 @@ PX_MUST_USE enum px_code agg_batch_eof(struct agg_batch *b, int64_t next, int32_
  * limits.max_delay. */
 bool agg_batch_full(const struct agg_batch *b);
 bool agg_batch_due(const struct agg_batch *b, px_us mono);
+/* agg_batch_ready(b, pace, mono): apply it now? When it is full, or when it is due and nothing is
+ * waiting: after a slow transaction that is all that came meanwhile, and a batch of the first
+ * record alone would only make it slower. */
+bool agg_batch_ready(const struct agg_batch *b, const struct agg_pace *pace, px_us mono);
 static inline bool agg_batch_empty(const struct agg_batch *b) {
     return b->nranges == 0;
 }

@@ -10,7 +10,6 @@
 #include <stdlib.h>
 
 #define AGG_POLL_MAX     (100 * PX_US_PER_MS) /* so that a stop is noticed soon          */
-#define AGG_AT_ONCE      (1 * PX_US_PER_MS)   /* a poll that took less had not to wait       */
 #define AGG_CLUSTER_WAIT (5 * PX_US_PER_S)
 #define AGG_RIVAL_WAIT   (5 * PX_US_PER_S) /* a heartbeat is due after three seconds at most */
 #define AGG_GAP_LOOKS    3 /* a new leader may know an older end of its log for a moment */
@@ -184,8 +183,7 @@ enum px_code agg_reader_join(struct agg_reader *r, struct px_err *reterr) {
                                  .status = r->core->status};
     r->assigned = false;
     r->halt = false;
-    r->empty = false;
-    r->empty_at = px_mono(r->core->clock);
+    agg_pace_cut(&r->pace, px_mono(r->core->clock));
     enum px_code rc = r->poison ? PX_OK : agg_poison_open(&pc, &r->poison, reterr);
     rc = rc == PX_OK ? px_consumer_open(&cc, &r->consumer, reterr) : rc;
     if (rc != PX_OK) {
@@ -224,7 +222,7 @@ static enum px_code take_message(struct agg_reader *r, const struct px_message *
     struct agg_record rec = {
         .partition = m->partition, .offset = m->offset, .key = m->key, .value = m->value};
     struct agg_item *it = NULL;
-    enum px_code rc = agg_batch_add(&r->batch, p->next, &rec, r->empty_at, &it, reterr);
+    enum px_code rc = agg_batch_add(&r->batch, p->next, &rec, r->pace.empty_at, &it, reterr);
     if (rc == PX_OK && it) {
         rc = agg_decode(&r->decoder, it, &r->batch.arena, reterr);
         PX_FAILPOINT("agg.after_decode");
@@ -238,7 +236,7 @@ static enum px_code take_eof(struct agg_reader *r, const struct px_message *m,
     if (!p || p->blocked) {
         return PX_OK;
     }
-    return agg_batch_eof(&r->batch, p->next, m->partition, m->offset, r->empty_at, reterr);
+    return agg_batch_eof(&r->batch, p->next, m->partition, m->offset, r->pace.empty_at, reterr);
 }
 
 static px_us poll_for(const struct agg_reader *r, px_us mono) {
@@ -250,21 +248,11 @@ static px_us poll_for(const struct agg_reader *r, px_us mono) {
     return left < AGG_POLL_MAX ? left : AGG_POLL_MAX;
 }
 
-/* Since when a record may have waited: while a transaction ran, records came and were not looked
- * at. Their wait counts like that for the batch to fill. */
-static void note_wait(struct agg_reader *r, enum px_polled kind, px_us asked) {
-    px_us now = px_mono(r->core->clock);
-    r->empty = kind == PX_POLL_NOTHING;
-    if (r->empty || now - asked > AGG_AT_ONCE) {
-        r->empty_at = now;
-    }
-}
-
 static enum px_code read_one(struct agg_reader *r, px_us mono, struct px_err *reterr) {
     enum px_polled kind = PX_POLL_NOTHING;
     struct px_message m = {0};
     enum px_code rc = px_consumer_poll(r->consumer, poll_for(r, mono), &kind, &m, reterr);
-    note_wait(r, kind, mono);
+    agg_pace_polled(&r->pace, kind == PX_POLL_NOTHING, mono, px_mono(r->core->clock));
     if (rc != PX_OK || kind == PX_POLL_NOTHING) {
         return rc;
     }
@@ -277,14 +265,11 @@ static enum px_code read_one(struct agg_reader *r, px_us mono, struct px_err *re
     return rc;
 }
 
-/* A batch whose time has come still takes what is waiting to be read: after a slow transaction that
- * is all that came meanwhile, and a batch of one record would only make it slower. */
 enum px_code agg_reader_turn(struct agg_reader *r, bool *ret_done, struct px_err *reterr) {
     px_us mono = px_mono(r->core->clock);
     enum px_code rc = PX_OK;
-    if (agg_batch_full(&r->batch) || (r->empty && agg_batch_due(&r->batch, mono))) {
-        r->empty = false;
-        r->empty_at = mono;
+    if (agg_batch_ready(&r->batch, &r->pace, mono)) {
+        agg_pace_cut(&r->pace, mono);
         rc = agg_reader_flush(r, reterr);
     } else {
         rc = read_one(r, mono, reterr);

@@ -23,8 +23,7 @@ struct agg_reader {
     uint64_t revocations;   /* so far                                                 */
     bool halt;              /* the last failure came from taking partitions: no retry */
     px_us ticked;           /* mono: last look at idle partitions and gauges          */
-    px_us empty_at;         /* mono: when nothing was waiting to be read, last        */
-    bool empty;             /* nothing was, at the last poll                          */
+    struct agg_pace pace;   /* since when records may be waiting                      */
 };
 
 PX_MUST_USE enum px_code agg_reader_init(struct agg_reader *r, struct px_err *reterr);

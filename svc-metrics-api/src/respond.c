@@ -29,7 +29,7 @@ static void write_range(const struct api_call *call, struct px_jsonw *w) {
     px_jw_kc(w, "grain", api_grain_name(call->range.grain));
 }
 
-/* complete: everything that was received before the end of the range is in the numbers. */
+/* complete: everything that was acknowledged before the end of the range is in the numbers. */
 static void write_meta(const struct api_call *call, struct px_jsonw *w) {
     const struct api_freshness *f = &call->fresh;
     px_us lag = f->as_of - f->watermark;

@@ -146,7 +146,7 @@ static void test_apply_players_keep_first_and_last(void **state) {
            "1");
     expect(
         r,
-        "SELECT count(*) FROM consumer_offsets WHERE max_event_at = (SELECT max(created_at) FROM "
+        "SELECT count(*) FROM consumer_offsets WHERE max_event_at = (SELECT max(received_at) FROM "
         "events)",
         "1");
 }

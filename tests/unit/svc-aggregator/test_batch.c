@@ -79,6 +79,38 @@ static void test_batch_is_due_by_age_and_full_by_bytes(void **state) {
     assert_true(agg_batch_full(b));
 }
 
+/* What a record waited behind a transaction counts, and a due batch takes what is waiting. */
+static void test_batch_waits_from_when_nothing_was_waiting(void **state) {
+    const px_us delay = 200 * PX_US_PER_MS, at_once = 10;
+    static const struct {
+        bool nothing;
+        px_us asked, took, empty_at;
+    } rows[] = {
+        {false, 5000, at_once, 1000}, /* it was there: since the cut      */
+        {false, 5000, 2 * PX_US_PER_MS, 5000 + 2 * PX_US_PER_MS}, /* the poll waited for it    */
+        {true, 5000, at_once, 5000 + at_once}, /* nothing: until now nobody waited */
+    };
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        struct agg_pace p = {.empty = true};
+        agg_pace_cut(&p, 1000);
+        assert_false(p.empty);
+        agg_pace_polled(&p, rows[i].nothing, rows[i].asked, rows[i].asked + rows[i].took);
+        assert_int_equal(p.empty_at, rows[i].empty_at);
+        assert_int_equal(p.empty, rows[i].nothing);
+    }
+    struct agg_batch *b = *state;
+    struct agg_pace p = {0};
+    agg_pace_cut(&p, 1000);
+    px_us later = 1000 + delay + 1; /* the transaction was slow */
+    agg_pace_polled(&p, false, later, later + at_once);
+    add(b, 0, 10, p.empty_at);
+    assert_true(agg_batch_due(b, later));
+    assert_false(agg_batch_ready(b, &p, later)); /* more may be waiting */
+    agg_pace_polled(&p, true, later, later + at_once);
+    assert_true(agg_batch_ready(b, &p, later));
+}
+
 static void test_batch_seal_sorts_and_counts_holes(void **state) {
     struct agg_batch *b = *state;
     add(b, 3, 10, 1);
@@ -173,6 +205,7 @@ int main(void) {
         TEST(test_batch_skips_what_was_folded_in),
         TEST(test_batch_is_full_by_count),
         TEST(test_batch_is_due_by_age_and_full_by_bytes),
+        TEST(test_batch_waits_from_when_nothing_was_waiting),
         TEST(test_batch_seal_sorts_and_counts_holes),
         TEST(test_batch_cut_leaves_out_a_blocked_partition),
         TEST(test_batch_split_covers_every_offset_once),

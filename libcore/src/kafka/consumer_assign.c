@@ -8,6 +8,8 @@
 /* Brokers that do not answer must not hold up a rebalance; the fetch notices a bad offset as well.
  */
 #define PX_ASSIGN_ASK (5 * PX_US_PER_S)
+/* They are asked one after the other: this much more for each partition. */
+#define PX_ASSIGN_EACH (50 * PX_US_PER_MS)
 /* A new leader may know an older end of the log than its predecessor for a moment. */
 #define PX_ASSIGN_GRACE (3 * PX_US_PER_S)
 
@@ -29,7 +31,7 @@ static bool px_assign_ask(struct px_consumer *c, int32_t partition, px_us wait, 
 }
 
 static void px_assign_ends(struct px_consumer *c, struct px_assigned *v, size_t n) {
-    px_us deadline = px_assign_now() + PX_ASSIGN_ASK;
+    px_us deadline = px_assign_now() + PX_ASSIGN_ASK + (px_us)n * PX_ASSIGN_EACH;
     for (size_t i = 0; i < n; i++) {
         v[i].low = v[i].high = -1;
         px_assign_ask(c, v[i].partition, deadline - px_assign_now(), &v[i].low, &v[i].high);

@@ -59,6 +59,7 @@ static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fiel
     enum px_code rc =
         ing_publish(w, ev, type->family, ing_pending_tag(&w->pending, s), &busy, NULL);
     if (rc == PX_OK) {
+        s->w.bytes = (uint32_t)w->value.n;
         *ret_slot = s;
         return ING_QUEUED;
     }

@@ -30,7 +30,14 @@ enum settle_outcome {
     SETTLE_LATER
 };
 
-static enum settle_outcome settle_outcome(const struct px_report *r, enum ing_busy *ret_busy) {
+/* "Too large" is said of all messages that travelled together. One that is no larger than what the
+ * log has stored before is not to blame: sent again it comes to stand in another request. */
+static bool settle_to_blame(const struct ing_worker *w, const struct ing_slot *s) {
+    return s->w.bytes > w->stored_bytes;
+}
+
+static enum settle_outcome settle_outcome(const struct ing_worker *w, const struct ing_slot *s,
+                                          const struct px_report *r, enum ing_busy *ret_busy) {
     if (r->delivery == PX_PERSISTED || PX_DEFECT("ing.ack_any_report")) {
         return SETTLE_STORED;
     }
@@ -38,7 +45,7 @@ static enum settle_outcome settle_outcome(const struct px_report *r, enum ing_bu
         *ret_busy = ING_BUSY_UNKNOWN;
         return SETTLE_LATER;
     }
-    if (r->code == PX_TOO_LARGE) {
+    if (r->code == PX_TOO_LARGE && settle_to_blame(w, s)) {
         return SETTLE_TOO_LARGE;
     }
     /* PX_INVALID: the event was judged before, so it is the topic that takes no events like ours */
@@ -154,12 +161,13 @@ void ing_settle_report(struct ing_worker *w, const struct px_report *report) {
     px_count(w->shard, ING_M_DELIVERIES, report->delivery, 0, 1);
     if (report->delivery == PX_PERSISTED) {
         w->unstored = 0;
+        w->stored_bytes = s->w.bytes > w->stored_bytes ? s->w.bytes : w->stored_bytes;
     } else if (report->code != PX_TOO_LARGE) {
         ing_settle_unstored(w);
     }
     if (s->owed) {
         enum ing_busy busy = ING_BUSY_UNAVAILABLE;
-        enum settle_outcome what = settle_outcome(report, &busy);
+        enum settle_outcome what = settle_outcome(w, s, report, &busy);
         settle_slot(w, s, what, busy);
     } else {
         px_count(w->shard, ING_M_LATE_REPORTS, 0, 0, 1);

@@ -125,7 +125,7 @@ static void test_ingest_says_413_when_the_log_finds_it_too_large(void **state) {
     assert_int_equal(ingest_rig_get(&r, TROUBLE_PIXEL).status, 200);
 
     mock_kafka_errors(r.mock, MOCK_KAFKA_PRODUCE, MOCK_KAFKA_TOO_LARGE, 1);
-    struct ingest_said s = ingest_rig_get(&r, TROUBLE_PIXEL);
+    struct ingest_said s = ingest_rig_get(&r, TROUBLE_PIXEL "&s=and-some-more");
 
     assert_int_equal(s.status, 413);
     assert_string_equal(s.code, "too_large_for_log");
@@ -133,6 +133,24 @@ static void test_ingest_says_413_when_the_log_finds_it_too_large(void **state) {
     assert_true(ingest_rig_metric_until(
         &r, "px_events_rejected_total{reason=\"too_large_for_log\"}", 1, 10));
     assert_true(ingest_rig_metric_until(&r, "px_dlq_records_total{outcome=\"stored\"}", 1, 10));
+    ingest_rig_close(&r);
+}
+
+/* The log refuses whole requests of the producer: one that was stored in that size before, and
+ * travelled beside one that is too large, must not be given up by its sender. */
+static void test_ingest_blames_only_what_may_be_too_large(void **state) {
+    (void)state;
+    struct ingest_rig r;
+    ingest_rig_open(&r, NULL);
+    assert_int_equal(ingest_rig_get(&r, TROUBLE_PIXEL).status, 200);
+
+    mock_kafka_errors(r.mock, MOCK_KAFKA_PRODUCE, MOCK_KAFKA_TOO_LARGE, 1);
+    struct ingest_said s = ingest_rig_get(&r, TROUBLE_PIXEL);
+
+    assert_int_equal(s.status, 503);
+    assert_busy(&s, "log_unavailable");
+    mock_kafka_errors_clear(r.mock, MOCK_KAFKA_PRODUCE);
+    assert_int_equal(ingest_rig_get(&r, TROUBLE_PIXEL).status, 200);
     ingest_rig_close(&r);
 }
 
@@ -327,6 +345,7 @@ int main(void) {
         cmocka_unit_test(test_ingest_says_unavailable_when_too_few_replicas),
         cmocka_unit_test(test_ingest_says_refused_when_the_topic_is),
         cmocka_unit_test(test_ingest_says_413_when_the_log_finds_it_too_large),
+        cmocka_unit_test(test_ingest_blames_only_what_may_be_too_large),
         cmocka_unit_test(test_ingest_outlives_a_fatal_producer),
         cmocka_unit_test(test_ingest_is_overloaded_at_once),
         cmocka_unit_test(test_ingest_outlives_clients_that_leave),

@@ -146,14 +146,28 @@ static void unknown_row(struct ledger *l, const struct lg_event *row) {
     l->foreign++;
 }
 
-/* The record that ${row} was made from. Where several partitions hold its id it is the one that SQL
- * applied first, which only the row can tell; within a partition it is the first. */
+/* The record that the row was made from is below the start of its partition by now: what the log
+ * still holds of that id are copies. */
+static bool original_gone(const struct ledger *l, const struct lg_event *row,
+                          const struct lg_event *first) {
+    bool mine = row->partition >= 0 && (size_t)row->partition < l->nparts;
+    const struct lg_part *p = mine ? &l->parts[row->partition] : NULL;
+    return p && p->has_ledger && row->offset >= p->first && row->offset < p->low &&
+           (first->partition != row->partition || first->offset > row->offset);
+}
+
+/* The record that ${row} was made from, or NULL. Where several partitions hold its id it is the one
+ * that SQL applied first, which only the row can tell; within a partition it is the first. */
 static struct lg_event *record_of(struct ledger *l, const struct lg_event *row) {
     struct lg_row *id = lg_row_find(&l->ids, lg_id_key(&row->id));
     if (!id) {
         return NULL;
     }
     struct lg_event *first = lg_event_no(l, (size_t)id->want);
+    if (original_gone(l, row, first)) {
+        first->flags |= LG_AGAIN;
+        return NULL;
+    }
     const struct lg_row *here =
         id->got > 1 ? lg_row_find(&l->copies, lg_copy_key(&row->id, row->partition)) : NULL;
     if (!here || here->want == id->want) {

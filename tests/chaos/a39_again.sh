@@ -4,6 +4,7 @@
 # old ones because an operator set the offsets back, with the aggregator stopped and while it runs. No sum moves.
 # shellcheck source=tests/chaos/a_common.sh
 . "$(dirname "$0")/a_common.sh"
+copies_expected=1
 stand 1 1 0
 again_of() { account 'repeated + duplicate + conflict'; }
 set_back() { # records per partition

@@ -5,6 +5,7 @@
 # registry the reader knows one schema, and what it does not know waits in the dead letters.
 # shellcheck source=tests/chaos/a_common.sh
 . "$(dirname "$0")/a_common.sh"
+copies_expected=1
 stand 1 1 1
 visits() { dump "$topic" | python3 "$chaos/a_records.py" poison "$work/poison" >"$work/poison.list" 2>"$work/poison.log"; }
 letters() { dump "$dlq" | python3 "$chaos/a_records.py" letters; }

@@ -2,6 +2,7 @@
 # N times kill -9 of one of three brokers under load, drawn by lot; it comes back and catches up before the next one.
 # Then the ledger.   broker_kills.sh [N]   (20; CHAOS_SEED repeats a run's lots)
 . "$(dirname "$0")/cycles.sh"
+copies_expected=1
 cycles_begin "${1:-20}" 3 2 2 --set Kafka:SessionTimeout=6s
 
 for ((cycle = 1; cycle <= cycles; cycle++)); do

@@ -3,6 +3,7 @@
 # Rows 1, 2 and 8: the broker is killed under load; it is frozen while its sockets stay open; it is frozen and only
 # few events may wait. Nothing is acknowledged that is not stored, everybody gets an answer, and it goes on by itself.
 . "$(dirname "$0")/lib.sh"
+copies_expected=1
 ingest_options=(--set Kafka:MessageTimeout=3s)
 stand 1 1 1 --set Kafka:SessionTimeout=6s
 start_ingest ingest-2 --set Ingest:MaxInFlight=20

@@ -3,6 +3,7 @@
 # and only latency rises. Then a topic wants more copies than are left: nothing is acknowledged until they are back.
 deadline=240
 . "$(dirname "$0")/lib.sh"
+copies_expected=1
 stand 3 1 1 --set Kafka:SessionTimeout=6s
 
 broker_up() { kafka_sh start "$work/kafka" "$@" >>"$work/servers.log" 2>&1; }

@@ -2,6 +2,7 @@
 # Row 5: each of three brokers is stopped and started in turn, as an upgrade does. Only latency rises.
 deadline=290
 . "$(dirname "$0")/lib.sh"
+copies_expected=1
 stand 3 1 1 --set Kafka:SessionTimeout=6s
 
 traffic rolling 200 0 --connections 64

@@ -3,6 +3,7 @@
 # Answers take as long as the log, past a bound they are 503; nothing grows, and what is unknown is called unknown.
 deadline=240
 . "$(dirname "$0")/lib.sh"
+copies_expected=1
 proxied=kafka
 ingest_options=(--set Kafka:MessageTimeout=6s --set Ingest:MaxInFlight=400 --set Ingest:Workers=1)
 stand

@@ -2,6 +2,7 @@
 # Row 13: a topic that does not exist, and one that takes only small records. What the operator must mend is 503 and
 # named by --check; what the sender must mend is 413. Neither disturbs the traffic beside it.
 . "$(dirname "$0")/lib.sh"
+copies_expected=1
 ingest_options=(--set Kafka:MessageTimeout=5s)
 stand
 start_ingest ingest-2 --set Kafka:EnvironmentName=GONE

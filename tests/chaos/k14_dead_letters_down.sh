@@ -3,6 +3,7 @@
 # Row 14: the topic of dead letters is gone when the log holds records that cannot be read. Their partition waits,
 # none is skipped, the others go on; ingest still refuses what is wrong. When the topic is back, so is the partition.
 . "$(dirname "$0")/lib.sh"
+copies_expected=1
 stand
 poisoned=3
 

@@ -15,6 +15,7 @@ table=${CHAOS_TABLE:-$work/table}
 partitions=10 traffics=0 behind=() books=() healers=() supervised=()
 ingest_options=() api_options=() # further options of the services of `stand`
 declare -A ports=() endless=()
+copies_expected='' # 1: the fault makes producers send again what the log may hold, or the scenario does
 injected='' healed_ms=0 recovery=none verdict=none
 echo "# seed $seed"
 
@@ -330,6 +331,7 @@ ledger() { # [px-ledger option...]: it must be exact; ${copies}: how many record
     verdict+=${copies:+, $copies copies in the log}
     note "ledger: $verdict"
     tap "$((status != 0))" "the ledger is exact" "$(tail -n 40 <<<"$ledger_said")"
+    [ -n "$copies_expected" ] || is "no record is in the log twice" "${copies:-0}" 0
 }
 row() { # number fault goal-seconds: one line of the table, and whether the goal was kept
     printf '%s\t%s\t%s\t%s\t%s\t%s\n' "$1" "$2" "$injected" "$recovery" "$3" "$verdict" >>"$table"

@@ -8,7 +8,7 @@ real=$root/deploy/local/real
 # shellcheck source=/dev/null
 . "$real/common.sh"
 bin=$(cd "${PX_BIN:-$root/build/bin}" && pwd) || exit 1
-failpoint_bin=$(realpath "${PX_FAILPOINT_BIN:-$root/build/release-failpoints/bin/svc-aggregator}")
+failpoint_bin=$(realpath -m "${PX_FAILPOINT_BIN:-$root/build/release-failpoints/bin/svc-aggregator}")
 work=$(mktemp -d "${TMPDIR:-/tmp}/px-e2e.XXXXXX") || exit 1
 chmod 755 "$work" # the database server runs as another user
 topic=EVT_LOCAL_PX_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS

@@ -101,6 +101,9 @@ is "the ledger booked them twice" "$(sql 'select rewound from partition_ledger w
 
 # --- retention behind the aggregator -----------------------------------------------------------------------------------
 
+kcat -C -b "$KAFKA_BOOTSTRAP" -t "$topic" -p 1 -o 0 -c 1 -e -q -D '' -f '%s' >copy.bin 2>>kcat.log
+check "the oldest record of the partition again" kcat -P -b "$KAFKA_BOOTSTRAP" -t "$topic" -p 1 copy.bin
+exact "a copy in the log" "${books[@]}"
 kept=$(next_of 1)
 cut_log 1 $((kept - 20))
 exact "what was applied before it was deleted is taken from SQL" "${books[@]}"

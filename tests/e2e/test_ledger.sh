@@ -234,7 +234,7 @@ has "they are said" "$(cat ledger.out)" '^copies: 10 records'
 python3 - <<'END'
 r = open("record.bin", "rb").read()
 open("forged.bin", "wb").write(r[:6] + bytes([r[6] ^ 1]) + r[7:])
-at = r.index(b"-b") # of the banner's name
+at = r.index(b"load31-b") + 6 # in the banner's name
 open("other.bin", "wb").write(r[:at] + b"+" + r[at + 1:])
 END
 check "another record under an id that is taken" kcat -P -b "$KAFKA_BOOTSTRAP" -t "$topic" -p 0 other.bin

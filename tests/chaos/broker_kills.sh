@@ -5,6 +5,13 @@
 copies_expected=1
 cycles_begin "${1:-20}" 3 2 2 --set Kafka:SessionTimeout=6s
 
+# As an init system would: once more, and again, when it ends at its start.
+back() { # node
+    kafka_sh start "$work/kafka" "$1" >"$work/start.log" 2>&1 && return
+    note "broker $1 did not start: $(tail -n 2 "$work/start.log" | paste -sd ' ')"
+    return 1
+}
+
 for ((cycle = 1; cycle <= cycles; cycle++)); do
     n=$((RANDOM % 3 + 1))
     within 120 in_sync || die "cycle $cycle: all copies are in sync"
@@ -12,6 +19,6 @@ for ((cycle = 1; cycle <= cycles; cycle++)); do
     kafka_sh kill "$work/kafka" "$n"
     killed "broker $n"
     random_moment
-    kafka_sh start "$work/kafka" "$n" >>"$work/servers.log" 2>&1 || die "cycle $cycle: broker $n came back"
+    within 60 back "$n" || die "cycle $cycle: broker $n came back"
 done
 cycles_end brokers "kill -9 of brokers, three copies"

@@ -234,8 +234,8 @@ start() {
     fetch_jars
     [ -e "$(home "$brokers")/data/.formatted" ] || format "${1:-}"
     for n in $wanted; do [ -n "$(pid_of "$n")" ] || launch "$n"; done
-    until_true $((60 + 30 * brokers)) up_or_dead
-    if ! all_listed; then
+    # Asked once: what the others say of a node that was killed a moment ago changes from one look to the next.
+    if ! until_true $((60 + 30 * brokers)) up_or_dead || one_ended; then
         n=${begun[0]}
         stop "${begun[@]}"
         tail -n 5 "$(home "$n")/server.log" >&2

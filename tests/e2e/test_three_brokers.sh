@@ -16,6 +16,9 @@ take() { # number: the n-th hundred records, each stored by as many nodes as the
         -X acks=all -X message.timeout.ms=80000
 }
 stored() { timeout 60 kcat -C -b "$KAFKA_BOOTSTRAP" -t "$topic" -o beginning -e -q 2>/dev/null | sort -un | wc -l; }
+# After a restart a partition shows only what its leader knows that the others have, which is what was written down
+# last until they fetch again: a reader in that moment ends early.
+holds() { [ "$(stored)" -eq "$1" ]; }
 
 BROKERS=3 kafka_up
 kafka_topics 3
@@ -46,7 +49,7 @@ check "that takes no longer than promised" [ $((SECONDS - began)) -le 40 ]
 before=$KAFKA_BOOTSTRAP
 kafka_up
 is "they come back at the same addresses" "$KAFKA_BOOTSTRAP" "$before"
-is "and have every record" "$(stored)" 300
+check "and have every record" within 60 holds 300
 kafka_sh start "$work/kafka" 4 >no-such-node.txt 2>&1
 is "there is no node 4" $? 1
 BROKERS=1 kafka_sh start "$work/kafka" >other.txt 2>&1

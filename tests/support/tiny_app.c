@@ -161,15 +161,29 @@ static const struct px_probe probes[] = {
      .run = probe_broker},
 };
 
-static enum px_code tidy(void *svc PX_UNUSED, const char *arg, struct px_err *reterr) {
-    printf("tidy %s\n", arg);
+static enum px_code tidy(void *svc, const char *arg, struct px_err *reterr) {
+    const struct px_app *app = ((struct tiny *)svc)->app;
+    const char *room = px_app_param(app, "room");
+
+    printf("tidy %s%s%s%s\n", arg, room ? " in " : "", room ? room : "",
+           px_app_param(app, "quick") ? ", quickly" : "");
     fflush(stdout);
     return strcmp(arg, "up") == 0 ? PX_FAIL(reterr, PX_SQL_LOST, "the database went away") : PX_OK;
 }
 
+static const struct px_app_param tidy_params[] = {
+    {.name = "room", .value = "NAME", .help = "only there"},
+    {.name = "quick", .help = "not under the bed"},
+};
+
 static const struct px_app_command commands[] = {
     {.name = "once", .help = "work once, then end", .runs_service = true},
-    {.name = "tidy", .args = "status|plan|up", .help = "tidy up", .run = tidy},
+    {.name = "tidy",
+     .args = "status|plan|up",
+     .help = "tidy up",
+     .run = tidy,
+     .params = tidy_params,
+     .nparams = PX_ARRAY_LEN(tidy_params)},
 };
 
 static const struct px_metric_def metrics[] = {

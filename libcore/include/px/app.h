@@ -21,6 +21,14 @@
 
 struct px_app;
 
+/* What a command can be told: --from 2026-11-01, --json. Names are not those of px/app.h's own
+ * options; several commands may share one, which then takes a value in all of them or in none. */
+struct px_app_param {
+    const char *name;
+    const char *value; /* "DATE": it takes one, called so in --help; NULL = a flag */
+    const char *help;
+};
+
 /* An extra command of a program: --once, --migrate=up. */
 struct px_app_command {
     const char *name; /* "migrate" for --migrate[=arg] */
@@ -29,6 +37,8 @@ struct px_app_command {
     bool runs_service; /* true: a mode of the normal run (--once); false: run() instead of it */
     /* Returns PX_OK or the code whose exit status the program ends with. Prints its own result. */
     enum px_code (*run)(void *svc, const char *arg, struct px_err *reterr);
+    const struct px_app_param *params;
+    size_t nparams;
 };
 
 struct px_app_def {
@@ -84,6 +94,9 @@ bool px_app_draining(const struct px_app *app);
 void px_app_finish(struct px_app *app, enum px_code code);
 const char *px_app_mode(
     const struct px_app *app); /* name of the runs_service command given, or NULL */
+/* px_app_param(app, name): the value of a parameter of the command that was given, "" for a flag;
+ * NULL = not given. Whether a value makes sense is the command's business (PX_USAGE). */
+const char *px_app_param(const struct px_app *app, const char *name);
 const struct px_app_def *px_app_def(const struct px_app *app);
 const struct px_app_conf *px_app_shared(const struct px_app *app);
 void *px_app_svc(const struct px_app *app);

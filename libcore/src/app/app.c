@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 void px_app_complain(const struct px_app_def *def, const char *what) {
@@ -123,6 +124,15 @@ bool px_app_ready(const struct px_app *app) {
 
 const char *px_app_mode(const struct px_app *app) {
     return app->cli.mode == PX_CLI_RUN && app->cli.command ? app->cli.command->name : NULL;
+}
+
+const char *px_app_param(const struct px_app *app, const char *name) {
+    for (size_t i = 0; i < app->cli.nparams; i++) {
+        if (strcmp(app->cli.params[i].name, name) == 0) {
+            return app->cli.params[i].value;
+        }
+    }
+    return NULL;
 }
 
 const struct px_app_def *px_app_def(const struct px_app *app) {

@@ -24,7 +24,8 @@ enum px_cli_mode {
     PX_CLI_HELP,
 };
 
-#define PX_CLI_SETS_MAX 128
+#define PX_CLI_SETS_MAX   128
+#define PX_CLI_PARAMS_MAX 16
 
 /* What the command line asks for. */
 struct px_cli {
@@ -35,6 +36,10 @@ struct px_cli {
     const char *config, *environment;
     const char *sets[PX_CLI_SETS_MAX];
     size_t nsets;
+    struct {
+        const char *name, *value;
+    } params[PX_CLI_PARAMS_MAX]; /* of the command */
+    size_t nparams;
     char *level_set; /* "Log:Level=..." made from --log-level; owned */
 };
 

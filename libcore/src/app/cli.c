@@ -5,6 +5,7 @@
 #include <px/mem.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #define CLI_NAMES_MAX 64
 
@@ -46,10 +47,20 @@ static const struct cli_option table[] = {
  * --------------------------------------------------------------- */
 
 struct found {
-    const struct cli_option *option; /* one of the two */
+    const struct cli_option *option; /* one of the three */
     const struct px_app_command *command;
+    const struct px_app_param *param;
     const char *value; /* behind "=", NULL = none */
 };
+
+static const struct px_app_param *find_param(const struct px_app_command *c, struct px_str name) {
+    for (size_t i = 0; i < c->nparams; i++) {
+        if (px_str_is(name, c->params[i].name)) {
+            return &c->params[i];
+        }
+    }
+    return NULL;
+}
 
 static bool find_long(const struct px_app_def *def, struct px_str name, struct found *f) {
     for (size_t i = 0; i < PX_ARRAY_LEN(table); i++) {
@@ -64,7 +75,10 @@ static bool find_long(const struct px_app_def *def, struct px_str name, struct f
             return true;
         }
     }
-    return false;
+    for (size_t i = 0; i < def->ncommands && !f->param; i++) {
+        f->param = find_param(&def->commands[i], name);
+    }
+    return f->param != NULL;
 }
 
 static bool find_letter(const char *arg, struct found *f) {
@@ -85,7 +99,11 @@ static const char *nearest_name(const struct px_app_def *def, const char *word) 
         names[n++] = table[i].name;
     }
     for (size_t i = 0; i < def->ncommands && n < CLI_NAMES_MAX; i++) {
-        names[n++] = def->commands[i].name;
+        const struct px_app_command *c = &def->commands[i];
+        names[n++] = c->name;
+        for (size_t k = 0; k < c->nparams && n < CLI_NAMES_MAX; k++) {
+            names[n++] = c->params[k].name;
+        }
     }
     return px_str_nearest(word, names, n);
 }
@@ -242,6 +260,62 @@ static enum px_code take_setting(struct px_cli *cli, const struct found *f, stru
     return take_level(cli, f->value, reterr);
 }
 
+/* Its command may come behind it. */
+static enum px_code take_param(struct px_cli *cli, const struct found *f, struct px_err *reterr) {
+    const struct px_app_param *p = f->param;
+
+    if (!p->value && f->value) {
+        return no_value(p->name, reterr);
+    }
+    for (size_t i = 0; i < cli->nparams; i++) {
+        if (strcmp(cli->params[i].name, p->name) == 0) {
+            return PX_FAIL(reterr, PX_USAGE, "--%s was given twice", p->name);
+        }
+    }
+    px_assert(cli->nparams < PX_CLI_PARAMS_MAX);
+    cli->params[cli->nparams].name = p->name;
+    cli->params[cli->nparams++].value = f->value ? f->value : "";
+    return PX_OK;
+}
+
+static const struct px_app_command *owner_of(const struct px_app_def *def, const char *param) {
+    for (size_t i = 0; i < def->ncommands; i++) {
+        if (find_param(&def->commands[i], px_str_c(param))) {
+            return &def->commands[i];
+        }
+    }
+    return NULL;
+}
+
+static enum px_code params_fit(const struct px_app_def *def, const struct px_cli *cli,
+                               struct px_err *reterr) {
+    for (size_t i = 0; i < cli->nparams; i++) {
+        const char *name = cli->params[i].name;
+        if (!cli->command || !find_param(cli->command, px_str_c(name))) {
+            return PX_FAIL(reterr, PX_USAGE, "--%s goes with --%s%s%s", name,
+                           owner_of(def, name)->name, cli->mode_name ? ", not with --" : "",
+                           cli->mode_name ? cli->mode_name : "");
+        }
+    }
+    return PX_OK;
+}
+
+static bool needs_value(const struct found *f) {
+    bool takes = f->param ? f->param->value != NULL : f->option && f->option->arg == ARG_REQUIRED;
+    return takes && !f->value;
+}
+
+/* ${next}: the argument behind; NULL = there is none. */
+static enum px_code next_value(struct found *f, const char *next, struct px_err *reterr) {
+    f->value = next;
+    if (next) {
+        return PX_OK;
+    }
+    return PX_FAIL(reterr, PX_USAGE, "--%s needs a value: %s",
+                   f->param ? f->param->name : f->option->name,
+                   f->param ? f->param->value : f->option->args);
+}
+
 enum px_code px_cli_parse(const struct px_app_def *def, int argc, char **argv, struct px_cli *cli,
                           struct px_err *reterr) {
     enum px_code code = PX_OK;
@@ -253,22 +327,20 @@ enum px_code px_cli_parse(const struct px_app_def *def, int argc, char **argv, s
         if (code != PX_OK) {
             break;
         }
-        if (f.option && f.option->arg == ARG_REQUIRED && !f.value) {
-            if (i + 1 == argc) {
-                return PX_FAIL(reterr, PX_USAGE, "--%s needs a value: %s", f.option->name,
-                               f.option->args);
-            }
-            f.value = argv[++i];
+        if (needs_value(&f) && (code = next_value(&f, argv[++i], reterr)) != PX_OK) {
+            break;
         }
         if (f.command) {
             code = take_command(cli, &f, reterr);
+        } else if (f.param) {
+            code = take_param(cli, &f, reterr);
         } else if (f.option->mode != PX_CLI_RUN) {
             code = take_mode(cli, &f, reterr);
         } else {
             code = take_setting(cli, &f, reterr);
         }
     }
-    return code;
+    return code ? code : params_fit(def, cli, reterr);
 }
 
 void px_cli_fini(struct px_cli *cli) {
@@ -278,6 +350,14 @@ void px_cli_fini(struct px_cli *cli) {
 
 /* --- help ---------------------------------------------------------------------------------------
  */
+
+static void help_params(const struct px_app_command *c, struct px_buf *out) {
+    for (size_t i = 0; i < c->nparams; i++) {
+        const struct px_app_param *p = &c->params[i];
+        px_buf_printf(out, "      --%s%s%s: %s\n", p->name, p->value ? " " : "",
+                      p->value ? p->value : "", p->help);
+    }
+}
 
 static void help_row(struct px_buf *out, const char *name, enum arg_kind arg, const char *args) {
     px_buf_printf(out, "  --%s", name);
@@ -293,6 +373,7 @@ void px_cli_help(const struct px_app_def *def, struct px_buf *out) {
     for (size_t i = 0; i < def->ncommands; i++) {
         help_row(out, def->commands[i].name, ARG_OPTIONAL, def->commands[i].args);
         px_buf_printf(out, "\n      %s\n", def->commands[i].help);
+        help_params(&def->commands[i], out);
     }
     for (size_t i = 0; i < PX_ARRAY_LEN(table); i++) {
         help_row(out, table[i].name, table[i].arg, table[i].args);

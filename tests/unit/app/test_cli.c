@@ -56,6 +56,13 @@ static void test_cli_misuse_is_64_with_a_remedy(void **state PX_UNUSED) {
         {{"--set", "Log:Level"}, 64, "--set Log:Level: write Section:Key=Value"},
         {{"--set==x"}, 64, "write Section:Key=Value"},
         {{"--log-level=info", "--log-level=warn"}, 64, "--log-level was given twice"},
+        {{"--room", "attic"}, 64, "--room goes with --tidy\n"},
+        {{"--once", "--quick"}, 64, "--quick goes with --tidy, not with --once\n"},
+        {{"--check", "--room=x"}, 64, "--room goes with --tidy, not with --check\n"},
+        {{"--tidy", "--room"}, 64, "--room needs a value: NAME\n"},
+        {{"--tidy", "--quick=1"}, 64, "--quick takes no value\n"},
+        {{"--tidy", "--room=a", "--room", "b"}, 64, "--room was given twice\n"},
+        {{"--tidy", "--quikc"}, 64, "unknown option --quikc, did you mean --quick?"},
         {{"--docs=all"}, 64, "--docs=all: write one of options|errors|metrics"},
     };
     RUN_ROWS(rows);
@@ -67,6 +74,9 @@ static void test_cli_prints_what_it_is(void **state PX_UNUSED) {
         {{"-V"}, 0, ", libtiny 1.0)\n"},
         {{"--help"}, 0, "svc-tiny - a service for tests\n"},
         {{"-h"}, 0, "  --tidy[=status|plan|up]\n      tidy up\n"},
+        {{"-h"},
+         0,
+         "      tidy up\n      --room NAME: only there\n      --quick: not under the bed\n"},
         {{"--help"}, 0, "  --check[=text|json|offline|list]\n"},
         {{"--help"}, 0, "  Tiny:SecretFile\n"},
         {{"--docs"}, 0, "| `Tiny:Word` | `PX_Tiny__Word` | text | `first` | yes |"},
@@ -140,6 +150,9 @@ static void test_cli_runs_commands(void **state PX_UNUSED) {
     static const struct row rows[] = {
         {{"--tidy"}, 0, "tidy status\n"},
         {{"--tidy=plan"}, 0, "tidy plan\n"},
+        {{"--tidy=plan", "--room", "attic"}, 0, "tidy plan in attic\n"},
+        {{"--quick", "--room=a b", "--tidy"}, 0, "tidy status in a b, quickly\n"},
+        {{"--tidy", "--room="}, 0, "tidy status in \n"},
         {{"--tidy=up"}, 69, "svc-tiny: the database went away\n"},
     };
     RUN_ROWS(rows);

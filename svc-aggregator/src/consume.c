@@ -58,6 +58,11 @@ static enum px_code learn_log_id(struct agg_reader *r, struct px_err *reterr) {
     return rc;
 }
 
+/* Wall-clock time of an instant of the monotonic clock. */
+static px_us wall_of(const struct agg_reader *r, px_us mono) {
+    return px_wall(r->core->clock) - (px_mono(r->core->clock) - mono);
+}
+
 static enum px_code look_again(struct agg_reader *r, struct agg_wanted *w, size_t n,
                                struct px_err *reterr) {
     if (agg_status_sleep(r->core->status, PX_US_PER_S)) {
@@ -65,6 +70,7 @@ static enum px_code look_again(struct agg_reader *r, struct agg_wanted *w, size_
     }
     enum px_code rc = PX_OK;
     for (size_t i = 0; rc == PX_OK && i < n; i++) {
+        w[i].looked_at = px_wall(r->core->clock);
         rc = px_consumer_query(r->consumer, w[i].partition, AGG_CLUSTER_WAIT, &w[i].low, &w[i].high,
                                reterr);
     }
@@ -127,7 +133,10 @@ static enum px_code take_assigned(struct agg_reader *r, struct px_assigned *v, s
             return PX_FAIL(reterr, PX_UNAVAILABLE, "no broker told the ends of partition %d",
                            v[i].partition);
         }
-        w[i] = (struct agg_wanted){v[i].partition, v[i].low, v[i].high};
+        w[i] = (struct agg_wanted){.partition = v[i].partition,
+                                   .low = v[i].low,
+                                   .high = v[i].high,
+                                   .looked_at = wall_of(r, v[i].asked)};
     }
     qsort(w, n, sizeof *w, by_wanted);
     enum px_code rc = learn_log_id(r, reterr);

@@ -61,17 +61,11 @@ static enum px_code put_dead(struct agg_reader *r, struct agg_slice *s, struct p
  * ------------------------------------------------------------------------------------ */
 static void look_at_ends(struct agg_reader *r) {
     struct agg_parts *parts = &r->core->parts;
-    if (px_consumer_brokers_down(r->consumer)) {
-        return; /* what was last fetched is not what the log holds now */
-    }
-    px_us now = px_wall(r->core->clock) - AGG_LOOK_AGE;
+    px_us now = px_wall(r->core->clock);
     for (size_t i = 0; i < parts->n; i++) {
-        int64_t low = 0, high = 0;
-        if (px_consumer_watermarks(r->consumer, parts->v[i].partition, &low, &high)) {
-            parts->v[i].high = high;
-            /* a blocked partition is not fetched: its lag shows, but nobody has looked at its end
-             */
-            parts->v[i].looked_at = parts->v[i].blocked ? parts->v[i].looked_at : now;
+        px_us age = 0;
+        if (px_consumer_end(r->consumer, parts->v[i].partition, &parts->v[i].high, &age)) {
+            parts->v[i].looked_at = now - age;
         }
     }
 }
@@ -159,21 +153,13 @@ static void gauges(const struct agg_reader *r) {
                      paused);
 }
 
-/* The database is away: nothing is read or committed, but the log grows and so does the lag. What
- * the client fetched last is an end of the log, though not one to vouch for in SQL. */
+/* The database is away: nothing is read or committed, but the log grows and so does the lag. */
 void agg_reader_waiting(void *arg) {
     struct agg_reader *r = arg;
-    struct agg_parts *parts = &r->core->parts;
-    if (!r->consumer) {
-        return;
+    if (r->consumer) {
+        look_at_ends(r);
+        gauges(r);
     }
-    for (size_t i = 0; i < parts->n; i++) {
-        int64_t low = 0, high = 0;
-        if (px_consumer_watermarks(r->consumer, parts->v[i].partition, &low, &high)) {
-            parts->v[i].high = high > parts->v[i].high ? high : parts->v[i].high;
-        }
-    }
-    gauges(r);
 }
 
 /* --once: every partition stands at the end that its log had when it was assigned. Who has none, or

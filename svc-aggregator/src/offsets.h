@@ -7,16 +7,14 @@
 #include "table.h"
 
 /* A partition that this process owns. */
-/* The end of the log that a client knows is as old as its last fetch: up to fetch.wait.max.ms and a
- * round trip. Looking is dated back by more than that, so that an event acknowledged before
- * looked_at is never missing from what `high` covers: the watermark of the API rests on it. */
-#define AGG_LOOK_AGE (250 * PX_US_PER_MS)
-
 struct agg_part {
     int32_t partition;
     int64_t next;  /* first offset that is not folded in (as SQL has it)     */
     int64_t epoch; /* issued to us; SQL refuses the writes of an older one    */
-    int64_t high;  /* end of the log as last seen, and when (wall clock)      */
+    /* end of the log when the brokers were last asked, and when that was (wall clock): an event
+     * acknowledged before looked_at is never missing from what `high` covers; the watermark of the
+     * API rests on it */
+    int64_t high;
     px_us looked_at;
     px_us touched_at;   /* wall: when SQL was last told                        */
     px_us last_record;  /* receipt time of the last applied record; 0 = none   */
@@ -53,10 +51,11 @@ PX_MUST_USE enum px_code agg_offsets_attach(struct agg_offsets *o, struct px_sql
                                             struct px_err *reterr);
 void agg_offsets_detach(struct agg_offsets *o);
 
-/* What is to be taken: a partition and the ends of its log. */
+/* What is to be taken: a partition, the ends of its log, and when they were asked (wall clock). */
 struct agg_wanted {
     int32_t partition;
     int64_t low, high;
+    px_us looked_at;
 };
 
 struct agg_take {

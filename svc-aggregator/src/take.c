@@ -63,7 +63,7 @@ static enum px_code seed(const struct taking *t, struct agg_table *table, struct
         px_rows_text(table->rows, px_str_c(t->o->conf.topic));
         px_rows_i64(table->rows, t->w[i].partition);
         px_rows_i64(table->rows, t->w[i].low);
-        px_rows_i64(table->rows, t->now);
+        px_rows_i64(table->rows, t->w[i].looked_at);
     }
     return agg_table_store(table, reterr);
 }
@@ -182,7 +182,7 @@ static void gap_cells(const struct taking *t, struct agg_part *p, const struct a
     px_rows_i64(r, to);
     px_rows_i64(r, p->epoch);
     px_rows_i64(r, w->high);
-    px_rows_i64(r, t->now);
+    px_rows_i64(r, w->looked_at);
     px_rows_null(r);
     p->next = to;
 }
@@ -222,7 +222,7 @@ static enum px_code steps(const struct taking *t, struct px_err *reterr) {
 static struct agg_part taken(const struct agg_wanted *w, px_us now) {
     return (struct agg_part){.partition = w->partition,
                              .high = w->high,
-                             .looked_at = now - AGG_LOOK_AGE,
+                             .looked_at = w->looked_at,
                              .touched_at = now,
                              .once_until = w->high};
 }

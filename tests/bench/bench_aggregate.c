@@ -153,7 +153,8 @@ static void take(struct rig *r) {
     struct px_err e = PX_ERR_INIT;
     struct agg_wanted w[PARTITIONS];
     for (int32_t i = 0; i < PARTITIONS; i++) {
-        w[i] = (struct agg_wanted){.partition = i, .low = 0, .high = 0};
+        w[i] = (struct agg_wanted){
+            .partition = i, .low = 0, .high = 0, .looked_at = px_wall(&px_clock_system)};
     }
     struct agg_take t = {
         .log_id = r->core.log_id, .w = w, .n = PARTITIONS, .now = px_wall(&px_clock_system)};

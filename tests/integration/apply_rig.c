@@ -84,7 +84,8 @@ enum px_code rig_take(struct rig *r, struct agg_core *core, int64_t low, int64_t
                       struct px_err *reterr) {
     struct agg_wanted w[RIG_PARTITIONS];
     for (int32_t i = 0; i < RIG_PARTITIONS; i++) {
-        w[i] = (struct agg_wanted){.partition = i, .low = low, .high = high};
+        w[i] = (struct agg_wanted){
+            .partition = i, .low = low, .high = high, .looked_at = px_wall(&r->clock.clock)};
     }
     struct agg_take t = {.log_id = core->log_id,
                          .w = w,

@@ -222,6 +222,43 @@ static void test_service_shows_its_lag_while_it_waits_for_sql(void **state) {
     log_rig_close(&l);
 }
 
+static void last_look(struct service_rig *s, char out[64]) {
+    sql_text(s->db.s, "SELECT CAST(MAX(looked_at) AS text) FROM consumer_offsets", out, 64);
+}
+
+/* A broker that is connected and says nothing: what it said before must not pass for its word now,
+ * or the API would call answers complete while events pile up. */
+static void test_service_vouches_for_no_end_that_it_was_not_told(void **state) {
+    (void)state;
+    char before[64], after[64];
+    struct log_rig l;
+    struct service_rig s;
+    log_rig_open(&l, 1, true);
+    service_rig_open(&s, &l, rig_dialect());
+    service_rig_start(&s, bin(), NULL);
+    send_poison(&l, 1);
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, 1, 30));
+    last_look(&s, before);
+    long until = now_ms() + 10000;
+    do { /* while it answers, the end is looked at again and again */
+        pause_ms(50);
+        last_look(&s, after);
+    } while (strcmp(before, after) == 0 && now_ms() < until);
+    assert_string_not_equal(before, after);
+
+    mock_kafka_rtt(l.mock, -1, 5000);
+    pause_ms(1300); /* answers that were on their way, and the second after which SQL is told */
+    last_look(&s, before);
+    pause_ms(1500);
+    last_look(&s, after);
+
+    assert_string_equal(before, after);
+    mock_kafka_rtt(l.mock, -1, 0);
+    assert_int_equal(proc_stop(&s.proc), 0);
+    service_rig_close(&s);
+    log_rig_close(&l);
+}
+
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_service_refuses_an_old_schema),
@@ -233,6 +270,7 @@ static int run(const char *group) {
         cmocka_unit_test(test_service_waits_for_dead_letters),
         cmocka_unit_test(test_service_counts_what_waits_as_lag),
         cmocka_unit_test(test_service_shows_its_lag_while_it_waits_for_sql),
+        cmocka_unit_test(test_service_vouches_for_no_end_that_it_was_not_told),
     };
     return cmocka_run_group_tests_name(group, tests, service_rig_setup, service_rig_teardown);
 }

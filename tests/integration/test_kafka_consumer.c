@@ -61,6 +61,19 @@ static enum px_code poll_until_error(struct kafka_reader *r, px_us wait, struct 
     return rc;
 }
 
+/* The brokers were asked, and partition ${p} ended at ${end}. */
+static bool heard_end(struct kafka_reader *r, int p, int64_t end) {
+    px_us deadline = kafka_bench_now() + 10 * PX_US_PER_S, age = 0;
+    int64_t high = -1;
+    while (kafka_bench_now() < deadline) {
+        if (px_consumer_end(r->consumer, p, &high, &age) && high == end) {
+            return age >= 0;
+        }
+        assert_int_equal(kafka_reader_poll(r, 10 * PX_US_PER_MS, NULL), PX_OK);
+    }
+    return false;
+}
+
 static void test_kafka_consumer_reads_from_given_offsets(void **state) {
     (void)state;
     struct kafka_bench b;
@@ -79,8 +92,7 @@ static void test_kafka_consumer_reads_from_given_offsets(void **state) {
         assert_int_equal(r.low[i], 0);
         assert_int_equal(r.high[i], end_of(&b, i));
         assert_int_equal(r.next[i], end_of(&b, i));
-        assert_true(px_consumer_watermarks(r.consumer, i, &low, &high));
-        assert_int_equal(high, end_of(&b, i));
+        assert_true(heard_end(&r, i, end_of(&b, i)));
         assert_int_equal(px_consumer_query(r.consumer, i, 5 * PX_US_PER_S, &low, &high, NULL),
                          PX_OK);
         assert_int_equal(low, 0);
@@ -104,6 +116,41 @@ static void test_kafka_consumer_reads_from_given_offsets(void **state) {
     kafka_reader_close(&r);
     assert_int_equal(r.revokes, 1);
     assert_int_equal(r.lost, 0);
+    kafka_bench_close(&b);
+}
+
+/* What was heard ages while nobody answers, and is not mixed up with what is not held any more. */
+static void test_kafka_consumer_ends_age(void **state) {
+    (void)state;
+    struct kafka_bench b;
+    struct kafka_reader r;
+    kafka_bench_open(&b, 1, 2, NULL, 10 * PX_US_PER_S, 4096);
+    fill(&b, 100);
+    kafka_reader_init(&r, b.conf.bootstrap);
+    kafka_reader_open(&r, "g", "t", PATIENT);
+    assert_true(read_to_end(&r, 2, 20 * PX_US_PER_S));
+    assert_true(heard_end(&r, 0, end_of(&b, 0)));
+    assert_true(heard_end(&r, 1, end_of(&b, 1)));
+    int64_t high = -1;
+    px_us age = 0;
+    assert_false(px_consumer_end(r.consumer, 2, &high, &age));
+    px_us deadline = kafka_bench_now() + 10 * PX_US_PER_S;
+    do { /* asked again and again */
+        assert_int_equal(kafka_reader_poll(&r, 10 * PX_US_PER_MS, NULL), PX_OK);
+        assert_true(px_consumer_end(r.consumer, 0, &high, &age));
+    } while (age > 200 * PX_US_PER_MS && kafka_bench_now() < deadline);
+    assert_true(age <= 200 * PX_US_PER_MS);
+
+    mock_kafka_rtt(b.mock, -1, 5000); /* connected, and silent */
+    deadline = kafka_bench_now() + 10 * PX_US_PER_S;
+    while (age < 2 * PX_US_PER_S && kafka_bench_now() < deadline) {
+        assert_int_equal(kafka_reader_poll(&r, 10 * PX_US_PER_MS, NULL), PX_OK);
+        assert_true(px_consumer_end(r.consumer, 0, &high, &age));
+    }
+    assert_true(age >= 2 * PX_US_PER_S);
+    assert_false(px_consumer_brokers_down(r.consumer)); /* nobody else has noticed */
+    mock_kafka_rtt(b.mock, -1, 0);
+    kafka_reader_close(&r);
     kafka_bench_close(&b);
 }
 
@@ -410,6 +457,7 @@ static void test_kafka_consumer_denied_topic(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kafka_consumer_reads_from_given_offsets),
+        cmocka_unit_test(test_kafka_consumer_ends_age),
         cmocka_unit_test(test_kafka_consumer_message_fields),
         cmocka_unit_test(test_kafka_consumer_gap_at_assign),
         cmocka_unit_test(test_kafka_consumer_gap_by_retention),

@@ -128,6 +128,7 @@ struct px_assigned {
     int32_t partition;
     int64_t start;     /* filled by the assign callback: absolute offset or PX_OFFSET_BEGINNING */
     int64_t low, high; /* the log's ends, asked before the callback; -1 when no broker answered */
+    px_us asked;       /* when (monotonic) */
 };
 
 struct px_consumer_conf {
@@ -176,9 +177,9 @@ void px_message_free(struct px_message *m);
  * but not polled are fetched again. Errors: PX_NOT_FOUND (not assigned here). */
 PX_MUST_USE enum px_code px_consumer_pause(struct px_consumer *c, int32_t partition, bool paused,
                                            struct px_err *reterr);
-/* px_consumer_watermarks(c, partition, ret_low, ret_high): as last fetched; false: not yet. */
-bool px_consumer_watermarks(const struct px_consumer *c, int32_t partition, int64_t *ret_low,
-                            int64_t *ret_high);
+/* px_consumer_end(c, partition, ret_high, ret_age): where it ended ${ret_age} ago, when the brokers
+ * last answered a thread that asks them a few times a second; false: not since it was assigned. */
+bool px_consumer_end(struct px_consumer *c, int32_t partition, int64_t *ret_high, px_us *ret_age);
 /* px_consumer_query(c, partition, timeout, ...): ask now. Errors: as px_kafka_describe. */
 PX_MUST_USE enum px_code px_consumer_query(struct px_consumer *c, int32_t partition, px_us timeout,
                                            int64_t *ret_low, int64_t *ret_high,

@@ -37,6 +37,9 @@ enum px_code px_consumer_open(const struct px_consumer_conf *conf, struct px_con
         rc = px_kafka_handle_new(RD_KAFKA_CONSUMER, k, &c->rk, reterr);
     }
     if (rc == PX_OK) {
+        rc = px_ends_start(&c->ends, c->rk, c->conf.topic, reterr);
+    }
+    if (rc == PX_OK) {
         rc = px_consumer_subscribe(c, reterr);
     }
     if (rc != PX_OK) {
@@ -212,18 +215,6 @@ enum px_code px_consumer_pause(struct px_consumer *c, int32_t partition, bool pa
     return err ? PX_KAFKA_FAIL(reterr, err, paused ? "pause" : "resume") : PX_OK;
 }
 
-bool px_consumer_watermarks(const struct px_consumer *c, int32_t partition, int64_t *ret_low,
-                            int64_t *ret_high) {
-    int64_t low, high;
-    if (rd_kafka_get_watermark_offsets(c->rk, c->conf.topic, partition, &low, &high) || low < 0 ||
-        high < 0) {
-        return false;
-    }
-    *ret_low = low;
-    *ret_high = high;
-    return true;
-}
-
 enum px_code px_consumer_query(struct px_consumer *c, int32_t partition, px_us timeout,
                                int64_t *ret_low, int64_t *ret_high, struct px_err *reterr) {
     int64_t low, high;
@@ -281,6 +272,7 @@ void px_consumer_close(struct px_consumer *c) {
     if (c->rk) {
         rd_kafka_consumer_close(c->rk); /* calls revoked through the rebalance callback */
         px_consumer_let_go(c, false);   /* unless the library held nothing, after a gap */
+        px_ends_stop(&c->ends);
         rd_kafka_destroy(c->rk);
     }
     px_free(c);

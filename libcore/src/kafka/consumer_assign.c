@@ -34,6 +34,7 @@ static void px_assign_ends(struct px_consumer *c, struct px_assigned *v, size_t 
     px_us deadline = px_assign_now() + PX_ASSIGN_ASK + (px_us)n * PX_ASSIGN_EACH;
     for (size_t i = 0; i < n; i++) {
         v[i].low = v[i].high = -1;
+        v[i].asked = px_assign_now();
         px_assign_ask(c, v[i].partition, deadline - px_assign_now(), &v[i].low, &v[i].high);
     }
 }
@@ -116,7 +117,7 @@ static enum px_code px_assign_starts(struct px_consumer *c, rd_kafka_topic_parti
         parts->elems[i].offset = v[i].start;
         rc = rc == PX_OK ? px_assign_check(c, &v[i], reterr) : rc;
     }
-    return rc;
+    return rc == PX_OK ? px_ends_hold(&c->ends, c->held, n, reterr) : rc;
 }
 
 static void px_assign_take(struct px_consumer *c, rd_kafka_topic_partition_list_t *parts) {
@@ -144,6 +145,9 @@ void px_consumer_let_go(struct px_consumer *c, bool lost) {
     px_free(c->held);
     c->held = NULL;
     c->nheld = 0;
+    if (c->ends.running) {
+        PX_IGNORE(px_ends_hold(&c->ends, NULL, 0, NULL)); /* needs no memory */
+    }
 }
 
 static void px_assign_drop(struct px_consumer *c) {

@@ -1,9 +1,30 @@
 /* The parts of the consumer: its state, its settings and what happens when partitions come and go.
- * Everything runs on the owner's thread: librdkafka calls back from within its poll. */
+ * All but px_ends runs on the owner's thread: librdkafka calls back from within its poll. */
 #ifndef PX_KAFKA_CONSUMER_INTERNAL_H
 #define PX_KAFKA_CONSUMER_INTERNAL_H
 
 #include "kafka_internal.h"
+#include <pthread.h>
+
+struct px_end {
+    int32_t partition;
+    int64_t high; /* -1 = not heard yet */
+    px_us asked;  /* monotonic */
+};
+
+/* consumer_ends.c. The owner and the asking thread meet under the lock. */
+struct px_ends {
+    rd_kafka_t *rk;
+    const char *topic;
+    pthread_t thread;
+    bool running;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool stop;
+    uint64_t held; /* grows with each change of what is held: answers to older questions drop */
+    struct px_end *v;
+    size_t n;
+};
 
 struct px_consumer {
     struct px_consumer_conf conf;
@@ -28,5 +49,15 @@ void px_consumer_let_go(struct px_consumer *c, bool lost);
  * when it is outside the log, PX_DEAD when the log turns out to hold it (a new consumer will read
  * it). */
 void px_consumer_gap(struct px_consumer *c, int32_t partition, int64_t offset);
+
+/* px_ends_start(e, rk, topic, reterr): a thread that asks ${rk}; both are kept. px_ends_stop joins
+ * it, within about a second; before ${rk} is destroyed. No-op when it does not run. */
+PX_MUST_USE enum px_code px_ends_start(struct px_ends *e, rd_kafka_t *rk, const char *topic,
+                                       struct px_err *reterr);
+void px_ends_stop(struct px_ends *e);
+/* px_ends_hold(e, partitions, n, reterr): these are asked for from now on, and no others. Fails
+ * (PX_NOMEM) only for ${n} > 0. */
+PX_MUST_USE enum px_code px_ends_hold(struct px_ends *e, const int32_t *partitions, size_t n,
+                                      struct px_err *reterr);
 
 #endif

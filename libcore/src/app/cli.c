@@ -278,13 +278,13 @@ static enum px_code take_param(struct px_cli *cli, const struct found *f, struct
     return PX_OK;
 }
 
-static const struct px_app_command *owner_of(const struct px_app_def *def, const char *param) {
-    for (size_t i = 0; i < def->ncommands; i++) {
-        if (find_param(&def->commands[i], px_str_c(param))) {
-            return &def->commands[i];
-        }
+/* Name of the first command that has the parameter: one has, or it would not have been found. */
+static const char *owner_of(const struct px_app_def *def, const char *param) {
+    size_t i = 0;
+    while (i + 1 < def->ncommands && !find_param(&def->commands[i], px_str_c(param))) {
+        i++;
     }
-    return NULL;
+    return def->commands[i].name;
 }
 
 static enum px_code params_fit(const struct px_app_def *def, const struct px_cli *cli,
@@ -292,8 +292,8 @@ static enum px_code params_fit(const struct px_app_def *def, const struct px_cli
     for (size_t i = 0; i < cli->nparams; i++) {
         const char *name = cli->params[i].name;
         if (!cli->command || !find_param(cli->command, px_str_c(name))) {
-            return PX_FAIL(reterr, PX_USAGE, "--%s goes with --%s%s%s", name,
-                           owner_of(def, name)->name, cli->mode_name ? ", not with --" : "",
+            return PX_FAIL(reterr, PX_USAGE, "--%s goes with --%s%s%s", name, owner_of(def, name),
+                           cli->mode_name ? ", not with --" : "",
                            cli->mode_name ? cli->mode_name : "");
         }
     }

@@ -262,6 +262,9 @@ static enum px_code read_one(struct agg_reader *r, px_us mono, struct px_err *re
     struct px_message m = {0};
     enum px_code rc = px_consumer_poll(r->consumer, poll_for(r, mono), &kind, &m, reterr);
     agg_pace_polled(&r->pace, kind == PX_POLL_NOTHING, mono, px_mono(r->core->clock));
+    if (rc == PX_UNREADABLE) {
+        r->bad = (struct agg_place){.partition = m.partition, .offset = m.offset};
+    }
     if (rc != PX_OK || kind == PX_POLL_NOTHING) {
         return rc;
     }

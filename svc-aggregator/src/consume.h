@@ -7,6 +7,11 @@
 #include "core.h"
 #include "poison.h"
 
+struct agg_place {
+    int32_t partition;
+    int64_t offset;
+};
+
 struct agg_reader {
     /* set by the owner before agg_reader_init; kept */
     struct agg_core *core;
@@ -24,6 +29,7 @@ struct agg_reader {
     bool halt;              /* the last failure came from taking partitions: no retry */
     px_us ticked;           /* mono: last look at idle partitions and gauges          */
     struct agg_pace pace;   /* since when records may be waiting                      */
+    struct agg_place bad;   /* with PX_UNREADABLE: where                              */
 };
 
 PX_MUST_USE enum px_code agg_reader_init(struct agg_reader *r, struct px_err *reterr);

@@ -15,6 +15,10 @@
 #define AGG_RIVAL_MAX  3
 #define AGG_RIVAL_SPAN (60 * PX_US_PER_S)
 
+/* A record batch that cannot be read may come out right from another replica, or after a fault of
+ * the network that its checksum has found; so often at one place it will not. */
+#define AGG_UNREADABLE_MAX 3
+
 enum next {
     AGG_NEXT_JOIN,
     AGG_NEXT_END
@@ -23,6 +27,18 @@ enum next {
 struct rivalry {
     unsigned lost;
     px_us since;
+};
+
+struct dead_end {
+    struct agg_place at;
+    unsigned times;
+};
+
+/* What ended the last membership, and what is remembered over several of them. */
+struct trouble {
+    enum px_code code;
+    struct rivalry rivalry;
+    struct dead_end dead_end;
 };
 
 static enum px_code gives_way(const struct agg *a, enum agg_rival who, struct px_err *reterr) {
@@ -59,7 +75,23 @@ static enum px_code look_for_rivals(struct agg *a, struct rivalry *v, enum px_co
     return ++v->lost < AGG_RIVAL_MAX ? rc : gives_way(a, who, reterr);
 }
 
-static enum px_code membership(struct agg *a, struct rivalry *v, bool *ret_done,
+/* What was read before the place is whole: applied now, it is not in the way of the next try. */
+static enum px_code stopped_short(struct agg *a, struct dead_end *d, struct px_err *reterr) {
+    const struct agg_place at = a->reader.bad;
+    struct px_err flushed = PX_ERR_INIT;
+    enum px_code rc = agg_reader_flush(&a->reader, &flushed);
+    if (rc != PX_OK) {
+        *reterr = flushed;
+        return rc;
+    }
+    if (d->at.partition != at.partition || d->at.offset != at.offset) {
+        *d = (struct dead_end){.at = at};
+    }
+    d->times++;
+    return PX_UNREADABLE;
+}
+
+static enum px_code membership(struct agg *a, struct trouble *t, bool *ret_done,
                                struct px_err *reterr) {
     struct agg_reader *r = &a->reader;
     enum px_code rc = agg_core_reconnect(&a->core, reterr);
@@ -69,14 +101,16 @@ static enum px_code membership(struct agg *a, struct rivalry *v, bool *ret_done,
     }
     if (rc == PX_OK) {
         rc = agg_reader_flush(r, reterr);
+    } else if (rc == PX_UNREADABLE) {
+        rc = stopped_short(a, &t->dead_end, reterr);
     }
-    rc = look_for_rivals(a, v, rc, reterr);
+    rc = look_for_rivals(a, &t->rivalry, rc, reterr);
     agg_reader_leave(r);
     return rc;
 }
 
 /* Does joining again mend it? */
-static bool mends(const struct agg *a, enum px_code code) {
+static bool mends(const struct agg *a, const struct trouble *t, enum px_code code) {
     switch (code) {
     case PX_BUSY:
     case PX_FENCED:
@@ -86,6 +120,8 @@ static bool mends(const struct agg *a, enum px_code code) {
     case PX_DEAD:
     case PX_TIMEOUT:
         return !a->reader.once || code == PX_DEAD;
+    case PX_UNREADABLE:
+        return t->dead_end.times < AGG_UNREADABLE_MAX;
     case PX_GAP: /* found while fetching: taking the partitions again decides what it means */
         return !a->reader.halt;
     default:
@@ -97,6 +133,10 @@ static const char *remedy(enum px_code code) {
     switch (code) {
     case PX_GAP:
         return "find out who removed the events; then --accept-gap once, or Kafka:OnGap=record";
+    case PX_UNREADABLE:
+        return "the batch came damaged each time: look at the brokers' disks; to go on without it, "
+               "set next_offset of its partition in consumer_offsets behind it, which the ledger "
+               "then shows as a gap";
     case PX_NEW_LOG:
         return "check Kafka:BootstrapServers; for a new cluster set Kafka:OnNewLog=start";
     case PX_SCHEMA:
@@ -115,12 +155,13 @@ static const char *remedy(enum px_code code) {
     }
 }
 
-static enum next after(struct agg *a, enum px_code code, const struct px_err *err,
+static enum next after(struct agg *a, const struct trouble *t, const struct px_err *err,
                        unsigned attempt) {
+    enum px_code code = t->code;
     if (code == PX_OK || code == PX_CANCELLED) {
         return AGG_NEXT_END;
     }
-    if (!mends(a, code)) {
+    if (!mends(a, t, code)) {
         px_log(PX_LOG_ERROR, "aggregator.halted", PX_F_ERR(err),
                PX_F_INT("process.exit_code", px_code_exit(code)), PX_F_C("remedy", remedy(code)));
         px_app_finish(a->app, code);
@@ -133,14 +174,14 @@ static enum next after(struct agg *a, enum px_code code, const struct px_err *er
 void *agg_run(void *arg) {
     struct agg *a = arg;
     enum next next = AGG_NEXT_JOIN;
-    struct rivalry rivalry = {0};
+    struct trouble t = {.code = PX_OK};
     bool done = false;
     for (unsigned attempt = 0; next == AGG_NEXT_JOIN; attempt++) {
         struct px_err err = PX_ERR_INIT;
         px_us from = px_mono(a->core.clock);
-        enum px_code rc = membership(a, &rivalry, &done, &err);
+        t.code = membership(a, &t, &done, &err);
         attempt = px_mono(a->core.clock) - from > AGG_SETTLED ? 0 : attempt;
-        next = after(a, rc, &err, attempt);
+        next = after(a, &t, &err, attempt);
     }
     if (done && !agg_status_stopping(&a->status)) {
         px_log(PX_LOG_INFO, "aggregator.drained",

@@ -52,8 +52,7 @@ struct px_producer_conf {
 PX_MUST_USE enum px_code px_producer_open(const struct px_producer_conf *conf,
                                           struct px_producer **ret, struct px_err *reterr);
 
-/* px_producer_fd(p): becomes readable when reports wait; then call px_producer_dispatch. The same
- * fd for the life of the producer, also across a rebuild. */
+/* px_producer_fd(p): readable when reports wait for px_producer_dispatch; the same for its life. */
 int px_producer_fd(const struct px_producer *p);
 
 struct px_header {
@@ -163,12 +162,12 @@ enum px_polled {
     PX_POLL_EOF
 };
 /* px_consumer_poll(c, timeout, ret_kind, ret_message, reterr): one message, or EOF of a partition
- * (message->partition and ->offset = next offset), or nothing. Brokers that cannot be reached are
- * no error here (it retries inside; see px_consumer_brokers_down). Every error ends the consumer:
- * later polls repeat it, and the owner closes and, if it wants, opens a new one. Errors: PX_GAP (an
- * offset outside the log: names partition, offset and range), PX_DEAD (a batch that cannot be read
- * or fails its checksum, fenced instance: a new consumer may do), PX_DENIED, PX_NOT_FOUND (no such
- * topic, and none appeared for 10 s), what the assigned callback returned. Threads: owner. */
+ * (message->partition and ->offset = next offset), or nothing. Unreachable brokers are no error (it
+ * retries inside). Every error ends the consumer: later polls repeat it; the owner closes and may
+ * open a new one. Errors: PX_GAP (an offset outside the log; names the range), PX_UNREADABLE (a
+ * record batch is damaged or compressed in a way unknown here: the message has its place), PX_DEAD
+ * (fenced instance: a new consumer may do), PX_DENIED, PX_NOT_FOUND (no such topic, and none
+ * appeared for 10 s), what the assigned callback returned. Threads: owner. */
 PX_MUST_USE enum px_code px_consumer_poll(struct px_consumer *c, px_us timeout,
                                           enum px_polled *ret_kind, struct px_message *ret_message,
                                           struct px_err *reterr);
@@ -189,8 +188,8 @@ PX_MUST_USE enum px_code px_consumer_cluster_id(struct px_consumer *c, px_us tim
                                                 struct px_err *reterr);
 /* px_consumer_commit(c, v, n): v[].start as group offsets, for lag dashboards; failures ignored. */
 void px_consumer_commit(struct px_consumer *c, const struct px_assigned *v, size_t n);
-/* px_consumer_lost(c): the assignment is lost (session or max_poll_interval passed); _replaced: a
- * member with the same instance_id came; _brokers_down: none answers, polls look every second. */
+/* _lost: the assignment is (session or max_poll_interval passed); _replaced: a member with the same
+ * instance_id came; _brokers_down: none answers, polls look every second. */
 bool px_consumer_lost(const struct px_consumer *c);
 bool px_consumer_replaced(const struct px_consumer *c);
 bool px_consumer_brokers_down(const struct px_consumer *c);

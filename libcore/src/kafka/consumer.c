@@ -78,9 +78,11 @@ static void px_consumer_view(rd_kafka_message_t *m, struct px_message *ret) {
 }
 
 /* The library goes on behind a batch that it cannot read: stop here, so that nothing is skipped. */
-static void px_consumer_unreadable(struct px_consumer *c, const rd_kafka_message_t *m) {
-    PX_FAIL(&c->failure, PX_DEAD, "%s partition %d, offset %lld: %s", c->conf.topic,
-            (int)m->partition, (long long)m->offset, rd_kafka_message_errstr(m));
+static void px_consumer_stop_at(struct px_consumer *c, const rd_kafka_message_t *m,
+                                enum px_code code) {
+    c->bad = (struct px_message){.partition = m->partition, .offset = m->offset};
+    PX_FAIL(&c->failure, code, "%s partition %d, offset %lld: %s", c->conf.topic, (int)m->partition,
+            (long long)m->offset, rd_kafka_message_errstr(m));
     c->failure.native = (int)m->err;
 }
 
@@ -106,9 +108,11 @@ static void px_consumer_trouble(struct px_consumer *c, const rd_kafka_message_t 
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
     case RD_KAFKA_RESP_ERR__NOT_IMPLEMENTED:
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+        px_consumer_stop_at(c, m, PX_UNREADABLE);
+        break;
     case RD_KAFKA_RESP_ERR__FATAL:
     case RD_KAFKA_RESP_ERR_FENCED_INSTANCE_ID:
-        px_consumer_unreadable(c, m);
+        px_consumer_stop_at(c, m, PX_DEAD);
         break;
     default:
         break;
@@ -159,12 +163,12 @@ enum px_code px_consumer_poll(struct px_consumer *c, px_us timeout, enum px_poll
         return PX_OK;
     }
     enum px_polled kind = PX_POLL_NOTHING;
-    struct px_message eof = {.partition = -1};
+    struct px_message place = {.partition = -1};
     if (m && m->err == RD_KAFKA_RESP_ERR__PARTITION_EOF) {
         px_consumer_hears(c);
         kind = PX_POLL_EOF;
-        eof.partition = m->partition;
-        eof.offset = m->offset;
+        place.partition = m->partition;
+        place.offset = m->offset;
     } else if (m && m->err) {
         px_consumer_trouble(c, m);
     }
@@ -174,8 +178,8 @@ enum px_code px_consumer_poll(struct px_consumer *c, px_us timeout, enum px_poll
     enum px_code rc = px_consumer_quiet(c, reterr);
     if (rc == PX_OK) {
         *ret_kind = kind;
-        *ret_message = eof;
     }
+    *ret_message = rc == PX_OK ? place : c->bad;
     return rc;
 }
 

@@ -30,8 +30,10 @@ struct px_consumer {
     struct px_consumer_conf conf;
     rd_kafka_t *rk;
     struct px_err failure; /* sticky: once set, every poll returns it */
+    struct px_message bad; /* with PX_UNREADABLE: only its place      */
     int32_t *held;         /* accepted by the assigned callback, revoked is due for them */
     size_t nheld;
+    struct px_ends ends;
     bool brokers_down;
     px_us look_at;       /* while brokers are down: when to look for them again */
     px_us missing_since; /* the topic is unknown since then; 0 = it is known */

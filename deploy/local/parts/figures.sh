@@ -20,20 +20,16 @@ metric() { # name urls...: sum over the series of one metric, of all processes
     shift
     metrics_of "$@" | awk -v n="$name" 'index($1, n) == 1 && $1 !~ /^#/ {s += $2} END {printf "%.0f", s}'
 }
-quantile() { # per-cent histogram urls...: in ms, by straight lines within a bucket; beyond the last bucket: "> bound"
-    local q=$1 name=$2
-    shift 2
+buckets() { # histogram urls...: "bound observations", summed over the processes, as quantile.awk reads them
+    local name=$1
+    shift
     metrics_of "$@" | sed -nE "s/^${name}_bucket\{(.*,)?le=\"([^\"]*)\"[^}]*\} ([0-9.e+]+).*/\2 \3/p" |
-        awk '{n[$1] += $2} END {for (le in n) print (le == "+Inf" ? 1e18 : le), n[le]}' | sort -g | awk -v q="$q" '
-            {le[NR] = $1; n[NR] = $2}
-            END {
-                want = n[NR] * q / 100
-                if (NR == 0 || n[NR] == 0) {print "none"; exit}
-                for (i = 1; i <= NR && n[i] < want; i++);
-                if (le[i] >= 1e18) {printf "> %.0f ms", le[i - 1] * 1000; exit}
-                below = i > 1 ? n[i - 1] : 0; from = i > 1 ? le[i - 1] : 0
-                printf "%.0f ms", 1000 * (from + (le[i] - from) * (n[i] > below ? (want - below) / (n[i] - below) : 1))
-            }'
+        awk '{n[$1] += $2} END {for (le in n) print (le == "+Inf" ? 1e18 : le), n[le]}' | sort -g
+}
+quantile() { # per-cent histogram urls...: in ms
+    local q=$1
+    shift
+    buckets "$@" | awk -v q="$q" -f "$here/parts/quantile.awk" | sed 's/[0-9]$/& ms/'
 }
 truth() { # member of the generator's truth file
     sqlite3 :memory: "SELECT COALESCE(json_extract(readfile('$dir/truth.json'), '\$.$1'), 0)"

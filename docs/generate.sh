@@ -68,7 +68,7 @@ X
 
 ## Every program
 
-\`px_build_info\` (labels \`service\`, \`version\`) and the usual \`process_*\` metrics of Prometheus client libraries.
+\`px_build_info\` (labels \`service\`, \`version\`, \`revision\`) and the usual \`process_*\` metrics of Prometheus client libraries.
 X
 } >"$out/metrics.md"
 

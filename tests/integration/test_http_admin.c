@@ -219,7 +219,7 @@ static void check_metrics(void) {
     assert_string_equal(http_field(&a, "Content-Type", field, sizeof(field)),
                         "text/plain; version=0.0.4; charset=utf-8");
     assert_non_null(strstr(a.body, "\npx_test_starts_total 1\n"));
-    assert_non_null(strstr(a.body, "px_build_info"));
+    assert_non_null(strstr(a.body, "\npx_build_info{service=\""));
     http_answer_fini(&a);
     assert_int_equal(px_metrics_value(t.metrics, STARTS, 0, 0), 1);
 }

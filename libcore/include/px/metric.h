@@ -83,9 +83,13 @@ void px_observe(struct px_shard *s, unsigned id, size_t l1, size_t l2, px_us v, 
  * summaries. Threads: any. */
 int64_t px_metrics_value(const struct px_metrics *m, unsigned id, size_t l1, size_t l2);
 
-/* px_metrics_render(m, out): Prometheus text 0.0.4 with HELP and TYPE, all series from the start,
- * then the process_* metrics and px_build_info. Gauges are summed over shards. Threads: any. */
-void px_metrics_render(const struct px_metrics *m, const char *service, const char *version,
+/* px_metrics_render(m, build, out): Prometheus text 0.0.4 with HELP and TYPE, all series from the
+ * start, then the process_* metrics and px_build_info. Gauges are summed over shards. Threads: any.
+ */
+struct px_build {
+    const char *service, *version, *revision;
+};
+void px_metrics_render(const struct px_metrics *m, const struct px_build *build,
                        struct px_buf *out);
 
 /* px_metrics_markdown(defs, n, out): the rows of docs/metrics.md. Threads: pure. */

@@ -65,7 +65,10 @@ static void startupz(struct px_admin *a, struct px_http_req *r) {
 static void metrics(struct px_admin *a, struct px_http_req *r) {
     struct px_err err = PX_ERR_INIT;
     px_buf_reset(&a->out);
-    px_metrics_render(a->conf.metrics, px_app_def(a->conf.app)->name, px_version(), &a->out);
+    const struct px_build build = {.service = px_app_def(a->conf.app)->name,
+                                   .version = px_version(),
+                                   .revision = px_revision()};
+    px_metrics_render(a->conf.metrics, &build, &a->out);
     if (px_buf_ok(&a->out, &err) != PX_OK) {
         send_problem(r, 503, "no_memory", PX_S(""), err.msg);
         return;

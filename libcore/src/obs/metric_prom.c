@@ -125,7 +125,7 @@ static void prom_head(struct px_buf *out, const char *name, enum px_metric_kind 
     px_buf_printf(out, "\n# TYPE %s %s\n", name, kind_names[kind]);
 }
 
-void px_metrics_render(const struct px_metrics *m, const char *service, const char *version,
+void px_metrics_render(const struct px_metrics *m, const struct px_build *build,
                        struct px_buf *out) {
     const char *sep = "{";
 
@@ -140,8 +140,9 @@ void px_metrics_render(const struct px_metrics *m, const char *service, const ch
     px_metric_process(m->started, out);
     prom_head(out, "px_build_info", PX_METRIC_GAUGE, "Which build this is; always 1.");
     px_buf_c(out, "px_build_info");
-    prom_label(out, "service", service, &sep);
-    prom_label(out, "version", version, &sep);
+    prom_label(out, "service", build->service, &sep);
+    prom_label(out, "version", build->version, &sep);
+    prom_label(out, "revision", build->revision, &sep);
     px_buf_c(out, "} 1\n");
 }
 

@@ -10,6 +10,8 @@
 #include "torture.h"
 #include "unit.h"
 
+static const struct px_build build = {.service = "svc-test", .version = "1.2.3", .revision = "abc"};
+
 static const char *const reason_names[] = {"bad \"json\"", "too\\long"};
 static const struct px_labels reasons = {.v = reason_names, .n = 2};
 static const char *const queue_names[] = {"in", "out"};
@@ -46,7 +48,7 @@ static const char *own_part(const struct px_metrics *m, struct px_buf *b) {
     const char *text;
     char *end;
 
-    px_metrics_render(m, "svc-test", "1.2.3", b);
+    px_metrics_render(m, &build, b);
     text = px_buf_cstr(b);
     end = strstr(text, "# HELP process_cpu");
     assert_non_null(end);
@@ -157,7 +159,7 @@ static void test_metric_tells_about_the_process(void **state PX_UNUSED) {
     const char *text;
     double started;
 
-    px_metrics_render(m, "svc-test", "1.2.3", &b);
+    px_metrics_render(m, &build, &b);
     text = px_buf_cstr(&b);
 
     started = process_value(text, "process_start_time_seconds");
@@ -166,7 +168,8 @@ static void test_metric_tells_about_the_process(void **state PX_UNUSED) {
     assert_true(process_value(text, "process_open_fds") >= 3);
     assert_true(process_value(text, "process_max_fds") >= 3);
     assert_true(process_value(text, "process_cpu_seconds_total") > 0);
-    assert_non_null(strstr(text, "\npx_build_info{service=\"svc-test\",version=\"1.2.3\"} 1\n"));
+    assert_non_null(strstr(
+        text, "\npx_build_info{service=\"svc-test\",version=\"1.2.3\",revision=\"abc\"} 1\n"));
     assert_int_equal(text[strlen(text) - 1], '\n');
 }
 
@@ -201,7 +204,7 @@ static void test_metric_scrapes_beside_writers(void **state PX_UNUSED) {
     atomic_store(&go, true);
     for (int i = 0; i < 20; i++) {
         PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(65536);
-        px_metrics_render(m, "s", "v", &b);
+        px_metrics_render(m, &build, &b);
         assert_false(b.failed);
     }
     for (size_t i = 0; i < 4; i++) {

@@ -58,6 +58,7 @@ CREATE TABLE events (
     "offset" bigint NOT NULL,
     PRIMARY KEY (id)
 );
+CREATE INDEX events_created ON events USING btree (created_at);
 CREATE TABLE ingest_gaps (
     log_id text NOT NULL,
     topic text NOT NULL,

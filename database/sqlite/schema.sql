@@ -57,6 +57,7 @@ CREATE TABLE events (
     "partition"     INTEGER NOT NULL,
     "offset"        INTEGER NOT NULL
 ) WITHOUT ROWID;
+CREATE INDEX events_created ON events (created_at);
 CREATE TABLE ingest_gaps (
     log_id       TEXT NOT NULL,
     topic        TEXT NOT NULL,

@@ -23,5 +23,11 @@ enum px_op {
     PX_OP_MIN,
     PX_OP_MAX
 };
+/* Which events move a measure; schemas/README.md has the table. */
+enum px_on {
+    PX_ON_COUNTED,
+    PX_ON_DISTINCT,
+    PX_ON_ACCEPTED
+};
 
 #endif

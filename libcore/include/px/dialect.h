@@ -58,6 +58,8 @@ struct px_dialect {
     void (*date_text)(struct px_buf *out, const char *column); /* -> 'YYYY-MM-DD'                 */
     void (*time_us)(struct px_buf *out, const char *column);   /* -> int64 us                     */
     void (*time_param)(struct px_buf *out);                    /* int64 us -> time                */
+    /* bucket: a stored time rounded down to a multiple of ${width} since 1970, as a stored time */
+    void (*bucket)(struct px_buf *out, const char *column, px_us width);
     /* The smaller or greater of a stored and a given value, where NULL gives way to the other. */
     void (*pick)(struct px_buf *out, enum px_op op, const char *stored, const char *given);
 
@@ -69,6 +71,13 @@ struct px_dialect {
     /* Statements that start a transaction; COMMIT and ROLLBACK then end it. NULL = the driver's own
      * transaction control; the session decides what a transaction of its use is. */
     const char *begin_write, *begin_read;
+
+    /* patient: what readies a session for statements over whole tables: no statement timeout,
+     * sorting on disk instead of in memory. */
+    const char *patient;
+    /* lock_progress: inside a transaction, keep every other writer of consumer_offsets out until
+     * its end; NULL = begin_write does that. */
+    const char *lock_progress;
 
     /* classify: SQLSTATE and native code -> px_code (PX_SQL, _RETRY, _LOST, _DATA, PX_DENIED,
      * PX_CONFIG, PX_TIMEOUT, PX_SCHEMA) */

@@ -18,11 +18,6 @@ enum px_dim {      /* where a key column comes from */
     PX_DIM_NAME,   /* the rollup's own name (generic table)         -> text             */
     PX_DIM_EMPTY,  /* '' (an unused key column of the generic table)                    */
 };
-enum px_on {
-    PX_ON_COUNTED,
-    PX_ON_DISTINCT,
-    PX_ON_ACCEPTED
-};
 
 #define PX_ROLLUP_MAX_KEYS     6
 #define PX_ROLLUP_MAX_MEASURES 8

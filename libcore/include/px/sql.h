@@ -43,6 +43,10 @@ const struct px_dialect *px_sql_dialect(const struct px_sql *s);
  * another. */
 bool px_sql_alive(const struct px_sql *s);
 
+/* px_sql_patient(s, reterr): from now on statements may take their time, and sort on disk: for work
+ * over whole tables. Locks are waited for no longer than before. Errors: PX_SQL*. */
+PX_MUST_USE enum px_code px_sql_patient(struct px_sql *s, struct px_err *reterr);
+
 /* px_sql_versions(s, out): append driver manager, driver and database with their versions. */
 void px_sql_versions(const struct px_sql *s, struct px_buf *out);
 
@@ -90,6 +94,10 @@ enum px_outcome {
  * once on SQLite (PX_SQL_RETRY when Sql:LockTimeout passes). READ: one snapshot for all statements.
  * Errors: PX_SQL_RETRY, PX_SQL_LOST, PX_INTERNAL (one is open). */
 PX_MUST_USE enum px_code px_tx_begin(struct px_sql *s, struct px_err *reterr);
+/* px_tx_lock_progress(s, reterr): inside a transaction of a WRITE connection: nobody else moves
+ * offsets, and so nobody applies a batch, until it ends; batches at work are waited for, up to
+ * Sql:LockTimeout. Errors: PX_SQL_RETRY, PX_SQL_LOST. */
+PX_MUST_USE enum px_code px_tx_lock_progress(struct px_sql *s, struct px_err *reterr);
 /* px_tx_commit(s, ret_outcome, reterr): one COMMIT, never a second one. PX_OK only with COMMITTED.
  * ${ret_outcome} is set in every case. When a statement had failed it rolls back and returns that
  * failure (ROLLED_BACK). PX_UNKNOWN_OUTCOME with UNKNOWN: close, reconnect and read the fence.

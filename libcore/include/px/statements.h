@@ -40,6 +40,26 @@ enum px_statement {
     PX_ST_SETTING_GET, /* (name) -> value */
     PX_ST_SETTING_ADD, /* (name, value): kept as it is when the name exists; read it back */
 
+    /* --- reconciliation and rebuild (aggregator) ------------------------------------------------
+     */
+    /* -> log_id, topic, partition_id, next_offset of consumer_offsets (or NULL), the 13 columns of
+     * PX_ST_LEDGER_LOAD from first_offset on (or NULL), offsets in ingest_gaps; every partition
+     * that either table knows, sorted */
+    PX_ST_ACCOUNTS,
+    /* -> partition, disposition, rows of events, smallest offset; sorted by partition */
+    PX_ST_RAW_COUNTS,
+    /* -> earliest and latest event time of events; NULL without events */
+    PX_ST_RAW_SPAN,
+    /* (from day, to day, from day, to day) -> day, event_type, count of daily_metrics, the sum of
+     * event_summary, how many there are; where the two differ, sorted, at most 100 */
+    PX_ST_BANNER_SUMS,
+    /* () revision of every partition grows by one */
+    PX_ST_REVISE,
+    /* (log_id, topic, partition_id, then first_offset to gap as in PX_ST_LEDGER_LOAD): put the row
+     */
+    PX_ST_LEDGER_PUT,
+    PX_ST_LEDGER_DROP, /* (log_id, topic, partition_id) */
+
     /* --- queries (metrics API) -------------------------------------------------------------------
      */
     /* -> log_id, topic, partition_id, next_offset, high_watermark, looked_at, max_event_at (or

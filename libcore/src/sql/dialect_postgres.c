@@ -56,6 +56,11 @@ static void time_param(struct px_buf *out) {
     px_buf_c(out, "(TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')");
 }
 
+static void bucket(struct px_buf *out, const char *column, px_us width) {
+    px_buf_printf(out, "date_bin(INTERVAL '%lld microseconds', %s, TIMESTAMPTZ 'epoch')",
+                  (long long)width, column);
+}
+
 /* LEAST and GREATEST pass over NULL. */
 static void pick(struct px_buf *out, enum px_op op, const char *stored, const char *given) {
     px_buf_printf(out, "%s(%s, %s)", op == PX_OP_MIN ? "LEAST" : "GREATEST", stored, given);
@@ -199,12 +204,15 @@ const struct px_dialect px_dialect_postgresql = {
     .date_text = date_text,
     .time_us = time_us,
     .time_param = time_param,
+    .bucket = bucket,
     .pick = pick,
     .connect_string = connect_string,
     .session = session,
     .driver_hint = "PostgreSQL",
     .begin_write = NULL,
     .begin_read = NULL,
+    .patient = "SET statement_timeout = 0",
+    .lock_progress = "LOCK TABLE consumer_offsets IN EXCLUSIVE MODE",
     .classify = classify,
     .refused = refused,
     .migrate_lock = migrate_lock,

@@ -38,6 +38,18 @@ static void time_param(struct px_buf *out) {
                   "printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))");
 }
 
+/* Whole minutes, the usual width, are cut from the text; others are counted. */
+static void bucket(struct px_buf *out, const char *column, px_us width) {
+    if (width == PX_US_PER_MIN) {
+        px_buf_printf(out, "(substr(%s, 1, 16) || ':00.000000')", column);
+        return;
+    }
+    px_buf_c(out, "(SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || "
+                  "printf('.%06d', us % 1000000) FROM (SELECT ");
+    time_us(out, column);
+    px_buf_printf(out, " / %lld * %lld AS us))", (long long)width, (long long)width);
+}
+
 /* min() and max() of two values are NULL when one is. */
 static void pick(struct px_buf *out, enum px_op op, const char *stored, const char *given) {
     px_buf_printf(out, "%s(COALESCE(%s, %s), COALESCE(%s, %s))", op == PX_OP_MIN ? "min" : "max",
@@ -141,12 +153,15 @@ const struct px_dialect px_dialect_sqlite = {
     .date_text = date_text,
     .time_us = time_us,
     .time_param = time_param,
+    .bucket = bucket,
     .pick = pick,
     .connect_string = connect_string,
     .session = session,
     .driver_hint = "SQLite",
     .begin_write = "BEGIN IMMEDIATE",
     .begin_read = "BEGIN",
+    .patient = "PRAGMA temp_store = FILE",
+    .lock_progress = NULL, /* there is one writer */
     .classify = classify,
     .refused = refused,
     .migrate_lock = NULL, /* BEGIN IMMEDIATE of each migration is the lock */

@@ -184,6 +184,10 @@ enum px_code px_sql_exec(struct px_sql *s, struct px_str text, struct px_err *re
     return code;
 }
 
+enum px_code px_sql_patient(struct px_sql *s, struct px_err *reterr) {
+    return px_sql_exec(s, px_str_c(s->dialect->patient), reterr);
+}
+
 static void add_info(const struct px_sql *s, SQLUSMALLINT what, const char *before,
                      struct px_buf *out) {
     SQLCHAR text[128] = "";

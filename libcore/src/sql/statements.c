@@ -34,6 +34,9 @@ ROWS(touch_rows, "log_id", "topic", "partition_id", "epoch", "high_watermark", "
     "consumer_offsets.log_id = v.log_id AND consumer_offsets.topic = v.topic\n"                    \
     "    AND consumer_offsets.partition_id = v.partition_id"
 
+#define SAME_AS_K(t)                                                                               \
+    t ".log_id = k.log_id AND " t ".topic = k.topic AND " t ".partition_id = k.partition_id"
+
 #define TEXT "CAST(? AS text)"
 #define INT  "CAST(? AS bigint)"
 
@@ -108,6 +111,64 @@ static const struct statement statements[] = {
     [PX_ST_SETTING_ADD] = {"setting_add",
                            "{dml}INSERT INTO px_settings (name, value) VALUES (" TEXT ", " TEXT
                            ")\nON CONFLICT DO NOTHING",
+                           NULL},
+
+    [PX_ST_ACCOUNTS] =
+        {"accounts",
+         "SELECT k.log_id, k.topic, k.partition_id, o.next_offset,\n"
+         "    l.first_offset, l.next_offset, l.rewound, l.counted, l.repeated, l.duplicate, "
+         "l.conflict,\n    l.excluded, l.late, l.erased, l.dead_lettered, l.hole, l.gap,\n"
+         "    CAST(COALESCE(g.missing, 0) AS bigint)\n"
+         "FROM (SELECT log_id, topic, partition_id FROM consumer_offsets\n"
+         "    UNION SELECT log_id, topic, partition_id FROM partition_ledger) AS k\n"
+         "LEFT JOIN consumer_offsets AS o ON " SAME_AS_K(
+             "o") "\n"
+                  "LEFT JOIN partition_ledger AS l ON " SAME_AS_K(
+                      "l") "\n"
+                           "LEFT JOIN (SELECT log_id, topic, partition_id, SUM(to_offset - "
+                           "from_offset) AS missing\n"
+                           "    FROM ingest_gaps WHERE to_offset > from_offset\n"
+                           "    GROUP BY log_id, topic, partition_id) AS g ON " SAME_AS_K(
+                               "g") "\n"
+                                    "ORDER BY k.log_id, k.topic, k.partition_id",
+         NULL},
+    [PX_ST_RAW_COUNTS] = {"raw_counts",
+                          "SELECT \"partition\", disposition, COUNT(*), MIN(\"offset\")\n"
+                          "FROM events\nGROUP BY \"partition\", disposition\n"
+                          "ORDER BY \"partition\", disposition",
+                          NULL},
+    [PX_ST_RAW_SPAN] = {"raw_span",
+                        "SELECT (SELECT {us:MIN(created_at)} FROM events),\n"
+                        "    (SELECT {us:MAX(created_at)} FROM events)",
+                        NULL},
+    [PX_ST_BANNER_SUMS] =
+        {"banner_sums",
+         "SELECT {day:event_date}, event_type, SUM(total), SUM(parts), COUNT(*) OVER ()\n"
+         "FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM daily_metrics\n"
+         "        WHERE event_date BETWEEN {date} AND {date}\n"
+         "    UNION ALL SELECT event_date, event_type, 0, count FROM event_summary\n"
+         "        WHERE event_date BETWEEN {date} AND {date}) AS u\n"
+         "GROUP BY event_date, event_type\nHAVING SUM(total) <> SUM(parts)\n"
+         "ORDER BY event_date, event_type\nLIMIT 100",
+         NULL},
+    [PX_ST_REVISE] = {"revise", "{dml}UPDATE consumer_offsets SET revision = revision + 1", NULL},
+    [PX_ST_LEDGER_PUT] =
+        {"ledger_put",
+         "{dml}INSERT INTO partition_ledger (log_id, topic, partition_id, first_offset, "
+         "next_offset, rewound,\n    counted, repeated, duplicate, conflict, excluded, late, "
+         "erased, "
+         "dead_lettered, hole, gap)\nVALUES (" TEXT ", " TEXT ", " INT ", " INT ", " INT ", " INT
+         ", " INT ", " INT ", " INT ", " INT ", " INT ", " INT ", " INT ", " INT ", " INT ", " INT
+         ")\nON CONFLICT (log_id, topic, partition_id) DO UPDATE SET first_offset = "
+         "excluded.first_offset,\n    next_offset = excluded.next_offset, rewound = "
+         "excluded.rewound, counted = excluded.counted,\n    repeated = excluded.repeated, "
+         "duplicate = excluded.duplicate, conflict = excluded.conflict,\n    excluded = "
+         "excluded.excluded, late = excluded.late, erased = excluded.erased,\n    dead_lettered = "
+         "excluded.dead_lettered, hole = excluded.hole, gap = excluded.gap",
+         NULL},
+    [PX_ST_LEDGER_DROP] = {"ledger_drop",
+                           "{dml}DELETE FROM partition_ledger\nWHERE log_id = " TEXT
+                           " AND topic = " TEXT " AND partition_id = " INT,
                            NULL},
 
     [PX_ST_FRESHNESS] = {"freshness",

@@ -51,6 +51,12 @@ enum px_code px_tx_begin(struct px_sql *s, struct px_err *reterr) {
     return PX_OK;
 }
 
+enum px_code px_tx_lock_progress(struct px_sql *s, struct px_err *reterr) {
+    const char *text = s->dialect->lock_progress;
+    px_assert(s->in_tx && s->use == PX_SQL_WRITE);
+    return text ? px_sql_exec(s, px_str_c(text), reterr) : PX_OK;
+}
+
 bool px_tx_failed(const struct px_sql *s) {
     return s->in_tx && s->tx_failed;
 }

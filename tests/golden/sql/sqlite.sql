@@ -121,6 +121,58 @@ SELECT value FROM px_settings WHERE name = CAST(? AS text);
 WITH w(x) AS (SELECT 1) INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
 ON CONFLICT DO NOTHING;
 
+-- accounts
+SELECT k.log_id, k.topic, k.partition_id, o.next_offset,
+    l.first_offset, l.next_offset, l.rewound, l.counted, l.repeated, l.duplicate, l.conflict,
+    l.excluded, l.late, l.erased, l.dead_lettered, l.hole, l.gap,
+    CAST(COALESCE(g.missing, 0) AS bigint)
+FROM (SELECT log_id, topic, partition_id FROM consumer_offsets
+    UNION SELECT log_id, topic, partition_id FROM partition_ledger) AS k
+LEFT JOIN consumer_offsets AS o ON o.log_id = k.log_id AND o.topic = k.topic AND o.partition_id = k.partition_id
+LEFT JOIN partition_ledger AS l ON l.log_id = k.log_id AND l.topic = k.topic AND l.partition_id = k.partition_id
+LEFT JOIN (SELECT log_id, topic, partition_id, SUM(to_offset - from_offset) AS missing
+    FROM ingest_gaps WHERE to_offset > from_offset
+    GROUP BY log_id, topic, partition_id) AS g ON g.log_id = k.log_id AND g.topic = k.topic AND g.partition_id = k.partition_id
+ORDER BY k.log_id, k.topic, k.partition_id;
+
+-- raw_counts
+SELECT "partition", disposition, COUNT(*), MIN("offset")
+FROM events
+GROUP BY "partition", disposition
+ORDER BY "partition", disposition;
+
+-- raw_span
+SELECT (SELECT (CAST(strftime('%s', substr(MIN(created_at), 1, 19)) AS INTEGER) * 1000000 + CAST(substr(MIN(created_at), 21) AS INTEGER)) FROM events),
+    (SELECT (CAST(strftime('%s', substr(MAX(created_at), 1, 19)) AS INTEGER) * 1000000 + CAST(substr(MAX(created_at), 21) AS INTEGER)) FROM events);
+
+-- banner_sums
+SELECT event_date, event_type, SUM(total), SUM(parts), COUNT(*) OVER ()
+FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM daily_metrics
+        WHERE event_date BETWEEN ? AND ?
+    UNION ALL SELECT event_date, event_type, 0, count FROM event_summary
+        WHERE event_date BETWEEN ? AND ?) AS u
+GROUP BY event_date, event_type
+HAVING SUM(total) <> SUM(parts)
+ORDER BY event_date, event_type
+LIMIT 100;
+
+-- revise
+WITH w(x) AS (SELECT 1) UPDATE consumer_offsets SET revision = revision + 1;
+
+-- ledger_put
+WITH w(x) AS (SELECT 1) INSERT INTO partition_ledger (log_id, topic, partition_id, first_offset, next_offset, rewound,
+    counted, repeated, duplicate, conflict, excluded, late, erased, dead_lettered, hole, gap)
+VALUES (CAST(? AS text), CAST(? AS text), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint), CAST(? AS bigint))
+ON CONFLICT (log_id, topic, partition_id) DO UPDATE SET first_offset = excluded.first_offset,
+    next_offset = excluded.next_offset, rewound = excluded.rewound, counted = excluded.counted,
+    repeated = excluded.repeated, duplicate = excluded.duplicate, conflict = excluded.conflict,
+    excluded = excluded.excluded, late = excluded.late, erased = excluded.erased,
+    dead_lettered = excluded.dead_lettered, hole = excluded.hole, gap = excluded.gap;
+
+-- ledger_drop
+WITH w(x) AS (SELECT 1) DELETE FROM partition_ledger
+WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint);
+
 -- freshness
 SELECT log_id, topic, partition_id, next_offset, high_watermark,
     (CAST(strftime('%s', substr(looked_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(looked_at, 21) AS INTEGER)), (CAST(strftime('%s', substr(max_event_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(max_event_at, 21) AS INTEGER)), revision
@@ -177,3 +229,79 @@ SELECT (CAST(strftime('%s', substr(bucket_start, 1, 19)) AS INTEGER) * 1000000 +
 FROM rollup_values
 WHERE rollup = CAST(? AS text) AND bucket_start >= (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND bucket_start < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
 ORDER BY bucket_start, dim1, dim2, dim3;
+
+-- recount: compare a day
+WITH fresh AS (SELECT e."event_date", e."banner_tag", SUM(e.px_c0) AS px_f0
+    FROM (SELECT ? AS "event_date", e."banner_tag" AS "banner_tag", e.created_at AS px_at,
+        CASE WHEN e.disposition = 'counted' THEN 1 ELSE 0 END AS px_c0
+    FROM events AS e WHERE e.created_at >= (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND e.created_at < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))) AS e
+    WHERE e.px_c0 = 1
+    GROUP BY e."event_date", e."banner_tag"),
+stored AS (SELECT t."event_date", t."banner_tag", t."count" AS px_s0
+    FROM "sample" AS t WHERE true AND t."event_date" >= ? AND t."event_date" <= ?),
+both_ AS (SELECT u."event_date", u."banner_tag", MAX(u.px_s0) AS px_s0, MAX(u.px_f0) AS px_f0, MAX(u.px_s) AS px_s, MAX(u.px_f) AS px_f
+    FROM (SELECT "event_date", "banner_tag", px_s0, NULL AS px_f0, 1 AS px_s, 0 AS px_f FROM stored
+    UNION ALL SELECT "event_date", "banner_tag", NULL, px_f0, 0, 1 FROM fresh) AS u
+    GROUP BY u."event_date", u."banner_tag")
+SELECT CAST(COALESCE(SUM(CASE WHEN px_s = 1 THEN 1 ELSE 0 END), 0) AS bigint), CAST(COALESCE(SUM(CASE WHEN px_f = 1 THEN 1 ELSE 0 END), 0) AS bigint),
+    CAST(COALESCE(SUM(CASE WHEN px_s = 1 AND px_f = 1 AND (px_s0 IS DISTINCT FROM px_f0) THEN 1 ELSE 0 END), 0) AS bigint),
+    CAST(COALESCE(SUM(CASE WHEN px_s = 0 THEN 1 ELSE 0 END), 0) AS bigint), CAST(COALESCE(SUM(CASE WHEN px_f = 0 THEN 1 ELSE 0 END), 0) AS bigint),
+    CAST(COALESCE(SUM(px_s0), 0) AS bigint), CAST(COALESCE(SUM(px_f0), 0) AS bigint)
+FROM both_;
+
+-- recount: rows of buckets that differ
+WITH fresh AS (SELECT e."rollup", e."bucket_start", e."dim1", SUM(e.px_c0) AS px_f0
+    FROM (SELECT CAST(? AS text) AS "rollup", (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT (CAST(strftime('%s', substr(e.created_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(e.created_at, 21) AS INTEGER)) / 10000000 * 10000000 AS us)) AS "bucket_start", '' AS "dim1", e.created_at AS px_at,
+        CASE WHEN (e.disposition = 'counted' OR (e.disposition = 'repeat' AND e.client_event_id IS NOT NULL)) AND e.event_type = CAST(? AS text) THEN 1 ELSE 0 END AS px_c0
+    FROM events AS e WHERE e.created_at >= (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND e.created_at < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))) AS e
+    WHERE e.px_c0 = 1
+    GROUP BY e."rollup", e."bucket_start", e."dim1"),
+stored AS (SELECT t."rollup", t."bucket_start", t."dim1", t."value" AS px_s0
+    FROM "rollup_values" AS t WHERE true AND t."rollup" = CAST(? AS text) AND t."bucket_start" >= (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND t."bucket_start" < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))),
+both_ AS (SELECT u."rollup", u."bucket_start", u."dim1", MAX(u.px_s0) AS px_s0, MAX(u.px_f0) AS px_f0, MAX(u.px_s) AS px_s, MAX(u.px_f) AS px_f
+    FROM (SELECT "rollup", "bucket_start", "dim1", px_s0, NULL AS px_f0, 1 AS px_s, 0 AS px_f FROM stored
+    UNION ALL SELECT "rollup", "bucket_start", "dim1", NULL, px_f0, 0, 1 FROM fresh) AS u
+    GROUP BY u."rollup", u."bucket_start", u."dim1")
+SELECT px_s, px_f, "rollup", (CAST(strftime('%s', substr("bucket_start", 1, 19)) AS INTEGER) * 1000000 + CAST(substr("bucket_start", 21) AS INTEGER)), "dim1", px_s0, px_f0
+FROM both_ WHERE px_s <> px_f OR (px_s0 IS DISTINCT FROM px_f0)
+ORDER BY "rollup", "bucket_start", "dim1"
+LIMIT 100;
+
+-- recount: remove what is too many of a day
+WITH fresh AS (SELECT e."event_date", e."banner_tag", SUM(e.px_c0) AS px_f0
+    FROM (SELECT ? AS "event_date", e."banner_tag" AS "banner_tag", e.created_at AS px_at,
+        CASE WHEN e.disposition = 'counted' THEN 1 ELSE 0 END AS px_c0
+    FROM events AS e WHERE e.created_at >= (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND e.created_at < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))) AS e
+    WHERE e.px_c0 = 1
+    GROUP BY e."event_date", e."banner_tag"),
+stored AS (SELECT t."event_date", t."banner_tag", t."count" AS px_s0
+    FROM "sample" AS t WHERE true AND t."event_date" >= ? AND t."event_date" <= ?),
+both_ AS (SELECT u."event_date", u."banner_tag", MAX(u.px_s0) AS px_s0, MAX(u.px_f0) AS px_f0, MAX(u.px_s) AS px_s, MAX(u.px_f) AS px_f
+    FROM (SELECT "event_date", "banner_tag", px_s0, NULL AS px_f0, 1 AS px_s, 0 AS px_f FROM stored
+    UNION ALL SELECT "event_date", "banner_tag", NULL, px_f0, 0, 1 FROM fresh) AS u
+    GROUP BY u."event_date", u."banner_tag")
+DELETE FROM "sample" WHERE ("event_date", "banner_tag") IN (SELECT "event_date", "banner_tag" FROM both_ WHERE px_f = 0);
+
+-- recount: put given keys right, first seen in a span
+WITH p(j) AS (SELECT ?), q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),
+v("player_id") AS (SELECT json_extract(r, '$[0]') FROM q),
+fresh AS (SELECT e."player_id", MIN(CASE WHEN e.px_c0 = 1 THEN e.px_at END) AS px_f0, MAX(CASE WHEN e.px_c1 = 1 THEN e.px_at END) AS px_f1
+    FROM (SELECT e."player_id" AS "player_id", e.created_at AS px_at,
+        CASE WHEN e.disposition IN ('counted', 'repeat', 'duplicate') THEN 1 ELSE 0 END AS px_c0,
+        CASE WHEN e.disposition IN ('counted', 'repeat', 'duplicate') THEN 1 ELSE 0 END AS px_c1
+    FROM events AS e WHERE e.created_at >= (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND e.created_at < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
+    AND (e."player_id") IN (SELECT v."player_id" FROM v)) AS e
+    WHERE e.px_c0 = 1 OR e.px_c1 = 1
+    GROUP BY e."player_id"),
+stored AS (SELECT t."player_id", t."first_seen" AS px_s0, t."last_seen" AS px_s1
+    FROM "sample" AS t WHERE true
+    AND (t."player_id") IN (SELECT v."player_id" FROM v)),
+both_ AS (SELECT u."player_id", MAX(u.px_s0) AS px_s0, MAX(u.px_f0) AS px_f0, MAX(u.px_s1) AS px_s1, MAX(u.px_f1) AS px_f1, MAX(u.px_s) AS px_s, MAX(u.px_f) AS px_f
+    FROM (SELECT "player_id", px_s0, NULL AS px_f0, px_s1, NULL AS px_f1, 1 AS px_s, 0 AS px_f FROM stored
+    UNION ALL SELECT "player_id", NULL, px_f0, NULL, px_f1, 0, 1 FROM fresh) AS u
+    GROUP BY u."player_id"
+    HAVING COALESCE(MAX(u.px_s0), MAX(u.px_f0)) >= (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)) AND COALESCE(MAX(u.px_s0), MAX(u.px_f0)) < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
+INSERT INTO "sample" ("player_id", "first_seen", "last_seen")
+SELECT "player_id", px_f0, px_f1
+FROM both_ WHERE px_f = 1 AND px_s = 1 AND (px_s0 IS DISTINCT FROM px_f0 OR px_s1 IS DISTINCT FROM px_f1)
+ON CONFLICT ("player_id") DO UPDATE SET "first_seen" = excluded."first_seen", "last_seen" = excluded."last_seen";

@@ -1,5 +1,6 @@
 /* Rendered SQL, as a reviewer wants to see it: tests/golden/sql/<dialect>.sql holds every statement
  * and a sample of each set-based one. PX_GOLDEN=write (`make golden`) refreshes the files. */
+#include <px/recount.h>
 #include <px/statements.h>
 
 #include <setjmp.h>
@@ -23,8 +24,62 @@ static const struct px_table_stmt sample = {.table = "sample",
                                             .returning = columns,
                                             .nreturning = 5};
 
+static const struct px_recount recount_days = {
+    .name = "sample_days",
+    .table = "sample",
+    .keys = {{.column = "event_date", .from = PX_RECOUNT_DAY},
+             {.column = "banner_tag", .from = PX_RECOUNT_COLUMN, .of = "banner_tag"}},
+    .nkeys = 2,
+    .measures = {{.column = "count", .op = PX_OP_ADD, .on = PX_ON_COUNTED}},
+    .nmeasures = 1,
+    .since = -1};
+static const struct px_recount recount_buckets = {
+    .name = "sample_buckets",
+    .table = "rollup_values",
+    .bucket = 10 * PX_US_PER_S,
+    .keys = {{.column = "rollup", .from = PX_RECOUNT_NAME},
+             {.column = "bucket_start", .from = PX_RECOUNT_BUCKET},
+             {.column = "dim1", .from = PX_RECOUNT_CONSTANT}},
+    .nkeys = 3,
+    .measures = {{.column = "value", .op = PX_OP_ADD, .on = PX_ON_DISTINCT, .when = "deposit"}},
+    .nmeasures = 1,
+    .since = -1};
+static const struct px_recount recount_keys = {
+    .name = "sample_keys",
+    .table = "sample",
+    .keys = {{.column = "player_id", .from = PX_RECOUNT_COLUMN, .of = "player_id"}},
+    .nkeys = 1,
+    .measures = {{.column = "first_seen", .op = PX_OP_MIN, .of_time = true, .on = PX_ON_ACCEPTED},
+                 {.column = "last_seen", .op = PX_OP_MAX, .of_time = true, .on = PX_ON_ACCEPTED}},
+    .nmeasures = 2,
+    .since = 0};
+
 static void title(struct px_buf *out, const char *name) {
     px_buf_printf(out, "\n-- %s\n", name);
+}
+
+static void recount(const struct px_dialect *d, const char *what, const struct px_recount *r,
+                    struct px_recount_shape shape, struct px_buf *out) {
+    struct px_recount_text text;
+    px_recount_init(&text);
+    px_recount_render(&text, r, &shape, d);
+    px_buf_printf(out, "\n-- recount: %s\n", what);
+    px_buf_str(out, px_buf_view(&text.sql));
+    px_buf_c(out, ";\n");
+    px_recount_fini(&text);
+}
+
+static void render_recounts(const struct px_dialect *d, struct px_buf *out) {
+    recount(d, "compare a day", &recount_days, (struct px_recount_shape){.what = PX_RECOUNT_TALLY},
+            out);
+    recount(d, "rows of buckets that differ", &recount_buckets,
+            (struct px_recount_shape){.what = PX_RECOUNT_ROWS, .limit = 100}, out);
+    recount(d, "remove what is too many of a day", &recount_days,
+            (struct px_recount_shape){.what = PX_RECOUNT_REMOVE}, out);
+    recount(d, "put given keys right, first seen in a span", &recount_keys,
+            (struct px_recount_shape){
+                .what = PX_RECOUNT_STORE, .by_since = true, .partial = true, .given = true},
+            out);
 }
 
 static void render_all(const struct px_dialect *d, struct px_buf *out) {
@@ -50,6 +105,7 @@ static void render_all(const struct px_dialect *d, struct px_buf *out) {
         px_statement_render((enum px_statement)i, d, out);
         px_buf_c(out, ";\n");
     }
+    render_recounts(d, out);
 }
 
 static void test_statements_match_the_golden_files(void **state) {

@@ -1,6 +1,7 @@
 /* The life of the service: built in init (no I/O but its own files), ports and threads in start,
  * drain and stop in the order of px/app.h. Knows every part and does no work itself. */
 #include "agg.h"
+#include "reconcile.h"
 
 #include <px/log.h>
 #include <px/mem.h>
@@ -187,6 +188,16 @@ static const struct px_app_command commands[] = {
      .args = "status|plan|up",
      .help = "Show, print or apply the pending migrations of the database.",
      .run = agg_migrate},
+    {.name = "reconcile",
+     .help = "Compare accounts, raw rows and aggregates; exit 1 naming the rows that differ.",
+     .run = agg_reconcile,
+     .params = agg_reconcile_params,
+     .nparams = PX_ARRAY_LEN(agg_reconcile_params)},
+    {.name = "rebuild",
+     .help = "Recompute aggregates from raw rows, beside running aggregators.",
+     .run = agg_rebuild,
+     .params = agg_rebuild_params,
+     .nparams = PX_ARRAY_LEN(agg_rebuild_params)},
 };
 
 const struct px_app_def agg_app = {

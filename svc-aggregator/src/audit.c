@@ -1,0 +1,255 @@
+/* The ground that reconciliation and rebuild stand on. The one place that decides of which days raw
+ * rows are complete: by what retention recorded, and by what the counts show. */
+#include "audit.h"
+
+#include <px/mem.h>
+#include <px/num.h>
+
+#include <stdio.h>
+
+/* --- the setting ------------------------------------------------------------------------------ */
+static enum px_code setting(struct px_sql *s, const char *name, char *out, size_t cap,
+                            struct px_err *reterr) {
+    struct px_stmt *st = NULL;
+    out[0] = '\0';
+    enum px_code rc = agg_stmt(s, PX_ST_SETTING_GET, &st, reterr);
+    rc = rc == PX_OK ? px_bind_text(st, 0, px_str_c(name), reterr) : rc;
+    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
+    rc = rc == PX_OK ? px_stmt_next(st, reterr) : rc;
+    if (rc == PX_OK && !px_str_copy(px_col_text(st, 0), out, cap)) {
+        rc = PX_FAIL(reterr, PX_CONFIG, "px_settings: %s is too long", name);
+    }
+    px_stmt_free(st);
+    return rc == PX_NO_ROW ? PX_OK : rc;
+}
+
+enum px_code agg_complete_from(struct px_sql *s, const char *what, px_day *ret,
+                               struct px_err *reterr) {
+    char name[128], text[32];
+    snprintf(name, sizeof name, "%s_complete_from", what);
+    enum px_code rc = setting(s, name, text, sizeof text, reterr);
+    if (rc != PX_OK) {
+        return rc;
+    }
+    px_day day = 0;
+    if (text[0] && !px_parse_date(px_str_c(text), &day)) {
+        return PX_FAIL(reterr, PX_CONFIG, "px_settings: %s is \"%s\", which is no date YYYY-MM-DD",
+                       name, text);
+    }
+    *ret = day;
+    return PX_OK;
+}
+
+/* --- opening ---------------------------------------------------------------------------------- */
+enum px_code agg_audit_init(struct agg_audit *a, const struct agg *agg, const char *command,
+                            struct px_err *reterr) {
+    *a = (struct agg_audit){.agg = agg};
+    agg_report_init(&a->report, command, px_app_param(agg->app, "json") != NULL);
+    return agg_span_parse(px_app_param(agg->app, "from"), px_app_param(agg->app, "to"), &a->span,
+                          reterr);
+}
+
+void agg_audit_disconnect(struct agg_audit *a) {
+    for (size_t i = 0; i < a->n; i++) {
+        agg_recount_close(&a->v[i]);
+    }
+    px_free(a->v);
+    a->v = NULL;
+    a->n = 0;
+    px_sql_close(a->s);
+    a->s = NULL;
+}
+
+void agg_audit_fini(struct agg_audit *a) {
+    agg_audit_disconnect(a);
+    agg_days_fini(&a->days);
+    px_zone_free(a->zone);
+    agg_report_fini(&a->report);
+}
+
+static enum px_code load_zone(struct agg_audit *a, struct px_err *reterr) {
+    char name[128];
+    enum px_code rc = setting(a->s, "day_zone", name, sizeof name, reterr);
+    return rc == PX_OK ? px_zone_load(name[0] ? name : a->agg->conf->sql.zone, &a->zone, reterr)
+                       : rc;
+}
+
+/* --- the days --------------------------------------------------------------------------------- */
+static enum px_code prepare_all(struct agg_audit *a, struct px_err *reterr) {
+    const struct px_rollups *rollups = a->agg->rollups;
+    size_t n = px_rollups_count(rollups);
+    a->v = px_calloc2(n, sizeof *a->v);
+    if (!a->v) {
+        return PX_FAIL(reterr, PX_NOMEM, "no memory for %zu rollups", n);
+    }
+    bool limited = a->complete_from > 0 || a->span.from >= 0 || a->span.to >= 0;
+    enum px_code rc = PX_OK;
+    for (a->n = 0; rc == PX_OK && a->n < n; a->n++) {
+        struct agg_recount *rc_ = &a->v[a->n];
+        agg_recount_init(rc_, px_rollups_get(rollups, a->n));
+        bool by_since = limited && !rc_->by_day && !rc_->by_bucket && rc_->def.since >= 0;
+        rc = agg_recount_open(rc_, a->s, by_since, reterr);
+    }
+    return rc;
+}
+
+static enum px_code connect(struct agg_audit *a, enum px_sql_use use, struct px_err *reterr) {
+    enum px_code rc = px_sql_open(&a->agg->conf->sql, use, &a->s, reterr);
+    return rc == PX_OK ? px_sql_patient(a->s, reterr) : rc;
+}
+
+enum px_code agg_audit_connect(struct agg_audit *a, enum px_sql_use use, struct px_err *reterr) {
+    enum px_code rc = connect(a, use, reterr);
+    rc = rc == PX_OK ? prepare_all(a, reterr) : rc;
+    if (rc != PX_OK) {
+        agg_audit_disconnect(a);
+    }
+    return rc;
+}
+
+enum px_code agg_audit_open(struct agg_audit *a, enum px_sql_use use, struct px_err *reterr) {
+    char version[64];
+    enum px_code rc = connect(a, use, reterr);
+    rc = rc == PX_OK ? agg_schema_current(a->agg, a->s, version, sizeof version, reterr) : rc;
+    return rc == PX_OK ? load_zone(a, reterr) : rc;
+}
+
+static enum px_code raw_span(struct px_sql *s, px_us *ret_min, px_us *ret_max,
+                             struct px_err *reterr) {
+    struct px_stmt *st = NULL;
+    enum px_code rc = agg_stmt(s, PX_ST_RAW_SPAN, &st, reterr);
+    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
+    rc = rc == PX_OK ? px_stmt_next(st, reterr) : rc;
+    if (rc == PX_OK) {
+        bool none = px_col_null(st, 0);
+        *ret_min = none ? -1 : px_col_i64(st, 0);
+        *ret_max = none ? -1 : px_col_i64(st, 1);
+    }
+    px_stmt_free(st);
+    return rc;
+}
+
+/* How many counted events of window ${w} have no raw row, as the tables by day agree: the smallest
+ * answer of any of them, so that a single wrong row does not excuse itself. */
+static enum px_code missing_in(struct agg_audit *a, const struct px_window *w, int64_t *ret,
+                               struct px_err *reterr) {
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < a->n; i++) {
+        struct agg_tally t = {0};
+        if (!a->v[i].witness) {
+            continue;
+        }
+        enum px_code rc = agg_recount_tally(&a->v[i], w, &t, reterr);
+        if (rc != PX_OK) {
+            return rc;
+        }
+        int64_t missing = t.sum_stored[0] - t.sum_computed[0];
+        least = missing < least ? missing : least;
+    }
+    *ret = least == INT64_MAX || least < 0 ? 0 : least;
+    return PX_OK;
+}
+
+/* What the counts say beyond what retention has recorded. */
+static enum px_code count_missing(struct agg_audit *a, const struct agg_accounts *accounts,
+                                  struct px_err *reterr) {
+    a->missing = agg_accounts_missing(accounts);
+    a->doubt = agg_accounts_doubtful(accounts, a->complete_from == 0);
+    if (a->missing == 0 || a->complete_from == 0) {
+        return PX_OK;
+    }
+    px_us end = px_zone_day_start(a->zone, a->complete_from);
+    struct px_window before = {.first = 0, .last = a->complete_from - 1, .lo = 0, .hi = end};
+    int64_t known = 0;
+    enum px_code rc = missing_in(a, &before, &known, reterr);
+    a->missing = a->missing > known ? a->missing - known : 0;
+    return rc;
+}
+
+static enum px_code mark_missing(struct agg_audit *a, struct px_err *reterr) {
+    for (size_t i = 0; i < a->days.n; i++) {
+        struct agg_day *d = &a->days.v[i];
+        int64_t missing = 0;
+        if (d->state != AGG_DAY_COMPLETE) {
+            continue;
+        }
+        enum px_code rc = missing_in(a, &d->w, &missing, reterr);
+        if (rc != PX_OK) {
+            return rc;
+        }
+        d->state = missing > 0 ? AGG_DAY_MISSING : d->state;
+    }
+    return PX_OK;
+}
+
+enum px_code agg_audit_days(struct agg_audit *a, const struct agg_accounts *accounts,
+                            struct px_err *reterr) {
+    struct agg_days_conf conf = {.span = a->span, .zone = a->zone};
+    enum px_code rc = agg_complete_from(a->s, "raw", &a->complete_from, reterr);
+    rc = rc == PX_OK ? raw_span(a->s, &conf.raw_min, &conf.raw_max, reterr) : rc;
+    conf.complete_from = a->complete_from;
+    rc = rc == PX_OK ? agg_days_make(&conf, &a->days, reterr) : rc;
+    rc = rc == PX_OK ? prepare_all(a, reterr) : rc;
+    rc = rc == PX_OK ? count_missing(a, accounts, reterr) : rc;
+    bool mark = a->missing > 0 || (a->careful && a->doubt);
+    return rc == PX_OK && mark ? mark_missing(a, reterr) : rc;
+}
+
+/* --- questions -------------------------------------------------------------------------------- */
+bool agg_audit_window(const struct agg_audit *a, const struct agg_recount *rc, size_t i,
+                      struct px_window *ret) {
+    if (rc->by_bucket) {
+        return agg_days_bucket(&a->days, i, rc->def.bucket, ret);
+    }
+    *ret = a->days.v[i].w;
+    return a->days.v[i].state == AGG_DAY_COMPLETE;
+}
+
+bool agg_audit_partial(const struct agg_audit *a) {
+    return a->complete_from > 0;
+}
+
+bool agg_audit_whole(const struct agg_audit *a, const struct agg_recount *rc, struct px_window *ret,
+                     const char **ret_why) {
+    px_us from = a->complete_from ? px_zone_day_start(a->zone, a->complete_from) : 0;
+    *ret = (struct px_window){
+        .lo = from, .hi = PX_COL_TIME_MAX, .since_lo = from, .since_hi = PX_COL_TIME_MAX};
+    if (a->careful && a->doubt) {
+        *ret_why = "partition_ledger is wrong in a way that raw rows cannot mend, so nobody knows "
+                   "whether they are complete";
+        return false;
+    }
+    if (a->missing > 0) {
+        *ret_why = "raw rows of counted events are missing, nobody knows of which keys";
+        return false;
+    }
+    bool limited = a->complete_from > 0 || a->span.from >= 0 || a->span.to >= 0;
+    if (!limited) {
+        return true;
+    }
+    if (!rc->by_since) {
+        *ret_why = "its key has no day and no measure says when a key was first seen, so it can "
+                   "only be checked as a whole: leave --from and --to out";
+        return false;
+    }
+    if (a->days.n > 0 && (a->span.from >= 0 || a->span.to >= 0)) {
+        const struct px_window *first = &a->days.v[0].w;
+        ret->since_lo = first->lo > from ? first->lo : from;
+        ret->since_hi = a->days.v[a->days.n - 1].w.hi;
+    }
+    return true;
+}
+
+void agg_audit_why(const struct agg_audit *a, enum agg_day_state state, char *out, size_t cap) {
+    char day[PX_TIME_TEXT];
+    (void)px_fmt_date(a->complete_from, day);
+    if (state == AGG_DAY_BEFORE) {
+        snprintf(out, cap, "raw rows are complete from %s on (px_settings: raw_complete_from)",
+                 day);
+    } else {
+        snprintf(out, cap,
+                 "raw rows are missing: Raw:Store was off, or rows of events were removed (%lld "
+                 "counted events have none)",
+                 (long long)a->missing);
+    }
+}

@@ -126,7 +126,7 @@ X
         BEGIN {
             n = split("0 1 64 65 69 70 74 75 76 77 78", order, " ")
             says["0"] = "asked to stop, or done"
-            says["1"] = "`--check`: a probe failed"
+            says["1"] = "`--check`: a probe failed; `--reconcile`, `--rebuild`: something differs"
             says["64"] = "the command line was misused"
             says["65"] = "the data cannot be worked on as it is"
             says["69"] = "something that is needed cannot be reached"

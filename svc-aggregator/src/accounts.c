@@ -162,3 +162,17 @@ bool agg_accounts_doubtful(const struct agg_accounts *a, bool raw_whole) {
     }
     return false;
 }
+
+int64_t agg_accounts_copies(const struct agg_accounts *a) {
+    static const enum px_disposition accepted[] = {PX_REPEAT, PX_DUPLICATE};
+    int64_t copies = 0;
+    for (size_t d = 0; d < PX_ARRAY_LEN(accepted); d++) {
+        for (size_t i = 0; i < a->n; i++) {
+            copies += a->v[i].book[AGG_BOOK_COUNTED + accepted[d]];
+        }
+        for (size_t i = 0; i < a->nraw; i++) {
+            copies -= a->raw[i].rows[accepted[d]];
+        }
+    }
+    return copies > 0 ? copies : 0;
+}

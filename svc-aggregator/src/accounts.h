@@ -72,6 +72,10 @@ bool agg_account_holds(const struct agg_account *a);
  * holds. 0 = raw rows are complete, as far as counts can tell. */
 int64_t agg_accounts_missing(const struct agg_accounts *a);
 
+/* agg_accounts_copies(a): repeats and duplicates in the ledger that have no raw row: copies of a
+ * record under one event id, which `events` holds once, or rows that are gone. */
+int64_t agg_accounts_copies(const struct agg_accounts *a);
+
 /* agg_accounts_doubtful(a, raw_whole): an account is UNPROVEN. */
 bool agg_accounts_doubtful(const struct agg_accounts *a, bool raw_whole);
 

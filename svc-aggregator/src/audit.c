@@ -154,6 +154,7 @@ static enum px_code missing_in(struct agg_audit *a, const struct px_window *w, i
 static enum px_code count_missing(struct agg_audit *a, const struct agg_accounts *accounts,
                                   struct px_err *reterr) {
     a->missing = agg_accounts_missing(accounts);
+    a->copies = agg_accounts_copies(accounts);
     a->doubt = agg_accounts_doubtful(accounts, a->complete_from == 0);
     if (a->missing == 0 || a->complete_from == 0) {
         return PX_OK;
@@ -196,6 +197,17 @@ enum px_code agg_audit_days(struct agg_audit *a, const struct agg_accounts *acco
 }
 
 /* --- questions -------------------------------------------------------------------------------- */
+bool agg_audit_exact(const struct agg_audit *a, const struct agg_recount *rc,
+                     const char **ret_why) {
+    if (rc->adds_accepted && a->copies > 0) {
+        *ret_why =
+            "it adds up accepted events, and the log holds copies under one event id (or raw "
+            "rows of repeats and duplicates are gone): events holds each id once";
+        return false;
+    }
+    return true;
+}
+
 bool agg_audit_window(const struct agg_audit *a, const struct agg_recount *rc, size_t i,
                       struct px_window *ret) {
     if (rc->by_bucket) {

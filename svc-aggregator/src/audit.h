@@ -19,6 +19,7 @@ struct agg_audit {
     px_day complete_from;  /* agg_complete_from "raw"                  */
     int64_t missing;       /* counted events without a raw row, of those
                               days on which there should be one          */
+    int64_t copies;        /* agg_accounts_copies                        */
     struct agg_recount *v; /* one per rollup, in their order             */
     size_t n;
     struct agg_days days;
@@ -57,6 +58,9 @@ PX_MUST_USE enum px_code agg_complete_from(struct px_sql *s, const char *what, p
 PX_MUST_USE enum px_code agg_audit_days(struct agg_audit *a, const struct agg_accounts *accounts,
                                         struct px_err *reterr);
 
+/* agg_audit_exact(a, rc, ret_why): can ${rc} be counted from raw rows at all? A measure that adds
+ * up `accepted` events counts copies, of which there is one raw row: not while there are copies. */
+bool agg_audit_exact(const struct agg_audit *a, const struct agg_recount *rc, const char **ret_why);
 /* agg_audit_window(a, rc, i, ret): window ${i} of ${rc}, as wide as its key says. False when its
  * raw rows are not complete; it is then not to be looked at. */
 bool agg_audit_window(const struct agg_audit *a, const struct agg_recount *rc, size_t i,

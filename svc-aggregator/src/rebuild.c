@@ -79,6 +79,10 @@ static enum px_code plan_rollup(struct plan *p, size_t rollup, struct px_err *re
     struct agg_recount *rc = &a->v[rollup];
     struct piece piece = {.rollup = rollup, .whole = !rc->by_day && !rc->by_bucket};
     const char *why = NULL;
+    if (!agg_audit_exact(a, rc, &why)) {
+        agg_report_unchecked(&a->report, rc->id, NULL, why);
+        return PX_OK;
+    }
     if (piece.whole) {
         if (!agg_audit_whole(a, rc, &piece.w, &why)) {
             agg_report_unchecked(&a->report, rc->id, NULL, why);

@@ -114,6 +114,16 @@ static enum px_code check_whole(struct agg_audit *a, struct agg_recount *rc,
     return agg_tally_differences(&p.total) ? agg_recount_name(rc, &w, &a->report, reterr) : PX_OK;
 }
 
+static enum px_code check_rollup(struct agg_audit *a, struct agg_recount *rc,
+                                 struct px_err *reterr) {
+    const char *why = NULL;
+    if (!agg_audit_exact(a, rc, &why)) {
+        agg_report_unchecked(&a->report, rc->id, NULL, why);
+        return PX_OK;
+    }
+    return rc->by_day || rc->by_bucket ? check_days(a, rc, reterr) : check_whole(a, rc, reterr);
+}
+
 /* --- SUM over banners = the day -----------------------------------------------------------------
  */
 static void name_sum(struct agg_report *report, const struct px_stmt *st) {
@@ -183,8 +193,7 @@ static enum px_code checks(struct agg_audit *a, struct px_err *reterr) {
     }
     agg_accounts_fini(&accounts);
     for (size_t i = 0; rc == PX_OK && i < a->n; i++) {
-        bool by_window = a->v[i].by_day || a->v[i].by_bucket;
-        rc = by_window ? check_days(a, &a->v[i], reterr) : check_whole(a, &a->v[i], reterr);
+        rc = check_rollup(a, &a->v[i], reterr);
     }
     bool banners = has(a, "event_summary") && has(a, "daily_metrics");
     return rc == PX_OK && banners ? check_banners(a, reterr) : rc;

@@ -78,6 +78,7 @@ void agg_recount_init(struct agg_recount *rc, const struct px_rollup *rollup) {
                                                           .of_time = m->of_time,
                                                           .on = m->on,
                                                           .when = m->when ? m->when->name : NULL};
+        rc->adds_accepted = rc->adds_accepted || (!m->of_time && m->on == PX_ON_ACCEPTED);
         if (m->of_time && m->op == PX_OP_MIN && m->on == PX_ON_ACCEPTED && !m->when) {
             rc->def.since = (int)i;
         }

@@ -26,6 +26,7 @@ struct agg_recount {
     char id[96];            /* of the check: "rollup.event_summary"                      */
     bool by_day, by_bucket; /* which windows it takes; neither: one for the whole table  */
     bool witness;           /* by day, counts every counted event: says how many there were */
+    bool adds_accepted;     /* a measure adds up accepted events                            */
     bool by_since;          /* its window is limited to keys first seen in a span        */
     struct px_sql *s;
     struct agg_recount_stmt tally;

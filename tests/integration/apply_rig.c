@@ -45,6 +45,7 @@ void rig_core(struct rig *r, struct agg_core *core, const char *owner) {
     *core = (struct agg_core){.conf = &r->conf,
                               .catalog = r->catalog,
                               .rollups = r->rollups,
+                              .zone = r->zone,
                               .clock = &r->clock.clock,
                               .status = &r->status,
                               .shard = px_metrics_shard(r->metrics, 0),
@@ -75,6 +76,7 @@ void rig_close(struct rig *r) {
     agg_core_fini(&r->core);
     px_metrics_free(r->metrics);
     px_rollups_free(r->rollups);
+    px_zone_free(r->zone);
     px_catalog_free(r->catalog);
     agg_status_fini(&r->status);
     sql_fixture_close(&r->db);
@@ -97,7 +99,7 @@ enum px_code rig_take(struct rig *r, struct agg_core *core, int64_t low, int64_t
 
 struct agg_item *rig_raw(struct rig *r, int32_t partition, struct px_str bytes) {
     struct px_err e = PX_ERR_INIT;
-    const struct agg_decoder decoder = {.catalog = r->catalog};
+    const struct agg_decoder decoder = {.catalog = r->catalog, .zone = r->zone};
     const struct agg_part *p = agg_parts_find(&r->core.parts, partition);
     assert_non_null(p);
     struct agg_record rec = {.partition = partition,

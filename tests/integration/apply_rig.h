@@ -24,6 +24,7 @@ struct rig {
     struct agg_core core;
     struct agg_batch batch;
     struct px_uuid_gen ids;
+    struct px_zone *zone;           /* of its days; NULL = UTC */
     int64_t offset[RIG_PARTITIONS]; /* of the next record that is made */
     /* the dead-letter topic */
     bool dlq_down;

@@ -122,6 +122,20 @@ void service_rig_set(struct service_rig *s, const char *name, const char *value)
     s->env[s->nenv] = NULL;
 }
 
+void service_rig_sql(struct service_rig *s, const struct sql_fixture *db) {
+    service_rig_set(s, "PX_Sql__Dialect", db->dialect->name);
+    service_rig_set(s, "PX_Sql__ConnectionString", db->conf.connection);
+    if (db->conf.password[0]) {
+        char path[300];
+        snprintf(path, sizeof path, "%s/password", proc_tmpdir());
+        FILE *f = fopen(path, "w");
+        assert_non_null(f);
+        assert_int_equal(fchmod(fileno(f), 0600), 0);
+        assert_true(fputs(db->conf.password, f) >= 0 && fclose(f) == 0);
+        service_rig_set(s, "PX_Sql__PasswordFile", path);
+    }
+}
+
 void service_rig_open(struct service_rig *s, struct log_rig *l, const struct px_dialect *d) {
     *s = (struct service_rig){.log = l};
     sql_fixture_open(&s->db, d);
@@ -129,17 +143,7 @@ void service_rig_open(struct service_rig *s, struct log_rig *l, const struct px_
     service_rig_set(s, "PX_Kafka__LogId", "log-1");
     service_rig_set(s, "PX_Kafka__SessionTimeout", "6s");
     service_rig_set(s, "PX_Admin__Port", "0");
-    service_rig_set(s, "PX_Sql__Dialect", d->name);
-    service_rig_set(s, "PX_Sql__ConnectionString", s->db.conf.connection);
-    if (s->db.conf.password[0]) {
-        char path[300];
-        snprintf(path, sizeof path, "%s/password", proc_tmpdir());
-        FILE *f = fopen(path, "w");
-        assert_non_null(f);
-        assert_int_equal(fchmod(fileno(f), 0600), 0);
-        assert_true(fputs(s->db.conf.password, f) >= 0 && fclose(f) == 0);
-        service_rig_set(s, "PX_Sql__PasswordFile", path);
-    }
+    service_rig_sql(s, &s->db);
     service_rig_set(s, "PX_Batch__MaxEvents", "25");
     service_rig_set(s, "PX_Batch__MaxDelay", "50ms");
     service_rig_set(s, "PX_Dlq__Timeout", "2s");

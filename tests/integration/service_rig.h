@@ -51,6 +51,8 @@ void service_rig_open(struct service_rig *s, struct log_rig *l, const struct px_
 void service_rig_close(struct service_rig *s); /* stops the process */
 /* service_rig_set(s, name, value): an environment variable for the next start; later ones win. */
 void service_rig_set(struct service_rig *s, const char *name, const char *value);
+/* service_rig_sql(s, db): only what reaches ${db}: for commands beside a rig that has its own. */
+void service_rig_sql(struct service_rig *s, const struct sql_fixture *db);
 /* service_rig_start(s, bin, arg): ${arg} NULL = none. Every start joins a group of its own: a
  * killed member would hold the partitions of the same group until its session ends. s->keep_group:
  * not so. */

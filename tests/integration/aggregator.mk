@@ -17,8 +17,8 @@ FAILPOINT_BIN := $(BUILD)-failpoints/bin/svc-aggregator
 .PHONY: failpoint-bin
 failpoint-bin:
 	+$(Q)$(MAKE) --no-print-directory FAILPOINTS=1 BUILD=$(BUILD)-failpoints $(FAILPOINT_BIN)
-$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_apply_owners: | failpoint-bin
+$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_kill_rebuild $(BUILD)/tests/integration/test_apply_owners: | failpoint-bin
 else
 FAILPOINT_BIN := $(BIN)/svc-aggregator
-$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_apply_owners: | $(FAILPOINT_BIN)
+$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_kill_rebuild $(BUILD)/tests/integration/test_apply_owners: | $(FAILPOINT_BIN)
 endif

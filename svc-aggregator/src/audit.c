@@ -87,8 +87,10 @@ static enum px_code prepare_all(struct agg_audit *a, struct px_err *reterr) {
     for (a->n = 0; rc == PX_OK && a->n < n; a->n++) {
         struct agg_recount *rc_ = &a->v[a->n];
         agg_recount_init(rc_, px_rollups_get(rollups, a->n));
-        bool by_since = limited && !rc_->by_day && !rc_->by_bucket && rc_->def.since >= 0;
-        rc = agg_recount_open(rc_, a->s, by_since, reterr);
+        bool whole = !rc_->by_day && !rc_->by_bucket;
+        rc_->by_since = limited && whole && rc_->def.since >= 0;
+        rc_->all_time = whole && a->complete_from == 0;
+        rc = agg_recount_open(rc_, a->s, reterr);
     }
     return rc;
 }

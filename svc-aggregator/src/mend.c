@@ -8,16 +8,17 @@
 #include <px/failpoint.h>
 
 #define AGG_MEND_PATIENCE (2 * PX_US_PER_MIN)
+#define AGG_MEND_ROUNDS   20
 #define KEYS_MAX          (16 << 20)
 
-typedef enum px_code work_fn(struct agg_audit *a, struct agg_mend *m, const struct px_rows *keys,
+typedef enum px_code work_fn(struct agg_audit *a, struct agg_mend *m, const struct agg_keys *keys,
                              struct px_err *reterr);
 
 struct job {
     struct agg_audit *a;
     struct agg_mend *m;
     work_fn *work;
-    const struct px_rows *keys;
+    const struct agg_keys *keys;
 };
 
 static enum px_code locked(const struct job *j, struct px_err *reterr) {
@@ -87,7 +88,7 @@ static enum px_code revise(struct px_sql *s, struct px_err *reterr) {
 /* Batches move stored and recomputed sums alike, so their difference must still be the planned one:
  * else somebody counts without raw rows, or writes by hand. */
 static bool as_planned(const struct agg_mend *m, const struct agg_tally *t) {
-    for (size_t i = 0; !m->whole && i < PX_RECOUNT_MEASURES; i++) {
+    for (size_t i = 0; i < PX_RECOUNT_MEASURES; i++) {
         if (t->sum_stored[i] - t->sum_computed[i] != m->planned[i]) {
             return false;
         }
@@ -107,16 +108,15 @@ static enum px_code still_complete(struct agg_audit *a, const struct agg_mend *m
     return rc;
 }
 
-static enum px_code work_window(struct agg_audit *a, struct agg_mend *m, const struct px_rows *keys,
-                                struct px_err *reterr) {
-    struct agg_change c = {.w = m->w, .partial = m->whole && agg_audit_partial(a), .keys = keys};
+static enum px_code work_window(struct agg_audit *a, struct agg_mend *m,
+                                const struct agg_keys *keys, struct px_err *reterr) {
+    (void)keys;
     struct agg_tally t = {0};
     enum px_code rc = still_complete(a, m, reterr);
-    rc = rc == PX_OK ? agg_recount_tally_of(m->rc, &c, &t, reterr) : rc;
+    rc = rc == PX_OK ? agg_recount_tally(m->rc, m->w, &t, reterr) : rc;
     if (rc != PX_OK) {
         return rc;
     }
-    t.missing = c.partial ? 0 : t.missing; /* those are not inserted */
     if (agg_tally_differences(&t) == 0) {
         return PX_NO_ROW;
     }
@@ -126,30 +126,44 @@ static enum px_code work_window(struct agg_audit *a, struct agg_mend *m, const s
                        "rows; run --rebuild again",
                        m->rc->def.name);
     }
+    struct agg_change c = {.w = m->w, .remove = t.extra > 0, .store = t.changed + t.missing > 0};
     rc = agg_recount_change(m->rc, &c, reterr);
     agg_tally_add(&m->before, &t);
     return rc == PX_OK ? revise(a->s, reterr) : rc;
 }
 
-/* Keys that differ, without a lock; then only those under the lock. */
-static enum px_code mend_keys(struct agg_audit *a, struct agg_mend *m, struct px_rows *keys,
+/* Finding the keys and mending them would read the raw rows three times under the lock: they are
+ * found before it, and looked for again afterwards until none differs. */
+static enum px_code work_keys(struct agg_audit *a, struct agg_mend *m, const struct agg_keys *keys,
                               struct px_err *reterr) {
-    struct job j = {.a = a, .m = m, .work = work_window, .keys = keys};
-    int64_t last = -1;
-    for (;;) {
+    struct agg_change c = {.w = m->w,
+                           .remove = keys->extra > 0,
+                           .store = keys->wrong > 0,
+                           .partial = keys->partial,
+                           .keys = keys->rows};
+    enum px_code rc = still_complete(a, m, reterr);
+    rc = rc == PX_OK ? agg_recount_change(m->rc, &c, reterr) : rc;
+    return rc == PX_OK ? revise(a->s, reterr) : rc;
+}
+
+static enum px_code mend_keys(struct agg_audit *a, struct agg_mend *m, struct agg_keys *keys,
+                              struct px_err *reterr) {
+    struct job j = {.a = a, .m = m, .work = work_keys, .keys = keys};
+    for (int64_t round = 0; round < m->planned_rows / AGG_MEND_KEYS + AGG_MEND_ROUNDS; round++) {
         enum px_code rc = a->s ? PX_OK : agg_audit_connect(a, PX_SQL_WRITE, reterr);
         m->rc = rc == PX_OK ? &a->v[m->rollup] : NULL;
-        rc = rc == PX_OK ? agg_recount_keys(m->rc, m->w, AGG_MEND_KEYS, keys, reterr) : rc;
-        int64_t done = agg_tally_differences(&m->before);
-        if (rc != PX_OK || px_rows_count(keys) == 0 || done == last) {
-            return rc; /* none differs, or only such as cannot be inserted */
+        rc = rc == PX_OK ? agg_recount_keys(m->rc, m->w, keys, reterr) : rc;
+        if (rc != PX_OK || px_rows_count(keys->rows) == 0) {
+            return rc;
         }
-        last = done;
         rc = insist(&j, reterr);
         if (rc != PX_OK) {
             return rc;
         }
     }
+    return PX_FAIL(reterr, PX_BUSY,
+                   "%s: rows go wrong as fast as they are mended: who writes them?",
+                   m->rc->def.name);
 }
 
 enum px_code agg_mend_window(struct agg_audit *a, struct agg_mend *m, struct px_err *reterr) {
@@ -159,15 +173,15 @@ enum px_code agg_mend_window(struct agg_audit *a, struct agg_mend *m, struct px_
     }
     const char *columns[PX_RECOUNT_KEYS];
     struct px_table_stmt shape;
-    struct px_rows *keys = NULL;
+    struct agg_keys keys = {.limit = AGG_MEND_KEYS, .partial = agg_audit_partial(a)};
     px_recount_keys(&m->rc->def, columns, &shape);
     enum px_code rc =
-        px_rows_new(px_sql_dialect(a->s), shape.types, shape.ncolumns, KEYS_MAX, &keys);
+        px_rows_new(px_sql_dialect(a->s), shape.types, shape.ncolumns, KEYS_MAX, &keys.rows);
     if (rc != PX_OK) {
         return PX_FAIL(reterr, rc, "no memory for keys");
     }
-    rc = mend_keys(a, m, keys, reterr);
-    px_rows_free(keys);
+    rc = mend_keys(a, m, &keys, reterr);
+    px_rows_free(keys.rows);
     return rc;
 }
 
@@ -199,8 +213,8 @@ static void count_change(struct agg_tally *t, const struct agg_account *was,
     t->sum_computed[0] += right->has_book ? right->book[AGG_BOOK_COUNTED] : 0;
 }
 
-static enum px_code work_ledger(struct agg_audit *a, struct agg_mend *m, const struct px_rows *keys,
-                                struct px_err *reterr) {
+static enum px_code work_ledger(struct agg_audit *a, struct agg_mend *m,
+                                const struct agg_keys *keys, struct px_err *reterr) {
     (void)keys;
     struct agg_accounts accounts = {0};
     px_day from = 0;

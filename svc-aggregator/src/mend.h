@@ -6,7 +6,7 @@
 #include "audit.h"
 
 /* How many keys of an aggregation without days one transaction mends. */
-#define AGG_MEND_KEYS 10000
+#define AGG_MEND_KEYS 20000
 
 struct agg_mend {           /* what is to be mended, and what was */
     struct agg_recount *rc; /* NULL = the ledger */
@@ -14,6 +14,7 @@ struct agg_mend {           /* what is to be mended, and what was */
     const struct px_window *w;
     bool whole;                           /* no days: by keys                           */
     int64_t planned[PX_RECOUNT_MEASURES]; /* stored - recomputed, of counts, as planned */
+    int64_t planned_rows;                 /* that differ, as planned                    */
     struct agg_tally before;              /* found inside the transactions              */
     int64_t unmended;                     /* rows of the ledger that nothing proves     */
 };

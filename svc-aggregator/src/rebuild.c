@@ -71,6 +71,9 @@ static enum px_code note(struct plan *p, const struct piece *piece, struct px_er
 
 static enum px_code look(struct plan *p, struct piece *piece, struct px_err *reterr) {
     enum px_code rc = agg_recount_tally(&p->a->v[piece->rollup], &piece->w, &piece->t, reterr);
+    if (piece->whole && agg_audit_partial(p->a)) {
+        piece->t.missing = 0; /* not inserted: what came before the raw rows is not known */
+    }
     return rc == PX_OK && agg_tally_differences(&piece->t) ? note(p, piece, reterr) : rc;
 }
 
@@ -147,12 +150,13 @@ static enum px_code carry_out(struct plan *p, struct px_err *reterr) {
         struct agg_mend m = {.rollup = piece->rollup,
                              .rc = a->s ? &a->v[piece->rollup] : NULL,
                              .w = &piece->w,
-                             .whole = piece->whole};
+                             .whole = piece->whole,
+                             .planned_rows = agg_tally_differences(&piece->t)};
         for (size_t k = 0; k < PX_RECOUNT_MEASURES; k++) {
             m.planned[k] = piece->t.sum_stored[k] - piece->t.sum_computed[k];
         }
         rc = agg_mend_window(a, &m, reterr);
-        piece->t = m.before;
+        piece->t = piece->whole ? piece->t : m.before;
     }
     if (rc == PX_OK && p->ledger_wrong > 0) {
         struct agg_mend m = {.rollup = 0};

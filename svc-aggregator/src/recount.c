@@ -114,11 +114,10 @@ static enum px_code run(struct agg_recount_stmt *s, const struct agg_change *c,
     return rc == PX_OK ? px_stmt_run(s->st, reterr) : rc;
 }
 
-enum px_code agg_recount_open(struct agg_recount *rc, struct px_sql *s, bool by_since,
-                              struct px_err *reterr) {
+enum px_code agg_recount_open(struct agg_recount *rc, struct px_sql *s, struct px_err *reterr) {
     rc->s = s;
-    rc->by_since = by_since;
-    struct px_recount_shape shape = {.what = PX_RECOUNT_TALLY, .by_since = by_since};
+    struct px_recount_shape shape = {
+        .what = PX_RECOUNT_TALLY, .all_time = rc->all_time, .by_since = rc->by_since};
     return prepare(rc, &shape, &rc->tally, reterr);
 }
 
@@ -154,47 +153,42 @@ enum px_code agg_recount_tally(struct agg_recount *rc, const struct px_window *w
     return tally(rc, &rc->tally, &c, ret, reterr);
 }
 
-enum px_code agg_recount_tally_of(struct agg_recount *rc, const struct agg_change *c,
-                                  struct agg_tally *ret, struct px_err *reterr) {
-    struct px_recount_shape shape = {
-        .what = PX_RECOUNT_TALLY, .by_since = rc->by_since, .given = c->keys != NULL};
+static enum px_code change(struct agg_recount *rc, const struct agg_change *c,
+                           enum px_recount_what what, struct px_err *reterr) {
+    struct px_recount_shape shape = {.what = what,
+                                     .all_time = rc->all_time,
+                                     .by_since = rc->by_since,
+                                     .partial = c->partial,
+                                     .given = c->keys != NULL};
     struct agg_recount_stmt s = {0};
     px_recount_init(&s.text);
     enum px_code code = prepare(rc, &shape, &s, reterr);
-    code = code == PX_OK ? tally(rc, &s, c, ret, reterr) : code;
+    code = code == PX_OK ? run(&s, c, reterr) : code;
     forget(&s);
     return code;
 }
 
 enum px_code agg_recount_change(struct agg_recount *rc, const struct agg_change *c,
                                 struct px_err *reterr) {
-    static const enum px_recount_what steps[] = {PX_RECOUNT_REMOVE, PX_RECOUNT_STORE};
-    enum px_code code = PX_OK;
-    for (size_t i = 0; code == PX_OK && i < PX_ARRAY_LEN(steps); i++) {
-        struct px_recount_shape shape = {.what = steps[i],
-                                         .by_since = rc->by_since,
-                                         .partial = c->partial,
-                                         .given = c->keys != NULL};
-        struct agg_recount_stmt s = {0};
-        px_recount_init(&s.text);
-        code = prepare(rc, &shape, &s, reterr);
-        code = code == PX_OK ? run(&s, c, reterr) : code;
-        forget(&s);
-    }
-    return code;
+    enum px_code code = c->remove ? change(rc, c, PX_RECOUNT_REMOVE, reterr) : PX_OK;
+    return code == PX_OK && c->store ? change(rc, c, PX_RECOUNT_STORE, reterr) : code;
 }
 
 /* --- rows that differ ------------------------------------------------------------------------- */
 struct walk {
     unsigned limit;
+    bool partial;
     void (*row)(const struct agg_recount *rc, const struct px_stmt *st, void *arg);
     void *arg;
 };
 
 static enum px_code each_row(struct agg_recount *rc, const struct px_window *w,
                              const struct walk *walk, struct px_err *reterr) {
-    struct px_recount_shape shape = {
-        .what = PX_RECOUNT_ROWS, .by_since = rc->by_since, .limit = walk->limit};
+    struct px_recount_shape shape = {.what = PX_RECOUNT_ROWS,
+                                     .all_time = rc->all_time,
+                                     .by_since = rc->by_since,
+                                     .partial = walk->partial,
+                                     .limit = walk->limit};
     struct agg_recount_stmt s = {0};
     struct agg_change c = {.w = w};
     px_recount_init(&s.text);
@@ -245,14 +239,20 @@ enum px_code agg_recount_name(struct agg_recount *rc, const struct px_window *w,
 }
 
 static void keep_key(const struct agg_recount *rc, const struct px_stmt *st, void *arg) {
+    struct agg_keys *k = arg;
+    bool extra = px_col_i64(st, 1) == 0;
     for (size_t i = 0; i < rc->def.nkeys; i++) {
-        px_rows_text(arg, px_col_text(st, 2 + (unsigned)i));
+        px_rows_text(k->rows, px_col_text(st, 2 + (unsigned)i));
     }
+    k->extra += extra ? 1 : 0;
+    k->wrong += extra ? 0 : 1;
 }
 
-enum px_code agg_recount_keys(struct agg_recount *rc, const struct px_window *w, unsigned limit,
-                              struct px_rows *keys, struct px_err *reterr) {
-    struct walk walk = {.limit = limit, .row = keep_key, .arg = keys};
-    px_rows_reset(keys);
+enum px_code agg_recount_keys(struct agg_recount *rc, const struct px_window *w, struct agg_keys *k,
+                              struct px_err *reterr) {
+    struct walk walk = {.limit = k->limit, .partial = k->partial, .row = keep_key, .arg = k};
+    px_rows_reset(k->rows);
+    k->extra = 0;
+    k->wrong = 0;
     return each_row(rc, w, &walk, reterr);
 }

@@ -27,6 +27,7 @@ struct agg_recount {
     bool by_day, by_bucket; /* which windows it takes; neither: one for the whole table  */
     bool witness;           /* by day, counts every counted event: says how many there were */
     bool adds_accepted;     /* a measure adds up accepted events                            */
+    bool all_time;          /* as px_recount_shape                                             */
     bool by_since;          /* its window is limited to keys first seen in a span        */
     struct px_sql *s;
     struct agg_recount_stmt tally;
@@ -34,9 +35,9 @@ struct agg_recount {
 
 /* agg_recount_init(rc, rollup): describe ${rollup}, which is kept. */
 void agg_recount_init(struct agg_recount *rc, const struct px_rollup *rollup);
-/* agg_recount_open(rc, s, by_since, reterr): prepare on ${s}; agg_recount_close before it is
- * closed. Errors: PX_SQL*, PX_SCHEMA. */
-PX_MUST_USE enum px_code agg_recount_open(struct agg_recount *rc, struct px_sql *s, bool by_since,
+/* agg_recount_open(rc, s, reterr): prepare on ${s}; set rc->all_time and rc->by_since before.
+ * agg_recount_close: before it is closed. Errors: PX_SQL*, PX_SCHEMA. */
+PX_MUST_USE enum px_code agg_recount_open(struct agg_recount *rc, struct px_sql *s,
                                           struct px_err *reterr);
 void agg_recount_close(struct agg_recount *rc);
 
@@ -49,19 +50,24 @@ PX_MUST_USE enum px_code agg_recount_name(struct agg_recount *rc, const struct p
 
 struct agg_change {
     const struct px_window *w;
-    bool partial;               /* as px_recount_shape */
-    const struct px_rows *keys; /* only these; NULL = all of the window */
+    bool remove, store;         /* rows that are too many; rows that are missing or differ */
+    bool partial;               /* as px_recount_shape                                     */
+    const struct px_rows *keys; /* only these; NULL = all of the window                    */
 };
-/* agg_recount_change(rc, c, reterr): delete and store, inside the caller's transaction. */
+/* agg_recount_change(rc, c, reterr): inside the caller's transaction. Every step reads the raw rows
+ * once. */
 PX_MUST_USE enum px_code agg_recount_change(struct agg_recount *rc, const struct agg_change *c,
                                             struct px_err *reterr);
-/* agg_recount_tally_of(rc, c, ret, reterr): the tally of what agg_recount_change would work on. */
-PX_MUST_USE enum px_code agg_recount_tally_of(struct agg_recount *rc, const struct agg_change *c,
-                                              struct agg_tally *ret, struct px_err *reterr);
-/* agg_recount_keys(rc, w, limit, keys, reterr): the keys of the rows that differ, at most
- * ${limit}, into ${keys}. Only for aggregations without day and bucket. */
+
+struct agg_keys {
+    unsigned limit;
+    bool partial;         /* as px_recount_shape                         */
+    struct px_rows *rows; /* px_recount_keys of ${rc}                    */
+    int64_t extra, wrong; /* how many of them are too many; all others   */
+};
+/* agg_recount_keys(rc, w, k, reterr): the keys of the rows that differ, at most k->limit, into
+ * k->rows. Only for aggregations without day and bucket. */
 PX_MUST_USE enum px_code agg_recount_keys(struct agg_recount *rc, const struct px_window *w,
-                                          unsigned limit, struct px_rows *keys,
-                                          struct px_err *reterr);
+                                          struct agg_keys *k, struct px_err *reterr);
 
 #endif

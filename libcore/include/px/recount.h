@@ -67,9 +67,10 @@ enum px_recount_what {
 };
 struct px_recount_shape {
     enum px_recount_what what;
+    bool all_time; /* raw rows of every time: w->lo and w->hi say nothing (no key has a bucket) */
     bool by_since; /* needs r->since */
-    bool partial;  /* STORE: the raw rows of a key may not reach back to its first event: correct
-                      stored rows, insert none */
+    bool partial;  /* ROWS, STORE: the raw rows of a key may not reach back to its first event:
+                      correct stored rows, insert none */
     bool given;    /* only the keys of px_recount_keys() rows, bound from parameter 0 on; every key
                       is then a COLUMN */
     unsigned limit;

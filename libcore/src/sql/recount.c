@@ -146,10 +146,15 @@ static void fresh(const struct render *x) {
     for (size_t i = 0; i < r->nmeasures; i++) {
         moved(x, i);
     }
-    px_buf_c(x->out, "\n    FROM events AS e WHERE e.created_at >= ");
-    instant(x, P_LO);
-    px_buf_c(x->out, " AND e.created_at < ");
-    instant(x, P_HI);
+    px_buf_c(x->out, "\n    FROM events AS e WHERE ");
+    if (x->shape->all_time) { /* no condition: a plain scan, whatever a planner thinks */
+        px_buf_c(x->out, "true");
+    } else {
+        px_buf_c(x->out, "e.created_at >= ");
+        instant(x, P_LO);
+        px_buf_c(x->out, " AND e.created_at < ");
+        instant(x, P_HI);
+    }
     among_given(x, "e.", true);
     px_buf_c(x->out, ") AS e\n    WHERE ");
     for (size_t i = 0; i < r->nmeasures; i++) {
@@ -293,8 +298,9 @@ static void rows(const struct render *x) {
         side(x, i, 's');
         side(x, i, 'f');
     }
-    px_buf_c(x->out, "\nFROM both_ WHERE px_s <> px_f OR ");
+    px_buf_c(x->out, "\nFROM both_ WHERE (px_s <> px_f OR ");
     differs(x);
+    px_buf_c(x->out, x->shape->partial ? ") AND px_s = 1" : ")");
     px_buf_c(x->out, "\nORDER BY ");
     key_names(x, "");
     px_buf_printf(x->out, "\nLIMIT %u", x->shape->limit);

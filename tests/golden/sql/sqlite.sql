@@ -263,7 +263,7 @@ both_ AS (SELECT u."rollup", u."bucket_start", u."dim1", MAX(u.px_s0) AS px_s0, 
     UNION ALL SELECT "rollup", "bucket_start", "dim1", NULL, px_f0, 0, 1 FROM fresh) AS u
     GROUP BY u."rollup", u."bucket_start", u."dim1")
 SELECT px_s, px_f, "rollup", (CAST(strftime('%s', substr("bucket_start", 1, 19)) AS INTEGER) * 1000000 + CAST(substr("bucket_start", 21) AS INTEGER)), "dim1", px_s0, px_f0
-FROM both_ WHERE px_s <> px_f OR (px_s0 IS DISTINCT FROM px_f0)
+FROM both_ WHERE (px_s <> px_f OR (px_s0 IS DISTINCT FROM px_f0))
 ORDER BY "rollup", "bucket_start", "dim1"
 LIMIT 100;
 

@@ -72,6 +72,17 @@ static enum px_code check_window(struct agg_audit *a, struct agg_recount *rc,
     return code;
 }
 
+static void report_begins_later(struct agg_audit *a, const struct agg_recount *rc, px_day from) {
+    const px_day days[2] = {a->days.v[0].w.first, from - 1};
+    char day[PX_TIME_TEXT], why[160];
+    (void)px_fmt_date(from, day);
+    snprintf(why, sizeof why, "its rows are complete from %s on (px_settings: %.60s_complete_from)",
+             day, rc->def.name);
+    if (days[0] <= days[1]) {
+        agg_report_unchecked(&a->report, rc->id, days, why);
+    }
+}
+
 /* The rows are named after the line of their check, so windows that differ are asked again. */
 static enum px_code check_days(struct agg_audit *a, struct agg_recount *rc, struct px_err *reterr) {
     struct progress p = {.windows = 0};
@@ -87,6 +98,9 @@ static enum px_code check_days(struct agg_audit *a, struct agg_recount *rc, stru
     }
     if (code != PX_OK) {
         return code;
+    }
+    if (from > 0) {
+        report_begins_later(a, rc, from);
     }
     report_rollup(a, rc, &p);
     for (size_t i = 0; code == PX_OK && agg_tally_differences(&p.total) && i < a->days.n; i++) {

@@ -429,6 +429,44 @@ static void test_missing_raw_rows_are_found_by_the_counts(void **state) {
     assert_string_equal(strstr(b->first, "\n2024-10-2"), strstr(b->now, "\n2024-10-2"));
 }
 
+/* Minutes are kept for a shorter time than days. */
+static void test_a_table_may_begin_later(void **state) {
+    struct book *b = *state;
+    struct px_sql *s = b->rig.db.s;
+    b->seed = 19;
+    stream(b, 200);
+    sql_do(s, "DELETE FROM minute_summary WHERE bucket_start < '2024-10-26 22:00:00.000000'");
+    EXPECT_RUN(b, 1, "--reconcile");
+    sql_do(s, "INSERT INTO px_settings VALUES ('minute_summary_complete_from', '2024-10-27')");
+    EXPECT_RUN(b, 0, "--reconcile");
+    says(b, "unchecked rollup.minute_summary 1970-01-01 to 2024-10-26: not checked: its rows are "
+            "complete from 2024-10-27 on");
+    dump(b, b->first);
+    EXPECT_RUN(b, 0, "--rebuild");
+    says(b, "nothing to change");
+    same(b);
+    sql_do(s, "UPDATE px_settings SET value = 'soon' WHERE name = 'minute_summary_complete_from'");
+    EXPECT_RUN(b, 78, "--reconcile");
+    says(b, "px_settings: minute_summary_complete_from is \"soon\", which is no date YYYY-MM-DD");
+}
+
+static void test_exit_statuses(void **state) {
+    struct book *b = *state;
+    EXPECT_RUN(b, 0, "--reconcile"); /* an empty database agrees with itself */
+    EXPECT_RUN(b, 0, "--rebuild");
+    EXPECT_RUN(b, 64, "--reconcile", "--dry-run");
+    sql_do(b->rig.db.s, "DELETE FROM px_schema_migrations WHERE version > 1");
+    EXPECT_RUN(b, 78, "--reconcile");
+    says(b, "run svc-aggregator --migrate=up");
+    EXPECT_RUN(b, 78, "--rebuild");
+    service_rig_set(&b->env, "PX_Sql__ConnectionString",
+                    strcmp(rig_dialect()->name, "sqlite") == 0
+                        ? "Driver={SQLite3};Database=/nonexistent/analytics.db"
+                        : "Driver={PostgreSQL Unicode};Servername=127.0.0.1;Port=1;Database=x");
+    EXPECT_RUN(b, 69, "--reconcile");
+    EXPECT_RUN(b, 69, "--rebuild");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
@@ -439,6 +477,8 @@ static int run(const char *group) {
         TEST(test_days_can_be_named),
         TEST(test_days_without_all_raw_rows_are_listed_and_left_alone),
         TEST(test_missing_raw_rows_are_found_by_the_counts),
+        TEST(test_a_table_may_begin_later),
+        TEST(test_exit_statuses),
     };
     return cmocka_run_group_tests_name(group, tests, NULL, NULL);
 }

@@ -77,7 +77,9 @@ enum agg_verdict agg_account_judge(const struct agg_account *a, bool raw_whole,
         *ret = f;
         return AGG_PROVEN;
     }
-    for (int start = 0; start < 2; start++) {
+    /* a gap and a start that are both wrong could stand in for each other */
+    bool start_too = !a->has_book || a->book[AGG_BOOK_GAP] == a->recorded;
+    for (int start = 0; start < (start_too ? 2 : 1); start++) {
         from_raw(&f, start == 1);
         if (sound(&f)) {
             *ret = f;

@@ -1,7 +1,7 @@
 # Tests that drive svc-aggregator: below Kafka against real databases (test_apply_*), and the real binary
 # between a mock cluster and a database (test_apply_service, test_apply_owners, test_kill_*). They link the service's
-# archive and share two rigs. Included by tests/module.mk.
-AGGREGATOR_RIGS := $(BUILD)/obj/tests/integration/apply_rig.o $(BUILD)/obj/tests/integration/service_rig.o
+# archive and share three rigs. Included by tests/module.mk.
+AGGREGATOR_RIGS := $(foreach r,apply service reconcile,$(BUILD)/obj/tests/integration/$(r)_rig.o)
 AGGREGATOR_RIG_INC := -Itests/support -Itests/integration -Isvc-aggregator/src
 $(AGGREGATOR_RIGS) $(BUILD)/obj/tests/integration/test_apply_%.o: EXTRA_CPPFLAGS = $(AGGREGATOR_RIG_INC)
 $(BUILD)/obj/tests/integration/test_kill_%.o: EXTRA_CPPFLAGS = $(AGGREGATOR_RIG_INC)

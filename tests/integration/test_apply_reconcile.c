@@ -103,10 +103,12 @@ static void test_every_wound_is_named_and_mended(void **state) {
     int64_t revision = sql_int(b->rig.db.s, "SELECT SUM(revision) FROM consumer_offsets");
     for (size_t i = 0; i < PX_ARRAY_LEN(wounds); i++) {
         sql_do(b->rig.db.s, wounds[i].sql);
-        EXPECT_RUN(b, 1, "--reconcile");
-        book_says(b, wounds[i].named);
-        book_says(b, " differences\n");
     }
+    EXPECT_RUN(b, 1, "--reconcile");
+    for (size_t i = 0; i < PX_ARRAY_LEN(wounds); i++) {
+        book_says(b, wounds[i].named);
+    }
+    book_says(b, " differences\n");
     EXPECT_RUN(b, 1, "--reconcile", "--json");
     book_says(b,
               "{\"check\":\"rollup.players\",\"status\":\"differs\",\"table\":\"players\",\"kind\":"

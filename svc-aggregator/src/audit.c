@@ -41,7 +41,7 @@ enum px_code agg_complete_from(struct px_sql *s, const char *what, px_day *ret,
 }
 
 /* --- opening ---------------------------------------------------------------------------------- */
-enum px_code agg_audit_init(struct agg_audit *a, const struct agg *agg, const char *command,
+enum px_code agg_audit_init(struct agg_audit *a, struct agg *agg, const char *command,
                             struct px_err *reterr) {
     *a = (struct agg_audit){.agg = agg};
     agg_report_init(&a->report, command, px_app_param(agg->app, "json") != NULL);

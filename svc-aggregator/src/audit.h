@@ -10,7 +10,7 @@
 #include "recount.h"
 
 struct agg_audit {
-    const struct agg *agg;
+    struct agg *agg;
     struct agg_span span;
     struct agg_report report;
     /* of the open connection */
@@ -31,8 +31,8 @@ struct agg_audit {
 
 /* agg_audit_init(a, agg, command, reterr): read the parameters of the command line. Errors:
  * PX_USAGE. */
-PX_MUST_USE enum px_code agg_audit_init(struct agg_audit *a, const struct agg *agg,
-                                        const char *command, struct px_err *reterr);
+PX_MUST_USE enum px_code agg_audit_init(struct agg_audit *a, struct agg *agg, const char *command,
+                                        struct px_err *reterr);
 void agg_audit_fini(struct agg_audit *a);
 
 /* agg_audit_open(a, use, reterr): connect, check the schema, read zone and settings. Errors: those

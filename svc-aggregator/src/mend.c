@@ -71,8 +71,7 @@ static enum px_code insist(const struct job *j, struct px_err *reterr) {
             return px_err_context(reterr, "gave up after two minutes (what was mended stays so, "
                                           "run --rebuild again)");
         }
-        (void)agg_status_sleep(&((struct agg *)(uintptr_t)j->a->agg)->status,
-                               agg_retry_pause(n, (uint64_t)px_mono(clock)));
+        (void)agg_status_sleep(&j->a->agg->status, agg_retry_pause(n, (uint64_t)px_mono(clock)));
     }
 }
 

@@ -231,7 +231,7 @@ static enum px_code run(struct plan *p, bool dry, struct px_err *reterr) {
 }
 
 enum px_code agg_rebuild(void *svc, const char *arg, struct px_err *reterr) {
-    const struct agg *agg = svc;
+    struct agg *agg = svc;
     struct agg_audit a;
     struct plan p = {.a = &a};
     (void)arg;

@@ -14,9 +14,12 @@ enum {
     PX_PROBE_START = 1 << 4,   /* run before the port opens; its failure ends the start       */
 };
 
+#define PX_PROBE_REMEDY 2048
 struct px_probe_out {
     char detail[256]; /* what was seen: "10 partitions, replication 3, min ISR 2" */
     bool skip;        /* set with PX_OK: the other side cannot answer this question */
+    bool warn;        /* set with PX_OK: it works, but not as it should; ${detail} says what */
+    char remedy[PX_PROBE_REMEDY]; /* with a warning or failure: what to type, one line each */
 };
 
 struct px_probe {
@@ -40,6 +43,7 @@ struct px_probe_result {
     enum px_code code; /* what run() returned; PX_OK when it was skipped */
     px_us took;
     char detail[PX_ERR_MSG_MAX];
+    char remedy[PX_PROBE_REMEDY]; /* "" = none beside ${detail} */
 };
 
 /* px_probes_run(list, n, mask, svc, clock, results): run those whose flags share a bit with ${mask}
@@ -52,9 +56,9 @@ size_t px_probes_run(const struct px_probe *list, size_t n, unsigned mask, void 
                      const struct px_clock *clock, struct px_probe_result *results);
 bool px_probes_failed(const struct px_probe_result *results, size_t n);
 
-/* Text: "ok    kafka.topic      12 ms  10 partitions"; then a summary line. JSON: one object per
- * line
- * {"probe","state","ms","asks","detail"} and a last one {"summary":...}. */
+/* Text: "ok    kafka.topic      12 ms  10 partitions", the lines of a remedy indented below; then a
+ * summary line. JSON: one object per line {"probe","state","ms","asks","detail"[,"remedy"]} and a
+ * last one {"summary":...}. */
 void px_probes_text(const struct px_probe_result *results, size_t n, struct px_buf *out);
 void px_probes_json(const struct px_probe_result *results, size_t n, struct px_buf *out);
 void px_probes_list(const struct px_probe *list, size_t n, struct px_buf *out);

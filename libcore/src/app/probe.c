@@ -3,6 +3,7 @@
 #include <px/probe.h>
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct px_probe_result *result_of(const struct px_probe_result *results, size_t n,
                                                const char *name) {
@@ -43,8 +44,12 @@ static void run_one(const struct px_probe *p, unsigned mask, void *svc,
     struct px_err err = PX_ERR_INIT;
 
     ret->code = p->run(svc, &out, &err);
+    if (ret->code != PX_OK || out.warn) {
+        memcpy(ret->remedy, out.remedy, sizeof ret->remedy);
+        ret->remedy[sizeof ret->remedy - 1] = '\0';
+    }
     if (ret->code == PX_OK) {
-        ret->state = out.skip ? PX_PROBE_SKIPPED : PX_PROBE_OK;
+        ret->state = out.skip ? PX_PROBE_SKIPPED : out.warn ? PX_PROBE_WARNED : PX_PROBE_OK;
         snprintf(ret->detail, sizeof ret->detail, "%.*s", (int)sizeof ret->detail - 1, out.detail);
         return;
     }

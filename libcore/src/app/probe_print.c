@@ -3,6 +3,8 @@
 
 #include <px/jsonw.h>
 
+#define PREFIX 19 /* columns of a row besides its name, before the detail */
+
 static const char *const state_text[] = {
     [PX_PROBE_OK] = "ok",
     [PX_PROBE_WARNED] = "warn",
@@ -35,6 +37,19 @@ static int name_width(const struct px_probe_result *results, size_t n) {
     return (int)width;
 }
 
+/* Each line of the remedy below the detail. */
+static void print_remedy(const char *remedy, int indent, struct px_buf *out) {
+    struct px_str rest = px_str_c(remedy);
+
+    while (rest.n > 0) {
+        size_t end = px_str_find(rest, '\n');
+        size_t skip = end < rest.n ? end + 1 : end;
+        px_buf_printf(out, "%*s%.*s\n", indent, "", (int)end, rest.p);
+        rest.p += skip;
+        rest.n -= skip;
+    }
+}
+
 void px_probes_text(const struct px_probe_result *results, size_t n, struct px_buf *out) {
     int width = name_width(results, n);
 
@@ -43,6 +58,7 @@ void px_probes_text(const struct px_probe_result *results, size_t n, struct px_b
         px_buf_printf(out, "%-4s  %-*s %6lld ms  %s\n", state_text[r->state], width, r->probe->name,
                       (long long)(r->took / PX_US_PER_MS),
                       r->detail[0] ? r->detail : r->probe->asks);
+        print_remedy(r->remedy, width + PREFIX, out);
     }
     px_buf_printf(out, "%zu ok, %zu warn, %zu failed, %zu skipped\n",
                   count(results, n, PX_PROBE_OK), count(results, n, PX_PROBE_WARNED),
@@ -73,6 +89,9 @@ void px_probes_json(const struct px_probe_result *results, size_t n, struct px_b
         px_jw_fixed(&w, r->took, 3);
         px_jw_kc(&w, "asks", r->probe->asks);
         px_jw_kc(&w, "detail", r->detail);
+        if (r->remedy[0]) {
+            px_jw_kc(&w, "remedy", r->remedy);
+        }
         px_jw_obj_end(&w);
         px_buf_byte(out, '\n');
     }

@@ -50,6 +50,7 @@ static enum px_code start_probes(struct px_app *app, struct px_err *reterr) {
         }
         px_log(PX_LOG_ERROR, "app.probe_failed", PX_F_C("probe.name", r[i].probe->name),
                PX_F_C("error.type", px_code_name(r[i].code)), PX_F_C("error.message", r[i].detail),
+               PX_F_C("remedy", r[i].remedy[0] ? r[i].remedy : "do what error.message says"),
                PX_F_MS("event.duration_ms", r[i].took));
         if (code == PX_OK) {
             code = PX_FAIL(reterr, r[i].code, "probe %s: %s", r[i].probe->name, r[i].detail);

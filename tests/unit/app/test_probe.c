@@ -17,6 +17,14 @@ static enum px_code act(void *svc, size_t i, struct px_probe_out *out, struct px
     case 's':
         out->skip = true;
         return PX_OK;
+    case 'w': /* works, but not as it should */
+        out->warn = true;
+        memcpy(out->detail, "too much", 9);
+        memcpy(out->remedy, "type this\nor that", 17);
+        return PX_OK;
+    case 'r': /* fails and knows what to type */
+        memcpy(out->remedy, "type it;", 9);
+        return PX_FAIL(reterr, PX_DENIED, "may not");
     default:
         memcpy(out->detail, "seen", 5);
         return PX_OK;
@@ -93,6 +101,9 @@ static const struct {
     {"fooo", PX_PROBE_READY, "o", false}, /* what it needs is outside the mask */
     {"oofo", PX_PROBE_START, "F", true},  /* at start a warning is no excuse    */
     {"oofo", PX_PROBE_START | PX_PROBE_OFFLINE, "oF", true},
+    {"wooo", 0, "wooo", false}, /* nothing that needs it is skipped */
+    {"oowo", PX_PROBE_START, "w", false},
+    {"rooo", 0, "Fsso", true},
     {"oooo", 1u << 20, "", false},
 };
 
@@ -132,6 +143,26 @@ static void test_probe_prints_a_table(void **state PX_UNUSED) {
                         "2 ok, 0 warn, 1 failed, 1 skipped\n");
 }
 
+static void test_probe_prints_remedies(void **state PX_UNUSED) {
+    struct run x = run("wrso", 0);
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(65536);
+
+    px_probes_text(x.r, 2, &b);
+    assert_string_equal(px_buf_cstr(&b), "warn  a.one             1 ms  too much\n"
+                                         "                               type this\n"
+                                         "                               or that\n"
+                                         "FAIL  a.two             1 ms  may not\n"
+                                         "                               type it;\n"
+                                         "0 ok, 1 warn, 1 failed, 0 skipped\n");
+    px_buf_reset(&b);
+    px_probes_json(x.r, 1, &b);
+    assert_string_equal(
+        px_buf_cstr(&b),
+        "{\"probe\":\"a.one\",\"state\":\"warn\",\"ms\":1.500,\"asks\":"
+        "\"first?\",\"detail\":\"too much\",\"remedy\":\"type this\\nor "
+        "that\"}\n{\"summary\":{\"ok\":0,\"warn\":1,\"failed\":0,\"skipped\":0}}\n");
+}
+
 static void test_probe_prints_json_lines(void **state PX_UNUSED) {
     struct run x = run("ofos", PX_PROBE_FATAL);
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(65536);
@@ -163,6 +194,7 @@ int main(void) {
         cmocka_unit_test(test_probe_states),
         cmocka_unit_test(test_probe_results_keep_code_and_detail),
         cmocka_unit_test(test_probe_prints_a_table),
+        cmocka_unit_test(test_probe_prints_remedies),
         cmocka_unit_test(test_probe_prints_json_lines),
         cmocka_unit_test(test_probe_lists_questions),
     };

@@ -37,10 +37,10 @@ void *agg_run(void *arg);
 extern const struct px_probe agg_probes[];
 extern const size_t agg_nprobes;
 
-/* migrate.c: --migrate=status|plan|up. Errors: PX_USAGE, those of px/migrate.h. */
+/* migrate.c: --migrate=status|plan|up|down|adopt. Errors: PX_USAGE, those of px/migrate.h. */
 enum px_code agg_migrate(void *svc, const char *arg, struct px_err *reterr);
-/* agg_schema_current(a, s, ret_text, cap, reterr): is every migration applied? PX_SCHEMA with the
- * remedy when not. ${ret_text}: what was found. */
+/* agg_schema_current(a, s, ret_text, cap, reterr): does the schema fit this program? PX_SCHEMA with
+ * the remedy when not. ${ret_text}: what was found. */
 PX_MUST_USE enum px_code agg_schema_current(const struct agg *a, struct px_sql *s, char *ret_text,
                                             size_t cap, struct px_err *reterr);
 

@@ -14,49 +14,62 @@ enum px_code agg_schema_current(const struct agg *a, struct px_sql *s, char *ret
     struct px_migration_state st = {0};
     enum px_code rc = px_app_data_dir(a->app, "database", dir, sizeof dir, reterr);
     rc = rc == PX_OK ? px_migrate_status(s, dir, &st, reterr) : rc;
+    return rc == PX_OK ? px_migrate_fits(&st, ret_text, cap, reterr) : rc;
+}
+
+/* What would only look must not make the file of a database. */
+static enum px_code look(const struct agg *a, const char *dir, bool plan, struct px_buf *out,
+                         struct px_err *reterr) {
+    const struct px_sql_conf *conf = &a->conf->sql;
+    struct px_sql *s = NULL;
+    if (px_sql_absent(conf)) {
+        return px_migrate_text_absent(px_dialect_get((size_t)conf->dialect), dir, plan, out,
+                                      reterr);
+    }
+    enum px_code rc = px_sql_open(conf, PX_SQL_READ, &s, reterr);
+    rc = rc == PX_OK ? px_migrate_text(s, dir, plan, out, reterr) : rc;
+    px_sql_close(s);
+    return rc;
+}
+
+static enum px_code change(const struct agg *a, const char *dir, const char *arg,
+                           struct px_buf *out, struct px_err *reterr) {
+    const struct px_sql_conf *conf = &a->conf->sql;
+    bool up = strcmp(arg, "up") == 0;
+    struct px_sql *s = NULL;
+    if (!up && px_sql_absent(conf)) {
+        return PX_FAIL(reterr, PX_SCHEMA, "the database of Sql:ConnectionString does not exist");
+    }
+    enum px_code rc = px_sql_open(conf, PX_SQL_WRITE, &s, reterr);
     if (rc != PX_OK) {
         return rc;
     }
-    if (st.stored > st.available) {
-        return PX_FAIL(reterr, PX_SCHEMA,
-                       "the schema is at version %d, this program knows %d: run the release that "
-                       "belongs to it",
-                       st.stored, st.available);
+    if (up) {
+        rc = px_migrate_up(s, dir, out, reterr);
+    } else if (strcmp(arg, "down") == 0) {
+        rc = px_migrate_down(s, dir, px_app_param(a->app, "yes") != NULL, out, reterr);
+    } else {
+        rc = px_migrate_adopt(s, dir, out, reterr);
     }
-    if (st.drift[0]) {
-        return PX_FAIL(reterr, PX_SCHEMA, "the database does not match the migrations: %s",
-                       st.drift);
-    }
-    if (st.pending > 0) {
-        return PX_FAIL(reterr, PX_SCHEMA,
-                       "the schema is at version %d, this program needs %d: run svc-aggregator "
-                       "--migrate=up",
-                       st.stored, st.available);
-    }
-    snprintf(ret_text, cap, "version %d", st.stored);
-    return PX_OK;
-}
-
-static enum px_code run(struct px_sql *s, const char *dir, const char *arg, struct px_buf *out,
-                        struct px_err *reterr) {
-    if (strcmp(arg, "up") == 0) {
-        return px_migrate_up(s, dir, out, reterr);
-    }
-    return px_migrate_text(s, dir, strcmp(arg, "plan") == 0, out, reterr);
+    px_sql_close(s);
+    return rc;
 }
 
 enum px_code agg_migrate(void *svc, const char *arg, struct px_err *reterr) {
     const struct agg *a = svc;
     char dir[1024];
-    struct px_sql *s = NULL;
     PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(AGG_TEXT_MAX);
+    bool plan = strcmp(arg, "plan") == 0;
+    if (px_app_param(a->app, "yes") && strcmp(arg, "down") != 0) {
+        return PX_FAIL(reterr, PX_USAGE, "--yes belongs to --migrate=down, not to --migrate=%s",
+                       arg);
+    }
     enum px_code rc = px_app_data_dir(a->app, "database", dir, sizeof dir, reterr);
-    rc = rc == PX_OK ? px_sql_open(&a->conf->sql, PX_SQL_WRITE, &s, reterr) : rc;
     if (rc != PX_OK) {
         return rc;
     }
-    rc = run(s, dir, arg, &out, reterr);
-    px_sql_close(s);
+    rc = plan || strcmp(arg, "status") == 0 ? look(a, dir, plan, &out, reterr)
+                                            : change(a, dir, arg, &out, reterr);
     fwrite(out.p ? out.p : "", 1, out.n, stdout); /* what was done, also when it ended early */
     if (fflush(stdout) != 0 && rc == PX_OK) {
         return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");

@@ -177,6 +177,10 @@ static void versions(struct px_buf *out) {
     px_buf_printf(out, ", librdkafka %s", px_kafka_version());
 }
 
+static const struct px_app_param migrate_params[] = {
+    {.name = "yes", .help = "down: also when rows are lost with it."},
+};
+
 static const struct px_app_command commands[] = {
     {.name = "once",
      .help = "Apply what the log holds now, then end with exit 0.",
@@ -185,9 +189,12 @@ static const struct px_app_command commands[] = {
      .help = "Run; gaps found when partitions are taken are recorded in ingest_gaps, not refused.",
      .runs_service = true},
     {.name = "migrate",
-     .args = "status|plan|up",
-     .help = "Show, print or apply the pending migrations of the database.",
-     .run = agg_migrate},
+     .args = "status|plan|up|down|adopt",
+     .help = "Show, print or apply the pending migrations of the database, undo the last one, or "
+             "take over what golang-migrate applied.",
+     .run = agg_migrate,
+     .params = migrate_params,
+     .nparams = PX_ARRAY_LEN(migrate_params)},
     {.name = "reconcile",
      .help = "Compare accounts, raw rows and aggregates; exit 1 naming the rows that differ.",
      .run = agg_reconcile,

@@ -59,22 +59,7 @@ static enum px_code sql_schema_version(void *arg, struct px_probe_out *out, stru
     if (code) {
         return code;
     }
-    if (state.stored > state.available) {
-        return PX_FAIL(reterr, PX_SCHEMA,
-                       "schema version %d, this build knows %d: run the release that belongs to it",
-                       state.stored, state.available);
-    }
-    if (state.drift[0]) {
-        return PX_FAIL(reterr, PX_SCHEMA, "the database does not match the migrations: %s",
-                       state.drift);
-    }
-    if (state.pending > 0) {
-        return PX_FAIL(reterr, PX_SCHEMA,
-                       "schema version %d, this build wants %d: run svc-aggregator --migrate=up",
-                       state.stored, state.available);
-    }
-    snprintf(out->detail, sizeof(out->detail), "version %d", state.stored);
-    return PX_OK;
+    return px_migrate_fits(&state, out->detail, sizeof(out->detail), reterr);
 }
 
 /* The connection must not be able to write, whatever the credentials allow. */
@@ -148,7 +133,7 @@ const struct px_probe api_probes[API_PROBES] = {
      .flags = PX_PROBE_FATAL | PX_PROBE_READY,
      .run = sql_connect},
     {.name = "sql.schema_version",
-     .asks = "the schema is the one this build knows",
+     .asks = "the schema is one that this build can use",
      .flags = PX_PROBE_FATAL,
      .needs = "sql.connect",
      .run = sql_schema_version},

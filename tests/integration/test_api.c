@@ -312,7 +312,8 @@ static void test_api_check_names_a_newer_schema(void **state) {
     const char *argv[] = {proc_bin("svc-metrics-api"), "--check", NULL};
     char out[8192];
 
-    api_rig_exec(f, "INSERT INTO px_schema_migrations SELECT version + 1000, name, checksum, "
+    api_rig_exec(f, "INSERT INTO px_schema_migrations (version, name, checksum, applied_at, "
+                    "duration_ms) SELECT version + 1000, name, checksum, "
                     "applied_at, 0 FROM px_schema_migrations");
     assert_int_equal(proc_run(argv, f->env, out, sizeof(out)), 1);
     api_rig_exec(f, "DELETE FROM px_schema_migrations WHERE version > 1000");

@@ -34,8 +34,9 @@ static void test_service_refuses_an_old_schema(void **state) {
 static void test_service_refuses_a_newer_schema(void **state) {
     struct service_rig s;
     service_rig_open(&s, *state, rig_dialect());
-    sql_do(s.db.s, "INSERT INTO px_schema_migrations SELECT version + 1000, name, checksum, "
-                   "applied_at, 0 FROM px_schema_migrations");
+    sql_do(s.db.s, "INSERT INTO px_schema_migrations (version, name, checksum, applied_at, "
+                   "duration_ms) SELECT version + 1000, name, checksum, applied_at, 0 FROM "
+                   "px_schema_migrations");
 
     expect_exit(&s, NULL, 78, "run the release that belongs to it");
 

@@ -91,6 +91,10 @@ void sql_fixture_use(const struct px_dialect *d) {
     current = d;
 }
 
+const struct px_dialect *sql_fixture_dialect(void) {
+    return current;
+}
+
 int sql_fixture_setup(void **state) {
     struct sql_fixture *f = calloc(1, sizeof *f);
     *state = f;

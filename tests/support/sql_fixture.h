@@ -26,6 +26,7 @@ struct px_sql *sql_fixture_connect(const struct sql_fixture *f, enum px_sql_use 
 /* For cmocka: a migrated database per test, of the dialect that sql_fixture_use named last. Get
  * skips the test when that database cannot be had. */
 void sql_fixture_use(const struct px_dialect *d);
+const struct px_dialect *sql_fixture_dialect(void); /* the one in use */
 int sql_fixture_setup(void **state);
 int sql_fixture_teardown(void **state);
 struct sql_fixture *sql_fixture_get(void **state);

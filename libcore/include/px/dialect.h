@@ -87,6 +87,13 @@ struct px_dialect {
     /* migrate: take and release the lock that keeps two migrators apart for the whole run; NULL =
      * none is needed */
     enum px_code (*migrate_lock)(struct px_sql *s, bool take, struct px_err *reterr);
+
+    /* What the database says about itself; queries that fail for nobody. columns_of: (table) ->
+     * its column names, none when there is no such table. columns: () -> table, column; all base
+     * tables of the schema, sorted. */
+    const char *columns_of, *columns;
+    /* absent (may be NULL): the database is a file that is not there yet */
+    bool (*absent)(const struct px_sql_conf *c);
 };
 
 /* px_fence_rows(): the rows that a fence takes, sorted by key: log_id, topic, partition_id, lo, hi,

@@ -36,6 +36,9 @@ enum px_sql_use {
  * password. Threads: owner. */
 PX_MUST_USE enum px_code px_sql_open(const struct px_sql_conf *conf, enum px_sql_use use,
                                      struct px_sql **ret, struct px_err *reterr);
+/* px_sql_absent(conf): the database is a file that does not exist; opening it to write would make
+ * it. */
+bool px_sql_absent(const struct px_sql_conf *conf);
 void px_sql_close(struct px_sql *s); /* frees all statements first, then disconnects */
 const struct px_dialect *px_sql_dialect(const struct px_sql *s);
 /* px_sql_alive(s): what is known about the connection, without a round trip: false once it was lost

@@ -216,4 +216,10 @@ const struct px_dialect px_dialect_postgresql = {
     .classify = classify,
     .refused = refused,
     .migrate_lock = migrate_lock,
+    .columns_of = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(CAST(? AS text)) "
+                  "AND attnum > 0 AND NOT attisdropped",
+    .columns = "SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = "
+               "c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid WHERE n.nspname = "
+               "current_schema() AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT "
+               "a.attisdropped ORDER BY c.relname, a.attname",
 };

@@ -3,6 +3,7 @@
  * everything here begins with WITH. Every error of the driver is HY000; the native code tells. */
 #include "internal.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -137,6 +138,14 @@ static bool refused(const char sqlstate[6], int native) {
     return native == LITE_BUSY || native == LITE_CONSTRAINT;
 }
 
+static bool absent(const struct px_sql_conf *c) {
+    struct px_str file;
+    char path[1024];
+    return px_connstr_get(px_str_c(c->connection), "Database", &file) && file.n > 0 &&
+           !px_str_is(file, ":memory:") && px_str_copy(file, path, sizeof path) &&
+           access(path, F_OK) != 0 && errno == ENOENT;
+}
+
 const struct px_dialect px_dialect_sqlite = {
     .name = "sqlite",
     .package = "libsqliteodbc",
@@ -165,4 +174,8 @@ const struct px_dialect px_dialect_sqlite = {
     .classify = classify,
     .refused = refused,
     .migrate_lock = NULL, /* BEGIN IMMEDIATE of each migration is the lock */
+    .columns_of = "SELECT name FROM pragma_table_info(?)",
+    .columns = "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
+               "WHERE m.type = 'table' ORDER BY m.name, c.name",
+    .absent = absent,
 };

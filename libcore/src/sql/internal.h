@@ -90,11 +90,15 @@ extern const struct px_dialect px_dialect_sqlite;
 extern const struct px_dialect px_dialect_postgresql;
 
 /* --- migration files (migrate_files.c) --- */
+/* px_sql_read_file(path, out, reterr): append the file. Errors: PX_IO, PX_TOO_LARGE. */
+PX_MUST_USE enum px_code px_sql_read_file(const char *path, struct px_buf *out,
+                                          struct px_err *reterr);
 #define PX_MIGRATION_NAME 128
 struct px_migration {
     int version;
     char name[PX_MIGRATION_NAME]; /* file name */
     char checksum[65];            /* SHA-256 of the file, hex */
+    int runs_with_from;           /* a program that knows this version may run on it */
     struct px_buf text;
 };
 struct px_migrations {
@@ -106,6 +110,11 @@ struct px_migrations {
 PX_MUST_USE enum px_code px_migrations_load(const char *dir, const char *dialect,
                                             struct px_migrations *ret, struct px_err *reterr);
 void px_migrations_fini(struct px_migrations *m);
+/* px_migration_down_text(dir, dialect, m, out, reterr): the file that undoes ${m}. Errors: PX_IO.
+ */
+PX_MUST_USE enum px_code px_migration_down_text(const char *dir, const char *dialect,
+                                                const struct px_migration *m, struct px_buf *out,
+                                                struct px_err *reterr);
 /* px_split_next(text, at, out): the next statement of ${text} from *at on, without comments and
  * without its semicolon, into ${out}; false at the end. Semicolons count outside quotes, dollar
  * quotes, comments. */

@@ -24,7 +24,7 @@ void px_migrations_fini(struct px_migrations *m) {
     *m = (struct px_migrations){.v = NULL};
 }
 
-static enum px_code read_file(const char *path, struct px_buf *out, struct px_err *reterr) {
+enum px_code px_sql_read_file(const char *path, struct px_buf *out, struct px_err *reterr) {
     FILE *f = fopen(path, "re");
     if (!f) {
         return px_err_errno(reterr, PX_IO, PX_HERE, path);
@@ -72,6 +72,37 @@ static enum px_code version_of(const char *name, int *ret, struct px_err *reterr
     return PX_OK;
 }
 
+/* The value of a line "-- px: runs-with-from N" among the comments that open the file; without one
+ * only a program that knows the file may run on what it makes. */
+static enum px_code read_header(struct px_migration *m, struct px_err *reterr) {
+    static const char key[] = "-- px:";
+    static const char known[] = " runs-with-from ";
+    struct px_str rest = px_buf_view(&m->text);
+    m->runs_with_from = m->version;
+    while (rest.n >= 2 && memcmp(rest.p, "--", 2) == 0) {
+        size_t end = px_str_find(rest, '\n');
+        struct px_str line = {.p = rest.p, .n = end};
+        size_t skip = end < rest.n ? end + 1 : end;
+        rest = (struct px_str){.p = rest.p + skip, .n = rest.n - skip};
+        if (line.n < sizeof key - 1 || memcmp(line.p, key, sizeof key - 1) != 0) {
+            continue;
+        }
+        struct px_str said = {.p = line.p + sizeof key - 1, .n = line.n - (sizeof key - 1)};
+        int64_t v = 0;
+        bool shaped = said.n > sizeof known - 1 && memcmp(said.p, known, sizeof known - 1) == 0;
+        struct px_str number = {.p = said.p + (shaped ? sizeof known - 1 : 0),
+                                .n = said.n - (shaped ? sizeof known - 1 : 0)};
+        if (!shaped || !px_parse_i64(number, 1, m->version, &v)) {
+            return PX_FAIL(reterr, PX_CONFIG,
+                           "%.60s: a line \"-- px:\" must read \"-- px: runs-with-from N\", "
+                           "N from 1 to the file's own version",
+                           m->name);
+        }
+        m->runs_with_from = (int)v;
+    }
+    return PX_OK;
+}
+
 static bool ends_with(const char *name, const char *tail) {
     size_t n = strlen(name);
     size_t t = strlen(tail);
@@ -96,11 +127,21 @@ static enum px_code add_file(const char *folder, const char *name, struct px_mig
     PX_DEFER(px_buf_fini) struct px_buf path = PX_BUF_INIT(PATH_ROOM + PX_MIGRATION_NAME);
     px_buf_printf(&path, "%s/%s", folder, name);
     code = px_buf_ok(&path, reterr);
-    code = code ? code : read_file(px_buf_cstr(&path), &one->text, reterr);
+    code = code ? code : px_sql_read_file(px_buf_cstr(&path), &one->text, reterr);
     if (!code) {
         hex_of(&one->text, one->checksum);
     }
-    return code;
+    return code ? code : read_header(one, reterr);
+}
+
+enum px_code px_migration_down_text(const char *dir, const char *dialect,
+                                    const struct px_migration *m, struct px_buf *out,
+                                    struct px_err *reterr) {
+    PX_DEFER(px_buf_fini) struct px_buf path = PX_BUF_INIT(PATH_ROOM + PX_MIGRATION_NAME);
+    size_t stem = strlen(m->name) - strlen(".up.sql");
+    px_buf_printf(&path, "%s/%s/%.*s.down.sql", dir, dialect, (int)stem, m->name);
+    enum px_code code = px_buf_ok(&path, reterr);
+    return code ? code : px_sql_read_file(px_buf_cstr(&path), out, reterr);
 }
 
 static int by_version(const void *a, const void *b) {

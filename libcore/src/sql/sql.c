@@ -116,6 +116,11 @@ enum px_code px_sql_open(const struct px_sql_conf *conf, enum px_sql_use use, st
     return PX_OK;
 }
 
+bool px_sql_absent(const struct px_sql_conf *conf) {
+    const struct px_dialect *d = conf->dialect < 0 ? NULL : px_dialect_get((size_t)conf->dialect);
+    return d && d->absent && d->absent(conf);
+}
+
 void px_sql_close(struct px_sql *s) {
     if (!s) {
         return;

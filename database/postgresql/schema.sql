@@ -109,6 +109,7 @@ CREATE TABLE px_schema_migrations (
     checksum text NOT NULL,
     applied_at text NOT NULL,
     duration_ms bigint NOT NULL,
+    runs_with_from bigint NOT NULL DEFAULT 0,
     PRIMARY KEY (version)
 );
 CREATE TABLE px_settings (

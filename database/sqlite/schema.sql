@@ -101,7 +101,7 @@ CREATE TABLE players (
     deposit_at      TEXT,
     total_deposits  INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID;
-CREATE TABLE px_schema_migrations (version bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at text NOT NULL, duration_ms bigint NOT NULL);
+CREATE TABLE px_schema_migrations (version bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at text NOT NULL, duration_ms bigint NOT NULL, runs_with_from bigint NOT NULL DEFAULT 0);
 CREATE TABLE px_settings (
     name  TEXT PRIMARY KEY NOT NULL,
     value TEXT NOT NULL

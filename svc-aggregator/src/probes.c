@@ -3,11 +3,13 @@
 #include "agg.h"
 
 #include <px/http.h>
+#include <px/rights.h>
 
 #include <stdio.h>
 
-#define AGG_LOOK   (5 * PX_US_PER_S)
-#define AGG_SQLITE 0 /* of Sql:Dialect */
+#define AGG_LOOK          (5 * PX_US_PER_S)
+#define AGG_SQLITE        0 /* of Sql:Dialect     */
+#define AGG_RIGHTS_REFUSE 1 /* of Sql:ExtraRights */
 
 static bool running(const struct agg *a) {
     return a->threaded;
@@ -82,6 +84,46 @@ static enum px_code probe_sql_schema(void *svc, struct px_probe_out *out, struct
     enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, reterr);
     rc = rc == PX_OK ? agg_schema_current(a, s, out->detail, sizeof out->detail, reterr) : rc;
     px_sql_close(s);
+    return rc;
+}
+
+/* The account beside its column of database/privileges.txt. */
+static enum px_code ask_rights(const struct agg *a, struct px_sql *s, struct px_probe_out *out,
+                               struct px_err *reterr) {
+    char dir[1024];
+    struct px_rights want;
+    struct px_rights_verdict v;
+    bool strict = a->conf->sql.extra_rights == AGG_RIGHTS_REFUSE;
+    enum px_code rc = px_app_data_dir(a->app, "database", dir, sizeof dir, reterr);
+    rc = rc == PX_OK ? px_rights_load(dir, "px_agg", &want, reterr) : rc;
+    if (rc != PX_OK) {
+        return rc;
+    }
+    if (!a->conf->raw_store) {
+        px_rights_waive(&want, "events");
+    }
+    rc = px_rights_check(s, &want, strict, &v, reterr);
+    out->warn = v.warn;
+    snprintf(out->detail, sizeof out->detail, "%s", v.detail);
+    snprintf(out->remedy, sizeof out->remedy, "%s", v.remedy);
+    return rc;
+}
+
+static enum px_code probe_sql_rights(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_sql *s = NULL;
+    struct px_err err = PX_ERR_INIT;
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, &err);
+    rc = rc == PX_OK ? ask_rights(a, s, out, &err) : rc;
+    px_sql_close(s);
+    if (rc == PX_UNSUPPORTED) {
+        out->skip = true;
+        snprintf(out->detail, sizeof out->detail, "%s", err.msg);
+        return PX_OK;
+    }
+    if (rc != PX_OK && reterr) {
+        *reterr = err;
+    }
     return rc;
 }
 
@@ -222,8 +264,10 @@ const struct px_probe agg_probes[] = {
      NULL, probe_sql_connect},
     {"sql.dialect", "the driver speaks Sql:Dialect", PX_PROBE_FATAL, "sql.connect",
      probe_sql_dialect},
-    {"sql.schema_version", "every migration is applied", PX_PROBE_FATAL | PX_PROBE_START,
-     "sql.connect", probe_sql_schema},
+    {"sql.rights", "the account may what it must, and no more", PX_PROBE_FATAL | PX_PROBE_START,
+     "sql.connect", probe_sql_rights},
+    {"sql.schema_version", "the schema is one that this build can use",
+     PX_PROBE_FATAL | PX_PROBE_START, "sql.connect", probe_sql_schema},
     {"sql.write", "the account may write to every table", PX_PROBE_FATAL, "sql.schema_version",
      probe_sql_write},
     {"sql.offsets", "the offsets can be read", PX_PROBE_FATAL, "sql.schema_version",

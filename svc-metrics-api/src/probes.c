@@ -1,9 +1,12 @@
 /* What --check, /readyz and the start ask of this service. No probe leaves a trace. */
 #include <px/migrate.h>
+#include <px/rights.h>
 
 #include <stdio.h>
 
 #include "service.h"
+
+#define API_RIGHTS_REFUSE 1 /* of Sql:ExtraRights */
 
 static enum px_code config_valid(void *arg, struct px_probe_out *out, struct px_err *reterr) {
     struct api_service *svc = arg;
@@ -60,6 +63,47 @@ static enum px_code sql_schema_version(void *arg, struct px_probe_out *out, stru
         return code;
     }
     return px_migrate_fits(&state, out->detail, sizeof(out->detail), reterr);
+}
+
+/* The account beside its column of database/privileges.txt. */
+static enum px_code ask_rights(struct api_service *svc, struct px_probe_out *out,
+                               struct px_err *reterr) {
+    struct px_rights want;
+    struct px_rights_verdict v;
+    char dir[512];
+    bool strict = svc->conf->sql.extra_rights == API_RIGHTS_REFUSE;
+    enum px_code code = px_app_data_dir(svc->app, "database", dir, sizeof(dir), reterr);
+
+    code = code ? code : px_rights_load(dir, "px_api", &want, reterr);
+    if (code) {
+        return code;
+    }
+    code = px_rights_check(svc->probe_db.sql, &want, strict, &v, reterr);
+    out->warn = v.warn;
+    snprintf(out->detail, sizeof(out->detail), "%s", v.detail);
+    snprintf(out->remedy, sizeof(out->remedy), "%s", v.remedy);
+    return code;
+}
+
+static enum px_code sql_rights(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+    struct px_err err = PX_ERR_INIT;
+    enum px_code code = api_db_begin(&svc->probe_db, reterr);
+
+    if (code) {
+        return code;
+    }
+    code = ask_rights(svc, out, &err);
+    api_db_end(&svc->probe_db, code);
+    if (code == PX_UNSUPPORTED) {
+        out->skip = true;
+        snprintf(out->detail, sizeof(out->detail), "%s", err.msg);
+        return PX_OK;
+    }
+    if (code && reterr) {
+        *reterr = err;
+    }
+    return code;
 }
 
 /* The connection must not be able to write, whatever the credentials allow. */
@@ -132,6 +176,11 @@ const struct px_probe api_probes[API_PROBES] = {
      .asks = "the database accepts a connection and answers",
      .flags = PX_PROBE_FATAL | PX_PROBE_READY,
      .run = sql_connect},
+    {.name = "sql.rights",
+     .asks = "the account may what it must, and no more",
+     .flags = PX_PROBE_FATAL,
+     .needs = "sql.connect",
+     .run = sql_rights},
     {.name = "sql.schema_version",
      .asks = "the schema is one that this build can use",
      .flags = PX_PROBE_FATAL,

@@ -92,6 +92,11 @@ struct px_dialect {
      * its column names, none when there is no such table. columns: () -> table, column; all base
      * tables of the schema, sorted. */
     const char *columns_of, *columns;
+    /* NULL where there are no accounts. account: () -> name, and as 0 or 1: superuser, has no
+     * schema, may make roles, databases, replicates, passes row security, may create tables,
+     * schemas. rights: () -> table, the PX_RIGHTS bits of px/rights.h as 0 or 1, acts as its owner
+     */
+    const char *account, *rights;
     /* absent (may be NULL): the database is a file that is not there yet */
     bool (*absent)(const struct px_sql_conf *c);
 };

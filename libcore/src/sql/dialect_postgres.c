@@ -188,6 +188,24 @@ static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *ret
     return code ? code : px_sql_exec(s, px_buf_view(&b), reterr);
 }
 
+static const char account_query[] =
+    "SELECT current_user, CAST(rolsuper AS integer), CAST(current_schema() IS NULL AS integer),\n"
+    "    CAST(rolcreaterole AS integer), CAST(rolcreatedb AS integer),\n"
+    "    CAST(rolreplication AS integer), CAST(rolbypassrls AS integer),\n"
+    "    CAST(COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false) AS integer),\n"
+    "    CAST(has_database_privilege(current_database(), 'CREATE') AS integer)\n"
+    "FROM pg_roles WHERE rolname = current_user";
+
+static const char rights_query[] =
+    "SELECT c.relname, CAST(has_table_privilege(c.oid, 'SELECT') AS integer),\n"
+    "    CAST(has_table_privilege(c.oid, 'INSERT') AS integer),\n"
+    "    CAST(has_table_privilege(c.oid, 'UPDATE') AS integer),\n"
+    "    CAST(has_table_privilege(c.oid, 'DELETE') AS integer),\n"
+    "    CAST(has_table_privilege(c.oid, 'TRUNCATE') AS integer),\n"
+    "    CAST(pg_has_role(c.relowner, 'USAGE') AS integer)\n"
+    "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
+    "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') ORDER BY c.relname";
+
 const struct px_dialect px_dialect_postgresql = {
     .name = "postgresql",
     .package = "odbc-postgresql",
@@ -222,4 +240,6 @@ const struct px_dialect px_dialect_postgresql = {
                "c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid WHERE n.nspname = "
                "current_schema() AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT "
                "a.attisdropped ORDER BY c.relname, a.attname",
+    .account = account_query,
+    .rights = rights_query,
 };

@@ -1,0 +1,1 @@
+-- Nothing to undo: px_schema_migrations belongs to the runner.

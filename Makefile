@@ -126,7 +126,7 @@ install: all ## install below PREFIX (and DESTDIR)
 	install -m 644 schemas/avro/*.avsc $(SHARE)/schemas/avro
 	for d in sqlite postgresql; do \
 	  install -d $(SHARE)/database/$$d && install -m 644 database/$$d/*.sql $(SHARE)/database/$$d || exit 1; done
-	$(Q)install -m 644 database/privileges.txt $(SHARE)/database
+	install -m 644 database/privileges.txt $(SHARE)/database
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/pixel-analytics
 
 clean: ## remove everything that was built

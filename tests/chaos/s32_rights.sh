@@ -47,10 +47,10 @@ keep 32 30 "password changed"
 
 lines=$(log_lines agg-1)
 inject "REVOKE UPDATE ON players"
-sql_quietly 'revoke update on players from app'
+sql_quietly 'revoke update on players from px_agg'
 halts "right" 77 players 'credentials and rights'
 is "right: who only reads goes on" "$(api_status)" 200
-sql_quietly 'grant update on players to app'
+sql_quietly 'grant update on players to px_agg'
 mended "right"
 keep 32 30 "right taken away"
 

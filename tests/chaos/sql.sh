@@ -92,8 +92,7 @@ kept_rows() {
 
 stand_as_app() { # [aggregator options...]: as `stand`, but the services are no superusers in the database
     servers_up 1
-    sql_quietly "create role app login password '$PG_PASSWORD';
-        grant select, insert, update, delete on all tables in schema public to app" ||
+    sql_quietly "create role app login password '$PG_PASSWORD' in role px_agg, px_api" ||
         die "the role app was made ($(tail -n 2 "$work/sql.log"))"
     database=(--set Sql:Dialect=postgresql --set "Sql:ConnectionString=${PG_CONNECTION/Username=px/Username=app}"
         --set "Sql:PasswordFile=$work/postgres/password")

@@ -161,6 +161,12 @@ migrate() {
     "$bin/svc-aggregator" "${kafka[@]}" "${database[@]}" --migrate=up >"$work/migrate.out" 2>&1 ||
         die "the database was migrated ($(cat "$work/migrate.out"))"
 }
+as=()
+account() { # user role: a login user with that role and nothing else; ${as[@]} are the options to connect as it
+    sql "create role $1 login password '$PG_PASSWORD' in role $2" >"$work/account.out" 2>&1 ||
+        die "the login user $1 was made ($(cat "$work/account.out"))"
+    as=(--set "Sql:ConnectionString=${PG_CONNECTION/Username=px/Username=$1}" --set Sql:ExtraRights=refuse)
+}
 field() { # name event field: of the last such log line
     sed -nE 's/.*"message":"'"$2"'".*"'"${3//./\\.}"'":"?([^",}]*).*/\1/p' "$work/$1.log" | tail -n 1
 }

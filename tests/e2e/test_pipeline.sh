@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # The whole path on real servers: traffic with a known truth through ingest, Kafka, two aggregators (one is
-# killed and comes back) and PostgreSQL to the REST API; then SIGTERM of ingest under load loses nothing.
+# killed and comes back) and PostgreSQL to the REST API; then SIGTERM of ingest under load loses nothing. Each
+# program has the login user of least privilege that it would have in production.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
@@ -8,10 +9,14 @@ kafka_up
 kafka_topics
 postgres_up
 migrate
+account svc_metrics_api px_api
+reader=("${as[@]}")
+account svc_aggregator px_agg
+database+=("${as[@]}")
 ingest_up ingest
 aggregator_up agg-a --set Kafka:SessionTimeout=6s
 aggregator_up agg-b --set Kafka:SessionTimeout=6s
-api_up api
+api_up api "${reader[@]}"
 for name in ingest agg-a agg-b api; do ready "$name" 30; done
 
 owners() { sql "select string_agg(owner || '=' || n, ' ' order by owner) from (select owner, count(*) n from consumer_offsets group by owner) o"; }

@@ -43,4 +43,4 @@ TSAN_OBJ := $(if $(findstring thread,$(SAN)),$(call objects,tests/support/tsan_t
 LIBS_CORE  = $(shell pkg-config --libs libcjson libcyaml libcrypto) -lm -lpthread
 LIBS_HTTP  = $(shell pkg-config --libs libevent_core)
 LIBS_KAFKA = $(shell pkg-config --libs rdkafka)
-LIBS_SQL   = $(shell pkg-config --libs odbc)
+LIBS_SQL   = $(shell pkg-config --libs odbc libssl)

@@ -4,6 +4,7 @@
 
 #include <px/http.h>
 #include <px/rights.h>
+#include <px/sql_tls.h>
 
 #include <stdio.h>
 
@@ -85,6 +86,23 @@ static enum px_code probe_sql_schema(void *svc, struct px_probe_out *out, struct
     rc = rc == PX_OK ? agg_schema_current(a, s, out->detail, sizeof out->detail, reterr) : rc;
     px_sql_close(s);
     return rc;
+}
+
+static enum px_code probe_sql_tls(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_sql *s = NULL;
+    struct px_tls_verdict v = {.warn = false};
+    struct px_err err = PX_ERR_INIT;
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, &err);
+    rc = rc == PX_OK ? px_tls_check(s, &a->conf->sql, &v, &err) : rc;
+    px_sql_close(s);
+    out->skip = rc == PX_UNSUPPORTED;
+    out->warn = v.warn;
+    snprintf(out->detail, sizeof out->detail, "%s", out->skip ? err.msg : v.detail);
+    if (rc != PX_OK && reterr) {
+        *reterr = err;
+    }
+    return out->skip ? PX_OK : rc;
 }
 
 /* The account beside its column of database/privileges.txt. */
@@ -264,6 +282,8 @@ const struct px_probe agg_probes[] = {
      NULL, probe_sql_connect},
     {"sql.dialect", "the driver speaks Sql:Dialect", PX_PROBE_FATAL, "sql.connect",
      probe_sql_dialect},
+    {"sql.tls", "nobody in between can pose as the database", PX_PROBE_FATAL, "sql.connect",
+     probe_sql_tls},
     {"sql.rights", "the account may what it must, and no more", PX_PROBE_FATAL | PX_PROBE_START,
      "sql.connect", probe_sql_rights},
     {"sql.schema_version", "the schema is one that this build can use",

@@ -1,6 +1,7 @@
 /* What --check, /readyz and the start ask of this service. No probe leaves a trace. */
 #include <px/migrate.h>
 #include <px/rights.h>
+#include <px/sql_tls.h>
 
 #include <stdio.h>
 
@@ -63,6 +64,26 @@ static enum px_code sql_schema_version(void *arg, struct px_probe_out *out, stru
         return code;
     }
     return px_migrate_fits(&state, out->detail, sizeof(out->detail), reterr);
+}
+
+static enum px_code sql_tls(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+    struct px_tls_verdict v = {.warn = false};
+    struct px_err err = PX_ERR_INIT;
+    enum px_code code = api_db_begin(&svc->probe_db, reterr);
+
+    if (code) {
+        return code;
+    }
+    code = px_tls_check(svc->probe_db.sql, &svc->conf->sql, &v, &err);
+    api_db_end(&svc->probe_db, code);
+    out->skip = code == PX_UNSUPPORTED;
+    out->warn = v.warn;
+    snprintf(out->detail, sizeof(out->detail), "%s", out->skip ? err.msg : v.detail);
+    if (code && reterr) {
+        *reterr = err;
+    }
+    return out->skip ? PX_OK : code;
 }
 
 /* The account beside its column of database/privileges.txt. */
@@ -176,6 +197,11 @@ const struct px_probe api_probes[API_PROBES] = {
      .asks = "the database accepts a connection and answers",
      .flags = PX_PROBE_FATAL | PX_PROBE_READY,
      .run = sql_connect},
+    {.name = "sql.tls",
+     .asks = "nobody in between can pose as the database",
+     .flags = PX_PROBE_FATAL,
+     .needs = "sql.connect",
+     .run = sql_tls},
     {.name = "sql.rights",
      .asks = "the account may what it must, and no more",
      .flags = PX_PROBE_FATAL,

@@ -46,7 +46,7 @@ struct api_service {
 };
 
 extern const struct px_app_def api_app_def;
-#define API_PROBES 9
+#define API_PROBES 10
 extern const struct px_probe api_probes[API_PROBES];
 
 /* api_handle(svc, req) / api_refused: the HTTP callbacks (server.c). */

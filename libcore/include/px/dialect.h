@@ -97,6 +97,13 @@ struct px_dialect {
      * schemas. rights: () -> table, the PX_RIGHTS bits of px/rights.h as 0 or 1, acts as its owner
      */
     const char *account, *rights;
+    /* tls: () -> encrypted (0 or 1), version, cipher of this connection; NULL without a network */
+    const char *tls;
+    /* Both may be NULL. connectable: is the way of connecting acceptable? PX_CONFIG when not.
+     * explain: what a refused connection means, by the driver's message; PX_OK = nothing to add. */
+    enum px_code (*connectable)(const struct px_sql_conf *c, struct px_err *reterr);
+    enum px_code (*explain)(const struct px_sql_conf *c, const char *message,
+                            struct px_err *reterr);
     /* absent (may be NULL): the database is a file that is not there yet */
     bool (*absent)(const struct px_sql_conf *c);
 };

@@ -19,6 +19,11 @@ struct px_sql_conf {
 #include <px/option_end.h>
 };
 
+enum px_sql_tls { /* Sql:Tls */
+    PX_SQL_TLS_VERIFY,
+    PX_SQL_TLS_ANY
+};
+
 struct px_dialect;
 struct px_sql;  /* a connection */
 struct px_stmt; /* a prepared statement of one connection */

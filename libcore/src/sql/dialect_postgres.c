@@ -1,7 +1,7 @@
 /* PostgreSQL through psqlODBC: rows as one array literal per column, turned into rows by unnest.
  * Protocol 7.4-0 makes the server refuse everything after an error, so nothing partial can ever
  * commit; sessions that hold locks without working are ended by the server. */
-#include "internal.h"
+#include "tls_priv.h"
 
 static const char *array_type(enum px_column type) {
     switch (type) {
@@ -66,28 +66,62 @@ static void pick(struct px_buf *out, enum px_op op, const char *stored, const ch
     px_buf_printf(out, "%s(%s, %s)", op == PX_OP_MIN ? "LEAST" : "GREATEST", stored, given);
 }
 
+/* libpq's options: those of the user, and ours where he is silent. A peer that is gone is noticed
+ * in seconds; a server that became read-only is no server for a writer. */
+static void pqopt(struct px_str user, enum px_sql_use use, struct px_buf *out) {
+    static const struct {
+        const char *key, *value;
+        bool writers;
+    } ours[] = {{"keepalives_idle", "5", false},
+                {"keepalives_interval", "2", false},
+                {"keepalives_count", "3", false},
+                {"tcp_user_timeout", "8000", false},
+                {"target_session_attrs", "read-write", true}};
+    struct px_str given = PX_S(""), had;
+    PX_IGNORE(px_connstr_get(user, "pqopt", &given)); /* none is empty */
+    px_buf_c(out, ";pqopt={");
+    px_buf_str(out, given);
+    const char *before = given.n ? " " : "";
+    for (size_t i = 0; i < PX_ARRAY_LEN(ours); i++) {
+        if ((!ours[i].writers || use == PX_SQL_WRITE) && !px_pqopt_get(given, ours[i].key, &had)) {
+            px_buf_printf(out, "%s%s=%s", before, ours[i].key, ours[i].value);
+            before = " ";
+        }
+    }
+    px_buf_c(out, "}");
+}
+
 static void connect_string(const struct px_sql_conf *c, enum px_sql_use use, struct px_buf *out) {
     struct px_str user = px_str_c(c->connection);
     struct px_str had;
+    struct px_peer peer;
+    px_peer_of(c, &peer);
+    bool verify = peer.remote && c->tls == PX_SQL_TLS_VERIFY;
     px_connstr_default(out, user, "Protocol", "7.4-0"); /* no savepoint per statement */
     px_connstr_default(out, user, "UseServerSidePrepare", "1");
     px_connstr_default(out, user, "UseDeclareFetch", "0");
     px_connstr_default(out, user, "CommLog", "0"); /* Debian's odbcinst.ini switches a log on */
     px_connstr_default(out, user, "Debug", "0");
-    px_connstr_default(out, user, "SSLmode", "prefer"); /* the driver's own default is no TLS */
-    /* A peer that is gone is noticed in seconds. A server that became read-only is no server for a
-     * writer. */
-    px_connstr_default(out, user, "pqopt",
-                       use == PX_SQL_WRITE
-                           ? "{keepalives_idle=5 keepalives_interval=2 keepalives_count=3 "
-                             "tcp_user_timeout=8000 target_session_attrs=read-write}"
-                           : "{keepalives_idle=5 keepalives_interval=2 keepalives_count=3 "
-                             "tcp_user_timeout=8000}");
+    /* the driver's own default is no TLS */
+    px_connstr_default(out, user, "SSLmode", verify ? "verify-full" : "prefer");
+    pqopt(user, use, out); /* the driver takes the last one */
     if (c->password && *c->password && !px_connstr_get(user, "PWD", &had) &&
         !px_connstr_get(user, "Password", &had)) {
         px_buf_c(out, ";PWD=");
         px_connstr_quoted(out, c->password);
     }
+}
+
+static enum px_code connectable(const struct px_sql_conf *c, struct px_err *reterr) {
+    struct px_peer p;
+    px_peer_of(c, &p);
+    if (c->tls == PX_SQL_TLS_ANY || !p.remote || !p.mode[0] || strcmp(p.mode, "verify-full") == 0) {
+        return PX_OK;
+    }
+    return PX_FAIL(reterr, PX_CONFIG,
+                   "Sql:ConnectionString: SSLmode=%s does not check who answers as %.60s: write "
+                   "SSLmode=verify-full, or set Sql:Tls=any where the network can be trusted",
+                   p.mode, p.host);
 }
 
 static void timeouts(struct px_buf *b, px_us statement, px_us lock, px_us idle) {
@@ -240,6 +274,10 @@ const struct px_dialect px_dialect_postgresql = {
                "c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid WHERE n.nspname = "
                "current_schema() AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT "
                "a.attisdropped ORDER BY c.relname, a.attname",
+    .tls = "SELECT CASE WHEN ssl THEN 1 ELSE 0 END, COALESCE(version, ''), COALESCE(cipher, '') "
+           "FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+    .connectable = connectable,
+    .explain = px_tls_explain,
     .account = account_query,
     .rights = rights_query,
 };

@@ -24,9 +24,14 @@ static enum px_code alloc_handles(struct px_sql *s, struct px_err *reterr) {
 }
 
 /* What went wrong before there was a session; the driver manager's own states come first. */
-static enum px_code connect_failed(struct px_sql *s, struct px_err *reterr) {
+static enum px_code connect_failed(struct px_sql *s, const struct px_sql_conf *conf,
+                                   struct px_err *reterr) {
     struct px_err e = PX_ERR_INIT;
     enum px_code code = px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "connect", &e);
+    enum px_code known = s->dialect->explain ? s->dialect->explain(conf, e.msg, reterr) : PX_OK;
+    if (known) {
+        return known;
+    }
     const char *db = s->dialect->name;
     if (strstr(e.msg, "Can't open lib") || strcmp(e.sqlstate, "IM002") == 0 ||
         strcmp(e.sqlstate, "IM003") == 0 || strcmp(e.sqlstate, "IM004") == 0) {
@@ -70,7 +75,7 @@ static enum px_code driver_connect(struct px_sql *s, const struct px_sql_conf *c
                                     NULL, SQL_DRIVER_NOPROMPT);
     explicit_bzero(cs.p, cs.n); /* it may hold the password */
     if (!px_sql_ok(rc)) {
-        return connect_failed(s, reterr);
+        return connect_failed(s, conf, reterr);
     }
     s->connected = true;
     return PX_OK;
@@ -104,7 +109,8 @@ enum px_code px_sql_open(const struct px_sql_conf *conf, enum px_sql_use use, st
     s->dbc = SQL_NULL_HANDLE;
     s->dialect = d;
     s->use = use;
-    enum px_code code = alloc_handles(s, reterr);
+    enum px_code code = d->connectable ? d->connectable(conf, reterr) : PX_OK;
+    code = code ? code : alloc_handles(s, reterr);
     code = code ? code : driver_connect(s, conf, reterr);
     code = code ? code : check_driver(s, reterr);
     code = code ? code : d->session(s, conf, use, reterr);

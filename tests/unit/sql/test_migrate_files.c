@@ -103,8 +103,66 @@ static void test_connstr_adds_only_what_the_user_left_open(void **state) {
     assert_non_null(strstr(pg, "target_session_attrs=read-write"));
     pg = connect_string(1, "pwd=mine;pqopt={x=1}", "other", PX_SQL_READ, &b);
     assert_null(strstr(pg, "other"));
-    assert_null(strstr(pg, "pqopt"));
+    assert_non_null(strstr(pg, ";pqopt={x=1 keepalives_idle=5 keepalives_interval=2 "
+                               "keepalives_count=3 tcp_user_timeout=8000}"));
     assert_non_null(strstr(pg, ";SSLmode=prefer"));
+    pg = connect_string(1, "pqopt={target_session_attrs=any tcp_user_timeout = '9 s'}", "",
+                        PX_SQL_WRITE, &b);
+    assert_non_null(strstr(pg, ";pqopt={target_session_attrs=any tcp_user_timeout = '9 s' "
+                               "keepalives_idle=5 keepalives_interval=2 keepalives_count=3}"));
+}
+
+/* Another machine must prove who it is, this one need not. */
+static void test_connstr_verifies_other_machines(void **state) {
+    (void)state;
+    static const struct {
+        const char *user;
+        bool remote;
+    } rows[] = {
+        {"Servername=db.example", true},
+        {"Server=10.0.0.7;Port=5432", true},
+        {"Servername=127.0.0.1", false},
+        {"Servername=127.0.0.1.evil.example", true},
+        {"Servername=LOCALHOST", false},
+        {"Servername=::1", false},
+        {"Servername=/run/postgresql", false},
+        {"Servername=localhost,db.example", true},
+        {"Servername=localhost,127.0.0.2", false},
+        {"Servername=localhost;pqopt={hostaddr=10.0.0.7}", true},
+        {"Servername=db.example;pqopt={hostaddr='127.0.0.1'}", true},
+        {"Database=x", false},
+    };
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(8192);
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        const char *got = connect_string(1, rows[i].user, "", PX_SQL_READ, &b);
+        if (!strstr(got, rows[i].remote ? ";SSLmode=verify-full" : ";SSLmode=prefer")) {
+            fail_msg("%s: %s", rows[i].user, got);
+        }
+    }
+}
+
+static void test_connstr_refuses_unverified_machines(void **state) {
+    (void)state;
+    static const struct {
+        const char *user;
+        int tls;
+        bool fine;
+    } rows[] = {
+        {"Servername=db.example", PX_SQL_TLS_VERIFY, true},
+        {"Servername=db.example;SSLmode=verify-full", PX_SQL_TLS_VERIFY, true},
+        {"Servername=db.example;SSLmode=verify-ca", PX_SQL_TLS_VERIFY, false},
+        {"Servername=db.example;sslmode=require", PX_SQL_TLS_VERIFY, false},
+        {"Servername=db.example;SSLmode=require", PX_SQL_TLS_ANY, true},
+        {"Servername=127.0.0.1;SSLmode=disable", PX_SQL_TLS_VERIFY, true},
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        struct px_sql_conf c = {
+            .dialect = 1, .connection = rows[i].user, .password = "", .tls = rows[i].tls};
+        struct px_err e = PX_ERR_INIT;
+        enum px_code code = px_dialect_get(1)->connectable(&c, &e);
+        assert_int_equal(code, rows[i].fine ? PX_OK : PX_CONFIG);
+        assert_true(rows[i].fine || strstr(e.msg, "write SSLmode=verify-full"));
+    }
 }
 
 int main(void) {
@@ -112,6 +170,8 @@ int main(void) {
         cmocka_unit_test(test_split_finds_the_ends_of_statements),
         cmocka_unit_test(test_connstr_finds_keywords),
         cmocka_unit_test(test_connstr_adds_only_what_the_user_left_open),
+        cmocka_unit_test(test_connstr_verifies_other_machines),
+        cmocka_unit_test(test_connstr_refuses_unverified_machines),
     };
     return cmocka_run_group_tests_name("migrate_files", tests, NULL, NULL);
 }

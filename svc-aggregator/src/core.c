@@ -9,6 +9,9 @@
 
 #define AGG_LOOK_EVERY PX_US_PER_S /* while waiting */
 
+/* A new password is in the database a moment before it is in the file, or the other way round. */
+#define AGG_PASSWORD_GRACE (15 * PX_US_PER_S)
+
 enum px_code agg_core_init(struct agg_core *c, struct px_err *reterr) {
     const struct agg_conf *conf = c->conf;
     const struct px_dialect *d = px_dialect_get((size_t)conf->sql.dialect);
@@ -111,14 +114,21 @@ static bool passes(enum px_code code) {
            code == PX_TIMEOUT || code == PX_UNKNOWN_OUTCOME || code == PX_NOMEM;
 }
 
+/* A login that worked before and is refused now may be waiting for the new password's file. */
+static bool may_be_renewed(const struct agg_core *c, const struct px_err *err, px_us since) {
+    return c->connected_before && c->conf->sql.password_file && px_sql_login_refused(err) &&
+           px_mono(c->clock) - since < AGG_PASSWORD_GRACE;
+}
+
 enum px_code agg_core_reconnect(struct agg_core *c, struct px_err *reterr) {
     struct px_err err = PX_ERR_INIT;
+    px_us since = px_mono(c->clock);
     for (unsigned attempt = 0;; attempt++) {
         enum px_code rc = agg_core_connect(c, &err);
         if (rc == PX_OK) {
             return PX_OK;
         }
-        if (!passes(rc)) {
+        if (!passes(rc) && !may_be_renewed(c, &err, since)) {
             if (reterr) {
                 *reterr = err;
             }

@@ -15,15 +15,27 @@
 
 static const char *const postgresql = "postgresql";
 
-/* The rig's service becomes that user's. */
-static void run_as(struct service_rig *s, const struct pg_user *u) {
-    char path[256];
+static const char *password_path(const struct pg_user *u) {
+    static char path[256];
     (void)snprintf(path, sizeof path, "%s/password-%s", proc_tmpdir(), u->name);
-    FILE *f = fopen(path, "we");
+    return path;
+}
+
+/* As a secret store does it: a new file in place of the old one. */
+static void write_password(const struct pg_user *u) {
+    char fresh[300];
+    (void)snprintf(fresh, sizeof fresh, "%s.new", password_path(u));
+    FILE *f = fopen(fresh, "we");
     assert_non_null(f);
     assert_int_equal(fchmod(fileno(f), 0600), 0);
     assert_true(fputs(u->conf.password, f) >= 0 && fclose(f) == 0);
-    service_rig_set(s, "PX_Sql__PasswordFile", path);
+    assert_int_equal(rename(fresh, password_path(u)), 0);
+}
+
+/* The rig's service becomes that user's. */
+static void run_as(struct service_rig *s, const struct pg_user *u) {
+    write_password(u);
+    service_rig_set(s, "PX_Sql__PasswordFile", password_path(u));
     service_rig_set(s, "PX_Sql__ConnectionString", u->connection);
 }
 
@@ -170,12 +182,58 @@ static void test_rights_lost_at_run_time(void **state) {
     close_as(&s, &agg);
 }
 
+/* --- a password that changes -------------------------------------------------------------------
+ */
+
+static void end_sessions(struct service_rig *s, const struct pg_user *u) {
+    char sql[200];
+    (void)snprintf(sql, sizeof sql,
+                   "SELECT COUNT(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity WHERE "
+                   "usename = '%s'",
+                   u->name);
+    assert_int_equal(sql_int(s->db.s, sql), 1);
+}
+
+static void new_password(struct pg_user *u, const char *password) {
+    u->conf.password = password;
+    write_password(u);
+}
+
+/* Changed in the database and in the file while the aggregator runs: its next session has it. */
+static void test_rights_password_changed_while_running(void **state) {
+    struct service_rig s;
+    struct pg_user agg;
+    struct log_rig *log = *state;
+    int64_t at = SERVICE_EVENTS + 40;
+    open_as(&s, log, &agg);
+    service_rig_start(&s, proc_bin("svc-aggregator"), NULL);
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, at, 30));
+
+    new_password(&agg, "second;}word");
+    pg_user_do(&s.db, "ALTER ROLE", &agg, "PASSWORD 'second;}word'");
+    end_sessions(&s, &agg);
+    log_rig_make(log, 20);
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, at + 20, 30));
+
+    /* The database first, the file only when the aggregator has been refused. */
+    pg_user_do(&s.db, "ALTER ROLE", &agg, "PASSWORD 'third'");
+    end_sessions(&s, &agg);
+    assert_true(proc_log_wait(&s.proc, "password authentication failed", 20));
+    new_password(&agg, "third");
+    log_rig_make(log, 20);
+    assert_true(service_rig_until(&s, SERVICE_NEXT_SUM, at + 40, 30));
+    assert_int_equal(proc_log_count(&s.proc, "second;}word"), 0);
+    assert_int_equal(proc_stop(&s.proc), 0);
+    close_as(&s, &agg);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rights_programs_work_with_least_privilege),
         cmocka_unit_test(test_rights_check_names_what_is_missing),
         cmocka_unit_test(test_rights_check_warns_of_too_much),
         cmocka_unit_test(test_rights_lost_at_run_time),
+        cmocka_unit_test(test_rights_password_changed_while_running),
     };
     return cmocka_run_group_tests_name(postgresql, tests, service_rig_setup, service_rig_teardown);
 }

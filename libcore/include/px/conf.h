@@ -49,6 +49,12 @@ PX_MUST_USE enum px_code px_conf_load(const struct px_options *opts, const struc
 void px_conf_free(struct px_conf *c); /* wipes secrets */
 const struct px_conf_problem *px_conf_problems(const struct px_conf *c, size_t *ret_n);
 
+/* px_conf_word(path, out, reterr): append the secret that the file holds, by the same rules; ${out}
+ * must have room for it already, so that no copy stays behind, and is the caller's to wipe. Errors:
+ * PX_CONFIG (no secret), PX_NOT_FOUND, PX_IO, PX_TOO_LARGE; the message holds the path, never the
+ * content. Threads: any. */
+PX_MUST_USE enum px_code px_conf_word(const char *path, struct px_buf *out, struct px_err *reterr);
+
 /* px_conf_print(c, out): one line per option, sorted by key: `Key = value   # origin`; secrets are
  * shown as (set) or (empty). Origins: default, file name, environment variable, argv. */
 void px_conf_print(const struct px_conf *c, struct px_buf *out);

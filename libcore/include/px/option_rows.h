@@ -16,6 +16,14 @@
      .choices = (ch),                                                                              \
      .doc = (text)},
 #define PX_OPT_STR(f, k, d, fl, doc) PX_OPT_ROW_(f, k, PX_KIND_STR, d, NULL, NULL, NULL, fl, doc)
+#define PX_OPT_WORD(f, k, fl, text)                                                                \
+    {.key = (k),                                                                                   \
+     .kind = PX_KIND_STR,                                                                          \
+     .flags = PX_OPT_SECRET | (fl),                                                                \
+     .offset = offsetof(PX_OPTION_STRUCT, PX_OPTION_AT f),                                         \
+     .path_offset = offsetof(PX_OPTION_STRUCT, PX_OPTION_AT f##_file),                             \
+     .dflt = "",                                                                                   \
+     .doc = (text)},
 #define PX_OPT_INT(f, k, d, lo, hi, fl, doc)                                                       \
     PX_OPT_ROW_(f, k, PX_KIND_INT, PX_STR(d), PX_STR(lo), PX_STR(hi), NULL, fl, doc)
 /* #d, not PX_STR(d): <stdbool.h> would turn true into 1 */

@@ -36,11 +36,14 @@ enum px_sql_use {
 /* px_sql_open(conf, use, ret, reterr): connect by full connection string (pooling off), apply the
  * dialect's session settings, check that the driver is the dialect's. What the connection string
  * says itself is left alone. With READ no statement can write, and a database file is never
- * created. Errors: PX_CONFIG (unknown dialect, driver or database missing, driver of another
+ * created. A password from a file (Sql:PasswordFile) is read anew, a file that cannot be read is
+ * PX_SQL_LOST. Errors: PX_CONFIG (unknown dialect, driver or database missing, driver of another
  * database), PX_DENIED, PX_SQL_LOST (unreachable), with the remedy in the message; never the
  * password. Threads: owner. */
 PX_MUST_USE enum px_code px_sql_open(const struct px_sql_conf *conf, enum px_sql_use use,
                                      struct px_sql **ret, struct px_err *reterr);
+/* px_sql_login_refused(err): px_sql_open failed because of the user or the password. */
+bool px_sql_login_refused(const struct px_err *err);
 /* px_sql_absent(conf): the database is a file that does not exist; opening it to write would make
  * it. */
 bool px_sql_absent(const struct px_sql_conf *conf);

@@ -56,6 +56,7 @@ void px_conf_slot_fini(struct px_conf_slot *slot) {
     }
     px_free(slot->text);
     px_free(slot->origin);
+    px_free(slot->path);
     *slot = (struct px_conf_slot){.text = NULL};
 }
 
@@ -300,6 +301,9 @@ static void parse_all(struct px_conf *c, void *values) {
         struct px_conf_slot *slot = &c->slot[i];
         if (slot->from_file) {
             px_conf_secret(c, o, slot);
+        }
+        if (o->path_offset) {
+            memcpy((char *)values + o->path_offset, &slot->path, sizeof slot->path);
         }
         if (c->no_memory) {
             return;

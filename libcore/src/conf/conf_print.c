@@ -126,9 +126,23 @@ static size_t field_size(enum px_opt_kind kind) {
     return 0;
 }
 
+static const char *path_of(const struct px_option *o, const void *values) {
+    const char *path = NULL;
+
+    if (o->path_offset) {
+        memcpy(&path, (const char *)values + o->path_offset, sizeof path);
+    }
+    return path;
+}
+
+/* A secret that is read from its file at each use is the same as long as the file is. */
 bool px_conf_same(const struct px_option *o, const void *a, const void *b) {
     const char *x = (const char *)a + o->offset, *y = (const char *)b + o->offset;
+    const char *p = path_of(o, a), *q = path_of(o, b);
 
+    if (p && q) {
+        return strcmp(p, q) == 0;
+    }
     if (o->kind == PX_KIND_STR) {
         const char *s, *t;
         memcpy(&s, x, sizeof s);
@@ -140,4 +154,8 @@ bool px_conf_same(const struct px_option *o, const void *a, const void *b) {
 
 void px_conf_copy(const struct px_option *o, const void *from, void *to) {
     memcpy((char *)to + o->offset, (const char *)from + o->offset, field_size(o->kind));
+    if (o->path_offset) {
+        const char *path = path_of(o, from);
+        memcpy((char *)to + o->path_offset, &path, sizeof path);
+    }
 }

@@ -28,6 +28,7 @@ struct px_conf_slot {
     char *origin; /* owned; NULL = default                         */
     enum px_conf_layer layer;
     bool from_file; /* given by its `...File` key                    */
+    char *path;     /* owned; where a secret was read, else NULL     */
 };
 
 struct px_conf {

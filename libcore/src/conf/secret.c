@@ -108,7 +108,24 @@ void px_conf_secret(struct px_conf *c, const struct px_option *o, struct px_conf
         c->no_memory = true;
         return;
     }
-    px_free(slot->text);
+    px_free(slot->path);
+    slot->path = slot->text;
     slot->text = text;
     slot->n = value.n;
+}
+
+enum px_code px_conf_word(const char *path, struct px_buf *out, struct px_err *reterr) {
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(PX_CONF_VALUE_MAX);
+    struct px_err err = PX_ERR_INIT;
+    unsigned mode = 0;
+    enum px_code code = secret_read(path, &b, &mode, &err);
+
+    if (code == PX_OK) {
+        px_buf_str(out, without_line_end(px_buf_view(&b)));
+        code = px_buf_ok(out, &err);
+    }
+    if (b.p) {
+        explicit_bzero(b.p, b.n);
+    }
+    return code ? PX_FAIL(reterr, code, "the file %.120s %s", path, err.msg) : PX_OK;
 }

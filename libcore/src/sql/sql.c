@@ -1,5 +1,6 @@
 /* A connection: open with the dialect's settings, check that the driver is the dialect's, run plain
  * statements, close in the order that drivers survive. Must not log and never prints a password. */
+#include <px/conf.h>
 #include <px/mem.h>
 #include <px/num.h>
 
@@ -9,6 +10,7 @@
 
 #define CONNECT_TIMEOUT_S 5
 #define CONNSTR_MAX       8192
+#define PASSWORD_MAX      4096
 
 static enum px_code alloc_handles(struct px_sql *s, struct px_err *reterr) {
     /* Pooling in the driver manager has crashed too often; one thread owns one connection. */
@@ -52,15 +54,42 @@ static enum px_code connect_failed(struct px_sql *s, const struct px_sql_conf *c
     return px_err_context(reterr, "%s: %s", db, s->dialect->unreachable);
 }
 
+/* A password from a file is read anew: it may have changed since. */
+static enum px_code read_word(const struct px_sql_conf *conf, struct px_buf *word,
+                              struct px_err *reterr) {
+    struct px_err e = PX_ERR_INIT;
+    PX_IGNORE(px_buf_reserve(word, PASSWORD_MAX) == NULL); /* no copies of it behind */
+    enum px_code code = px_conf_word(conf->password_file, word, &e);
+    return code ? PX_FAIL(reterr, code == PX_NOMEM ? code : PX_SQL_LOST, "Sql:PasswordFile: %s",
+                          e.msg)
+                : PX_OK;
+}
+
+/* What the user left open. */
+static enum px_code add_ours(const struct px_sql *s, const struct px_sql_conf *conf,
+                             struct px_buf *cs, struct px_err *reterr) {
+    PX_DEFER(px_buf_fini) struct px_buf word = PX_BUF_INIT(PASSWORD_MAX);
+    struct px_sql_conf now = *conf;
+    enum px_code code = conf->password_file ? read_word(conf, &word, reterr) : PX_OK;
+    if (!code) {
+        now.password = conf->password_file ? px_buf_cstr(&word) : conf->password;
+        s->dialect->connect_string(&now, s->use, cs);
+    }
+    if (word.p) {
+        explicit_bzero(word.p, word.n);
+    }
+    return code;
+}
+
 static enum px_code driver_connect(struct px_sql *s, const struct px_sql_conf *conf,
                                    struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf cs = PX_BUF_INIT(CONNSTR_MAX);
     struct px_str user = px_str_c(conf->connection);
     PX_IGNORE(px_buf_reserve(&cs, CONNSTR_MAX - 1) == NULL); /* no copies of a password behind */
     px_buf_str(&cs, user);
-    s->dialect->connect_string(conf, s->use, &cs);
+    enum px_code code = add_ours(s, conf, &cs, reterr);
     const SQLCHAR *text = (const SQLCHAR *)px_buf_cstr(&cs);
-    enum px_code code = px_buf_ok(&cs, reterr);
+    code = code ? code : px_buf_ok(&cs, reterr);
     if (code == PX_TOO_LARGE) {
         return PX_FAIL(reterr, PX_CONFIG, "Sql:ConnectionString is longer than %d", CONNSTR_MAX);
     }

@@ -52,6 +52,11 @@ bool px_sql_alive(const struct px_sql *s) {
     return s->connected && !s->lost && !driver_says_dead(s);
 }
 
+bool px_sql_login_refused(const struct px_err *err) {
+    return err->code == PX_DENIED &&
+           (strncmp(err->sqlstate, "08", 2) == 0 || strncmp(err->sqlstate, "28", 2) == 0);
+}
+
 void px_sql_note(struct px_sql *s, const struct px_err *err) {
     if (err->code == PX_SQL_LOST) {
         s->lost = true;

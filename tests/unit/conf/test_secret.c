@@ -134,6 +134,53 @@ static void test_secret_in_a_shared_file_is_warned_about(void **state PX_UNUSED)
     assert_null(strstr(r.problems, VALUE));
 }
 
+/* A secret that is used more than once keeps its path and is read anew. */
+static void test_secret_file_is_read_again(void **state PX_UNUSED) {
+    struct values {
+        const char *word, *word_file;
+    } v, w;
+    static const struct px_option rows[] = {
+#define PX_OPTION_STRUCT struct values
+#include <px/option_rows.h>
+        PX_OPT_WORD(word, "Sql:Password", 0, "A secret.")
+#include <px/option_end.h>
+    };
+    const struct px_options opts = {.v = rows, .n = 1, .conf_size = sizeof v};
+    const char *path = rig_write("again", PX_S("one\n"));
+    char line[600];
+    char *env[] = {line, NULL};
+    struct px_conf_input in = {.dir = "/nonexistent", .envp = env};
+    struct px_conf *a = NULL, *b = NULL;
+    struct px_err e = PX_ERR_INIT;
+    PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(64);
+
+    snprintf(line, sizeof line, "PX_Sql__PasswordFile=%s", path);
+    assert_int_equal(px_conf_load(&opts, &in, &v, &a, &e), PX_OK);
+    assert_string_equal(v.word, "one");
+    assert_string_equal(v.word_file, path);
+
+    rig_write("again", PX_S("two\r\n"));
+    assert_int_equal(px_conf_word(v.word_file, &out, &e), PX_OK);
+    assert_string_equal(px_buf_cstr(&out), "two");
+    assert_int_equal(px_conf_load(&opts, &in, &w, &b, &e), PX_OK);
+    assert_true(px_conf_same(&rows[0], &v, &w)); /* nothing that needs a restart */
+    px_conf_free(b);
+
+    rig_write("again", PX_S("\n"));
+    assert_int_equal(px_conf_word(v.word_file, &out, &e), PX_CONFIG);
+    assert_non_null(strstr(e.msg, "again is empty"));
+    assert_int_equal(px_conf_word("/nonexistent/word", &out, &e), PX_NOT_FOUND);
+
+    snprintf(line, sizeof line, "PX_Sql__Password=three");
+    assert_int_equal(px_conf_load(&opts, &in, &w, &b, &e), PX_OK);
+    assert_null(w.word_file);
+    assert_false(px_conf_same(&rows[0], &v, &w));
+    px_conf_copy(&rows[0], &v, &w);
+    assert_string_equal(w.word_file, path);
+    px_conf_free(b);
+    px_conf_free(a);
+}
+
 static void test_secret_misspelt_is_suggested(void **state PX_UNUSED) {
     const char *sets[] = {"Sql:PasswrdFile=/x"};
     RIG r = {.in = {.dir = "/nonexistent", .sets = sets, .nsets = 1}};
@@ -152,6 +199,7 @@ int main(void) {
         cmocka_unit_test(test_secret_given_both_ways_in_a_layer_is_an_error),
         cmocka_unit_test(test_secret_in_a_shared_file_is_warned_about),
         cmocka_unit_test(test_secret_misspelt_is_suggested),
+        cmocka_unit_test(test_secret_file_is_read_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

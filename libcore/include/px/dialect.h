@@ -64,6 +64,8 @@ struct px_dialect {
     void (*pick)(struct px_buf *out, enum px_op op, const char *stored, const char *given);
 
     /* connection: what to append to the connection string, session statements, driver check */
+    const char
+        *rewrites; /* a keyword of the user's string that connect_string writes anew, or NULL */
     void (*connect_string)(const struct px_sql_conf *c, enum px_sql_use use, struct px_buf *out);
     enum px_code (*session)(struct px_sql *s, const struct px_sql_conf *c, enum px_sql_use use,
                             struct px_err *reterr);

@@ -58,6 +58,18 @@ bool px_connstr_get(struct px_str cs, const char *key, struct px_str *ret) {
     return false;
 }
 
+void px_connstr_without(struct px_buf *out, struct px_str user, const char *key) {
+    struct pair p;
+    struct px_str rest = user;
+    struct px_str from = user;
+    while (next_pair(&rest, &p)) {
+        if (!px_str_ieq(p.key, px_str_c(key))) {
+            px_buf_add(out, from.p, (size_t)(rest.p - from.p));
+        }
+        from = rest;
+    }
+}
+
 void px_connstr_default(struct px_buf *out, struct px_str user, const char *key,
                         const char *value) {
     struct px_str had;

@@ -104,7 +104,7 @@ static void connect_string(const struct px_sql_conf *c, enum px_sql_use use, str
     px_connstr_default(out, user, "Debug", "0");
     /* the driver's own default is no TLS */
     px_connstr_default(out, user, "SSLmode", verify ? "verify-full" : "prefer");
-    pqopt(user, use, out); /* the driver takes the last one */
+    pqopt(user, use, out);
     if (c->password && *c->password && !px_connstr_get(user, "PWD", &had) &&
         !px_connstr_get(user, "Password", &had)) {
         px_buf_c(out, ";PWD=");
@@ -258,6 +258,7 @@ const struct px_dialect px_dialect_postgresql = {
     .time_param = time_param,
     .bucket = bucket,
     .pick = pick,
+    .rewrites = "pqopt", /* given twice it would leak in the driver */
     .connect_string = connect_string,
     .session = session,
     .driver_hint = "PostgreSQL",

@@ -78,6 +78,8 @@ bool px_connstr_get(struct px_str cs, const char *key, struct px_str *ret);
 /* px_connstr_default(out, user, key, value): append ";key=value" unless ${user} says ${key} itself.
  */
 void px_connstr_default(struct px_buf *out, struct px_str user, const char *key, const char *value);
+/* px_connstr_without(out, user, key): append ${user} as it is, but without ${key}. */
+void px_connstr_without(struct px_buf *out, struct px_str user, const char *key);
 /* px_connstr_quoted(out, value): {value} with closing braces doubled. */
 void px_connstr_quoted(struct px_buf *out, const char *value);
 

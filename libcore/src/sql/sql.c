@@ -86,7 +86,11 @@ static enum px_code driver_connect(struct px_sql *s, const struct px_sql_conf *c
     PX_DEFER(px_buf_fini) struct px_buf cs = PX_BUF_INIT(CONNSTR_MAX);
     struct px_str user = px_str_c(conf->connection);
     PX_IGNORE(px_buf_reserve(&cs, CONNSTR_MAX - 1) == NULL); /* no copies of a password behind */
-    px_buf_str(&cs, user);
+    if (s->dialect->rewrites) {
+        px_connstr_without(&cs, user, s->dialect->rewrites);
+    } else {
+        px_buf_str(&cs, user);
+    }
     enum px_code code = add_ours(s, conf, &cs, reterr);
     const SQLCHAR *text = (const SQLCHAR *)px_buf_cstr(&cs);
     code = code ? code : px_buf_ok(&cs, reterr);

@@ -75,6 +75,24 @@ static void test_connstr_finds_keywords(void **state) {
     }
 }
 
+static void test_connstr_leaves_a_keyword_out(void **state) {
+    (void)state;
+    static const struct {
+        const char *text, *want;
+    } rows[] = {
+        {"Server=h;pqopt={a=1; b=2};Port=1", "Server=h;Port=1"},
+        {"PQOPT=a;Server=h", ";Server=h"},
+        {"Server=h;PWD={a;pqopt=b};;pqopt=c", "Server=h;PWD={a;pqopt=b}"},
+        {"Server=h;", "Server=h"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(256);
+        px_connstr_without(&b, px_str_c(rows[i].text), "pqopt");
+        assert_string_equal(px_buf_cstr(&b), rows[i].want);
+    }
+}
+
 static const char *connect_string(int dialect, const char *user, const char *password,
                                   enum px_sql_use use, struct px_buf *out) {
     struct px_sql_conf c = {.dialect = dialect,
@@ -169,6 +187,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split_finds_the_ends_of_statements),
         cmocka_unit_test(test_connstr_finds_keywords),
+        cmocka_unit_test(test_connstr_leaves_a_keyword_out),
         cmocka_unit_test(test_connstr_adds_only_what_the_user_left_open),
         cmocka_unit_test(test_connstr_verifies_other_machines),
         cmocka_unit_test(test_connstr_refuses_unverified_machines),

@@ -44,14 +44,22 @@ static enum px_code change(const struct agg *a, const char *dir, const char *arg
     if (rc != PX_OK) {
         return rc;
     }
+    struct px_err err = PX_ERR_INIT;
     if (up) {
-        rc = px_migrate_up(s, dir, out, reterr);
+        rc = px_migrate_up(s, dir, out, &err);
     } else if (strcmp(arg, "down") == 0) {
-        rc = px_migrate_down(s, dir, px_app_param(a->app, "yes") != NULL, out, reterr);
+        rc = px_migrate_down(s, dir, px_app_param(a->app, "yes") != NULL, out, &err);
     } else {
-        rc = px_migrate_adopt(s, dir, out, reterr);
+        rc = px_migrate_adopt(s, dir, out, &err);
     }
     px_sql_close(s);
+    if (rc == PX_DENIED && strncmp(err.sqlstate, "42501", 5) == 0 &&
+        !strstr(err.msg, "roles.sql")) {
+        PX_IGNORE(px_err_context(&err, "migrate as the user that owns the schema"));
+    }
+    if (rc != PX_OK && reterr) {
+        *reterr = err;
+    }
     return rc;
 }
 

@@ -14,7 +14,8 @@ ingest_up ingest
 aggregator_up agg
 api_up api
 for name in ingest agg api; do ready "$name" 60; done
-where=(--kafka "$KAFKA_BOOTSTRAP" --sql-dialect postgresql --sql "$PG_CONNECTION"
+account checker px_verify # all that the checker may do is read
+where=(--kafka "$KAFKA_BOOTSTRAP" --sql-dialect postgresql --sql "${PG_CONNECTION/Username=px/Username=checker}"
     --sql-password-file "$work/postgres/password")
 
 asks() { # options...: the checker; its words are in ledger.out, its status in $status

@@ -96,8 +96,8 @@ struct px_dialect {
     const char *columns_of, *columns;
     /* NULL where there are no accounts. account: () -> name, and as 0 or 1: superuser, has no
      * schema, may make roles, databases, replicates, passes row security, may create tables,
-     * schemas. rights: () -> table, the PX_RIGHTS bits of px/rights.h as 0 or 1, acts as its owner
-     */
+     * schemas. rights: () -> table, for each of the PX_RIGHTS of px/rights.h 0, 1 (some
+     * columns) or 2 (the table), acts as its owner (0 or 1) */
     const char *account, *rights;
     /* tls: () -> encrypted (0 or 1), version, cipher of this connection; NULL without a network */
     const char *tls;

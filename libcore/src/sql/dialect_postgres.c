@@ -223,22 +223,27 @@ static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *ret
 }
 
 static const char account_query[] =
-    "SELECT current_user, CAST(rolsuper AS integer), CAST(current_schema() IS NULL AS integer),\n"
+    "SELECT quote_ident(current_user), CAST(rolsuper AS integer), CAST(current_schema() IS NULL AS "
+    "integer),\n"
     "    CAST(rolcreaterole AS integer), CAST(rolcreatedb AS integer),\n"
     "    CAST(rolreplication AS integer), CAST(rolbypassrls AS integer),\n"
     "    CAST(COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false) AS integer),\n"
     "    CAST(has_database_privilege(current_database(), 'CREATE') AS integer)\n"
     "FROM pg_roles WHERE rolname = current_user";
 
+/* The whole table counts two, single columns one. */
+#define HELD(right)                                                                                \
+    "CAST(has_table_privilege(c.oid, '" right                                                      \
+    "') AS integer) + CAST(has_any_column_privilege(c.oid, '" right "') AS integer)"
 static const char rights_query[] =
-    "SELECT c.relname, CAST(has_table_privilege(c.oid, 'SELECT') AS integer),\n"
-    "    CAST(has_table_privilege(c.oid, 'INSERT') AS integer),\n"
-    "    CAST(has_table_privilege(c.oid, 'UPDATE') AS integer),\n"
-    "    CAST(has_table_privilege(c.oid, 'DELETE') AS integer),\n"
-    "    CAST(has_table_privilege(c.oid, 'TRUNCATE') AS integer),\n"
-    "    CAST(pg_has_role(c.relowner, 'USAGE') AS integer)\n"
-    "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
-    "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') ORDER BY c.relname";
+    "SELECT c.relname, " HELD("SELECT") ",\n    " HELD("INSERT") ",\n    " HELD(
+        "UPDATE") ",\n"
+                  "    2 * CAST(has_table_privilege(c.oid, 'DELETE') AS integer),\n"
+                  "    2 * CAST(has_table_privilege(c.oid, 'TRUNCATE') AS integer),\n"
+                  "    CAST(pg_has_role(c.relowner, 'USAGE') AS integer)\n"
+                  "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
+                  "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm') ORDER "
+                  "BY c.relname";
 
 const struct px_dialect px_dialect_postgresql = {
     .name = "postgresql",

@@ -60,6 +60,12 @@ bool px_pqopt_get(struct px_str opts, const char *key, struct px_str *ret) {
     return false;
 }
 
+/* What libpq takes when the string is silent. */
+static struct px_str from_environment(const char *name) {
+    const char *v = getenv(name);
+    return v ? px_str_c(v) : PX_S("");
+}
+
 static void keep(struct px_str s, char *out, size_t cap) {
     (void)snprintf(out, cap, "%.*s", (int)s.n, s.n ? s.p : "");
 }
@@ -92,24 +98,21 @@ void px_peer_of(const struct px_sql_conf *c, struct px_peer *ret) {
     struct px_str v = PX_S(""), opts = PX_S("");
     const char *home = getenv("HOME");
     *ret = (struct px_peer){.remote = false};
-    if (px_connstr_get(cs, "Servername", &v) || px_connstr_get(cs, "Server", &v)) {
-        keep(v, ret->host, sizeof ret->host);
-    }
-    (void)snprintf(ret->address, sizeof ret->address, "%s", ret->host);
+    bool named = px_connstr_get(cs, "Servername", &v) || px_connstr_get(cs, "Server", &v);
+    keep(named && v.n > 0 ? v : from_environment("PGHOST"), ret->host, sizeof ret->host);
     keep(px_connstr_get(cs, "Port", &v) ? v : PX_S("5432"), ret->port, sizeof ret->port);
     if (px_connstr_get(cs, "SSLmode", &v)) {
         keep(v, ret->mode, sizeof ret->mode);
     }
-    (void)snprintf(ret->ca, sizeof ret->ca, "%s/.postgresql/root.crt", home ? home : "");
-    if (px_connstr_get(cs, "pqopt", &opts)) {
-        if (px_pqopt_get(opts, "sslrootcert", &v)) {
-            keep(v, ret->ca, sizeof ret->ca);
-        }
-        if (px_pqopt_get(opts, "hostaddr", &v)) {
-            keep(v, ret->address, sizeof ret->address);
-        }
+    PX_IGNORE(px_connstr_get(cs, "pqopt", &opts)); /* none is empty */
+    v = px_pqopt_get(opts, "sslrootcert", &v) ? v : from_environment("PGSSLROOTCERT");
+    keep(v, ret->ca, sizeof ret->ca);
+    if (v.n == 0) {
+        (void)snprintf(ret->ca, sizeof ret->ca, "%s/.postgresql/root.crt", home ? home : "");
     }
-    ret->remote = !is_local(ret->host) || (ret->address[0] && !is_local(ret->address));
+    v = px_pqopt_get(opts, "hostaddr", &v) ? v : from_environment("PGHOSTADDR");
+    keep(v.n > 0 ? v : px_str_c(ret->host), ret->address, sizeof ret->address);
+    ret->remote = !is_local(ret->host) || !is_local(ret->address);
 }
 
 /* --- the certificate ---------------------------------------------------------------------------

@@ -199,17 +199,18 @@ static const struct px_right_row *row_of(const struct px_rights *want, struct px
  * that is missing is the migrations'. */
 static void read_table(const struct px_stmt *st, const struct px_right_row *row,
                        struct px_rights_found *f, bool *owns) {
-    unsigned has = 0;
+    unsigned has = 0, some = 0; /* of the table; of columns at least */
     for (unsigned i = 0; i < PX_RIGHTS; i++) {
-        has |= px_col_i64(st, 1 + i) ? 1U << i : 0;
+        has |= px_col_i64(st, 1 + i) == 2 ? 1U << i : 0;
+        some |= px_col_i64(st, 1 + i) != 0 ? 1U << i : 0;
     }
     *owns = *owns || px_col_i64(st, 1 + PX_RIGHTS) != 0;
     if (row->need & ~has) {
         add_missing(f, row->table, row->need & ~has);
     }
-    if (has & ~row->may) {
+    if (some & ~row->may) {
         px_buf_c(&f->extra, f->nextra++ ? ", " : "");
-        add_names(&f->extra, has & ~row->may);
+        add_names(&f->extra, some & ~row->may);
         px_buf_printf(&f->extra, " on %s", row->table);
     }
 }

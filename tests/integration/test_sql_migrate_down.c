@@ -3,6 +3,7 @@
 #include "migrate_fixture.h"
 
 #include <px/dialect.h>
+#include <px/mem.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -88,6 +89,33 @@ static void test_down_that_fails_leaves_all_as_it_was(void **state) {
     assert_int_equal(down(c, false, "0002_more.down.sql"), PX_IO);
     migrate_put(c, "0001_first.up.sql", "CREATE TABLE t (x text, y text);");
     assert_int_equal(down(c, true, "0001_first.up.sql was changed"), PX_SCHEMA);
+}
+
+/* Every allocation fails once: the step is undone whole or not at all. */
+static void test_down_survives_failing_memory(void **state) {
+    struct migrate_fixture *c = migrate_fixture_get(state);
+    enum px_code code = PX_NOMEM;
+    unsigned n = 0;
+    one_and_two(c, "ALTER TABLE t DROP COLUMN y;");
+    migrate_up_says(c, "applied 0001_first.up.sql\napplied 0002_more.up.sql\n");
+    while (code && n < 1000) {
+        PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(MIGRATE_OUT);
+        struct px_err e = PX_ERR_INIT;
+        px_mem_fail_at(++n);
+        code = px_migrate_down(c->f.s, c->dir, false, &out, &e);
+        px_mem_fail_at(0);
+        if (code && code != PX_NOMEM) {
+            fail_msg("allocation %u: %s %s", n, px_code_name(code), e.msg);
+        }
+        int stored = migrate_status_of(c).stored;
+        sql_do(c->f.s, stored == 2 ? "SELECT y FROM t" : "SELECT x FROM t");
+        if (code && stored == 1) { /* only the word that it is done was lost */
+            migrate_up_says(c, "applied 0002_more.up.sql\n");
+        }
+    }
+    assert_int_equal(code, PX_OK);
+    assert_true(n > 20);
+    assert_int_equal(migrate_status_of(c).stored, 1);
 }
 
 /* --- schemas that are newer than a program -----------------------------------------------------
@@ -203,6 +231,7 @@ int main(void) {
         T(test_down_refuses_to_lose_rows),
         T(test_down_tells_by_the_effect),
         T(test_down_that_fails_leaves_all_as_it_was),
+        T(test_down_survives_failing_memory),
         T(test_a_newer_schema_lets_older_programs_run_when_it_says_so),
         T(test_a_newer_schema_refuses_older_programs_by_default),
         T(test_the_header_must_be_right),

@@ -6,6 +6,7 @@
 #include "sql_fixture.h"
 
 #include <px/dialect.h>
+#include <px/mem.h>
 #include <px/migrate.h>
 #include <px/rights.h>
 
@@ -300,6 +301,28 @@ static void test_rights_verdict_without_any(void **state) {
     pg_user_drop(f, &u);
 }
 
+/* Every allocation fails once: told as such, nothing is kept. */
+static void test_rights_survive_failing_memory(void **state) {
+    struct sql_fixture *f = sql_fixture_get(state);
+    enum px_code code = PX_NOMEM;
+    unsigned n = 0;
+    while (code && n < 1000) {
+        struct px_rights want;
+        struct px_rights_verdict v;
+        struct px_err e = PX_ERR_INIT;
+        px_mem_fail_at(++n);
+        code = px_rights_load("database", "px_agg", &want, &e);
+        code = code ? code : px_rights_check(f->s, &want, false, &v, &e);
+        px_mem_fail_at(0);
+        if (code && code != PX_NOMEM) {
+            fail_msg("allocation %u: %s %s", n, px_code_name(code), e.msg);
+        }
+        assert_true(code || strstr(v.detail, "is a superuser"));
+    }
+    assert_int_equal(code, PX_OK);
+    assert_true(n > 5);
+}
+
 /* --- making the roles ---------------------------------------------------------------------------
  */
 
@@ -338,6 +361,7 @@ int main(void) {
         T(test_rights_no_role_owns_or_makes_anything),
         T(test_rights_verdict_on_an_account),
         T(test_rights_verdict_without_any),
+        T(test_rights_survive_failing_memory),
         T(test_rights_migrating_without_createrole),
     };
     sql_fixture_use(px_dialect_find(PX_S("postgresql")));

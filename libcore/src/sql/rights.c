@@ -247,15 +247,16 @@ enum px_code px_rights_ask(struct px_sql *s, const struct px_rights *want,
     enum px_code code = read_account(s, ret, &a, reterr);
     if (!code && a.super) {
         add_extra(ret, "is a superuser");
-        return PX_OK;
-    }
-    if (!code && a.no_schema) {
+    } else if (!code && a.no_schema) {
         ret->nmissing = 1;
         px_buf_c(&ret->missing, "USAGE on the schema");
         px_buf_printf(&ret->grants, "GRANT %s TO %s;\n", want->role, ret->account);
-        return PX_OK;
+    } else if (!code) {
+        code = read_tables(s, want, ret, reterr);
     }
-    code = code ? code : read_tables(s, want, ret, reterr);
+    code = code ? code : px_buf_ok(&ret->missing, reterr);
+    code = code ? code : px_buf_ok(&ret->grants, reterr);
+    code = code ? code : px_buf_ok(&ret->extra, reterr);
     if (code) {
         px_rights_found_fini(ret);
     }

@@ -19,6 +19,7 @@ struct agg_item {
     bool dead_acked;       /* ... and stands there, acknowledged                                */
     bool excerpt;          /* ... cut short, because the whole is refused as too large          */
     enum px_reason reason; /* why it is dead                                                    */
+    struct px_str field;   /* which field, by its name in the schema; n = 0 = none              */
     struct px_str detail;  /* one more word about that; n = 0 = none                            */
     /* what decode found; only when it is not dead */
     struct px_event event;

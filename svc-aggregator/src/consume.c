@@ -185,6 +185,7 @@ enum px_code agg_reader_join(struct agg_reader *r, struct px_err *reterr) {
                                   .arg = r};
     struct agg_poison_conf pc = {.kafka = &conf->kafka,
                                  .client_id = r->client_id,
+                                 .log_id = r->core->log_id,
                                  .topic = r->topic,
                                  .dlq = r->dlq,
                                  .timeout = conf->dlq_timeout,

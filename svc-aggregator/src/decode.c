@@ -5,15 +5,20 @@
 #include <px/column.h>
 #include <px/event_avro.h>
 
-static void condemn(struct agg_item *it, enum px_reason reason, struct px_str detail) {
+static void condemn(struct agg_item *it, enum px_reason reason, struct px_str field,
+                    struct px_str detail) {
     it->dead = true;
     it->reason = reason;
+    it->field = field;
     it->detail = detail;
 }
 
-/* px_event_check knows what is a time at all; what a database stores is less. */
-static bool storable(const struct px_event *e) {
-    return e->received_at <= PX_COL_TIME_MAX && e->occurred_at <= PX_COL_TIME_MAX;
+/* px_event_check knows what is a time at all; what a database stores is less. The field that is
+ * not, or nothing. */
+static struct px_str unstorable(const struct px_event *e) {
+    return e->received_at > PX_COL_TIME_MAX   ? PX_S("received_at")
+           : e->occurred_at > PX_COL_TIME_MAX ? PX_S("occurred_at")
+                                              : PX_S("");
 }
 
 static void keys(const struct agg_decoder *d, struct agg_item *it) {
@@ -28,7 +33,7 @@ static void keys(const struct agg_decoder *d, struct agg_item *it) {
 enum px_code agg_decode(const struct agg_decoder *d, struct agg_item *it, struct px_arena *arena,
                         struct px_err *reterr) {
     if (!it->value.p) {
-        condemn(it, PX_REASON_NULL_MESSAGE, PX_S(""));
+        condemn(it, PX_REASON_NULL_MESSAGE, PX_S(""), PX_S(""));
         return PX_OK;
     }
     int reason = 0;
@@ -36,7 +41,7 @@ enum px_code agg_decode(const struct agg_decoder *d, struct agg_item *it, struct
     enum px_code rc = px_event_from_avro(it->value, arena, &it->event, &reason, &err);
     if (rc == PX_POISON) {
         struct px_str detail = px_arena_dup(arena, px_str_c(err.msg));
-        condemn(it, (enum px_reason)reason, detail.p ? detail : PX_S(""));
+        condemn(it, (enum px_reason)reason, PX_S(""), detail.p ? detail : PX_S(""));
         return PX_OK;
     }
     if (rc != PX_OK) {
@@ -48,11 +53,12 @@ enum px_code agg_decode(const struct agg_decoder *d, struct agg_item *it, struct
     struct px_issue issue = {.reason = PX_REASON_BAD_AVRO};
     if (!px_event_check(d->catalog, &it->event, &it->type, &issue)) {
         struct px_str field = px_arena_dup(arena, px_str_c(issue.field));
-        condemn(it, issue.reason, field.p ? field : PX_S(""));
+        condemn(it, issue.reason, field.p ? field : PX_S(""), PX_S(""));
         return PX_OK;
     }
-    if (!storable(&it->event)) {
-        condemn(it, PX_REASON_OUT_OF_RANGE, PX_S("received_at or occurred_at"));
+    struct px_str late = unstorable(&it->event);
+    if (late.n > 0) {
+        condemn(it, PX_REASON_OUT_OF_RANGE, late, PX_S(""));
         return PX_OK;
     }
     keys(d, it);

@@ -9,7 +9,6 @@
 #include <px/mem.h>
 
 #include <poll.h>
-#include <stdio.h>
 
 #define AGG_LETTER_MAX (64 << 20)
 /* What is kept of a record whose letter is refused as too large; the log still holds the rest. */
@@ -115,9 +114,9 @@ static struct px_str cut(const struct agg_item *it, struct px_str s) {
 
 static enum px_code write_letter(struct agg_poison *p, const struct agg_item *it,
                                  struct px_buf *out, struct px_err *reterr) {
-    char detail[PX_ERR_MSG_MAX + 64];
-    struct px_str payload = cut(it, it->value);
+    struct px_str payload = cut(it, it->value), key = cut(it, it->key);
     struct px_dead_letter d = {.reason = px_str_c(px_reason_code(it->reason)),
+                               .field = it->field,
                                .detail = it->detail,
                                .at = px_wall(p->conf.clock),
                                .service = PX_S("svc-aggregator"),
@@ -125,13 +124,11 @@ static enum px_code write_letter(struct agg_poison *p, const struct agg_item *it
                                .topic = px_str_c(p->conf.topic),
                                .partition = it->partition,
                                .offset = it->offset,
-                               .key = cut(it, it->key),
-                               .payload = payload};
-    if (payload.n < it->value.n) {
-        snprintf(detail, sizeof detail, "%.*s; the first %zu of %zu bytes", PX_S_ARG(it->detail),
-                 payload.n, it->value.n);
-        d.detail = px_str_c(detail);
-    }
+                               .key = key,
+                               .payload = payload,
+                               .log_id = px_str_c(p->conf.log_id),
+                               .payload_bytes = payload.n < it->value.n ? (int64_t)it->value.n : 0,
+                               .key_bytes = key.n < it->key.n ? (int64_t)it->key.n : 0};
     px_buf_reset(out);
     px_dead_letter_to_avro(&d, out);
     return px_buf_ok(out, reterr);

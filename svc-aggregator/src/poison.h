@@ -14,9 +14,10 @@
 struct agg_poison_conf {
     const struct px_kafka_conf *kafka; /* all kept */
     const char *client_id;
-    const char *topic; /* where the records come from    */
-    const char *dlq;   /* the dead-letter topic          */
-    px_us timeout;     /* longest wait for one delivery  */
+    const char *log_id; /* of the log they come from; filled in before the first letter */
+    const char *topic;  /* where the records come from    */
+    const char *dlq;    /* the dead-letter topic          */
+    px_us timeout;      /* longest wait for one delivery  */
     const struct px_clock *clock;
     struct agg_status *status; /* beaten while waiting    */
 };
@@ -29,7 +30,7 @@ void agg_poison_close(struct agg_poison *p);
 
 /* agg_poison_put(p, items, n, reterr): store those of ${items} that are not stored yet; sets
  * dead_acked of each that is. A letter that is refused as too large is stored with the first 4 KiB
- * of its record; its detail says so. The first one of a partition that could not be stored is
+ * of its record; payload_bytes says so. The first one of a partition that could not be stored is
  * remembered and blocks it. Errors: PX_UNAVAILABLE (at least one is not stored), PX_NOMEM. */
 PX_MUST_USE enum px_code agg_poison_put(struct agg_poison *p, struct agg_item *const *items,
                                         size_t n, struct px_err *reterr);

@@ -54,21 +54,22 @@ static struct px_topic *reject_topic(const struct ing_worker *w, const struct px
 static bool reject_record(struct ing_worker *w, const struct px_event_type *type,
                           const struct px_verdict *v, struct px_str payload) {
     const struct px_issue *first = &v->issues[0];
+    struct px_str kept = {.p = payload.p,
+                          .n = payload.n > REJECT_EXCERPT_MAX ? REJECT_EXCERPT_MAX : payload.n};
+    bool personal = reject_is_personal(v, kept);
 
-    if (payload.n > REJECT_EXCERPT_MAX) {
-        payload.n = REJECT_EXCERPT_MAX;
-    }
-    if (reject_is_personal(v, payload)) {
-        payload.n = 0;
-    }
+    kept.n = personal ? 0 : kept.n;
     struct px_dead_letter letter = {.reason = px_str_c(px_reason_code(first->reason)),
                                     .field = px_str_c(first->field),
+                                    .detail = personal ? PX_S("not kept: may be personal data")
+                                                       : PX_S(""),
                                     .at = px_wall(w->world->clock),
                                     .service = PX_S("svc-ingest"),
                                     .version = px_str_c(px_version()),
                                     .partition = -1,
                                     .offset = -1,
-                                    .payload = payload};
+                                    .payload = kept,
+                                    .payload_bytes = kept.n < payload.n ? (int64_t)payload.n : 0};
     px_buf_reset(&w->value);
     px_dead_letter_to_avro(&letter, &w->value);
     struct px_record record = {.value = px_buf_view(&w->value), .tag = ING_TAG_DLQ};

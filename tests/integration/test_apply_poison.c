@@ -4,6 +4,7 @@
 #include "poison.h"
 #include "unit.h"
 
+#include <px/app.h>
 #include <px/event_avro.h>
 #include <px/mem.h>
 
@@ -31,6 +32,7 @@ static int setup(void **state) {
     agg_status_init(&f->status);
     struct agg_poison_conf conf = {.kafka = &f->kafka,
                                    .client_id = "test",
+                                   .log_id = "log-1",
                                    .topic = "events",
                                    .dlq = "dlq",
                                    .timeout = 2 * PX_US_PER_S,
@@ -61,6 +63,7 @@ static struct agg_item letter(const struct fixture *f, int32_t partition, size_t
                              .value = {.p = f->bytes, .n = n},
                              .dead = true,
                              .reason = PX_REASON_BAD_AVRO,
+                             .field = PX_S("player_id"),
                              .detail = PX_S("why")};
 }
 
@@ -76,8 +79,8 @@ static void revoked(void *arg, const int32_t *partitions, size_t n, bool lost) {
     (void)arg, (void)partitions, (void)n, (void)lost;
 }
 
-/* The next letter of the topic must be of ${payload} bytes and say ${detail}. */
-static void expect_letter(const struct fixture *f, size_t payload, const char *detail) {
+/* The next letter of the topic must be of ${payload} bytes, of ${whole} where it was cut. */
+static void expect_letter(const struct fixture *f, size_t payload, int64_t whole) {
     struct px_consumer_conf conf = {.kafka = &f->kafka,
                                     .client_id = "test",
                                     .group = "g",
@@ -101,7 +104,14 @@ static void expect_letter(const struct fixture *f, size_t payload, const char *d
     assert_int_equal(px_dead_letter_from_avro(m.value, &d, NULL), PX_OK);
     assert_int_equal(d.payload.n, payload);
     assert_int_equal(d.offset, 7);
-    assert_true(px_str_is(d.detail, detail));
+    assert_int_equal(d.payload_bytes, whole);
+    assert_int_equal(d.key_bytes, 0);
+    assert_int_equal(d.partition, 0);
+    assert_true(px_str_is(d.reason, "bad_avro") && px_str_is(d.field, "player_id"));
+    assert_true(px_str_is(d.detail, "why") && px_str_is(d.key, "k"));
+    assert_true(px_str_is(d.log_id, "log-1") && px_str_is(d.topic, "events"));
+    assert_true(px_str_is(d.service, "svc-aggregator") && px_str_is(d.version, px_version()));
+    assert_true(d.at > 0);
     px_message_free(&m);
     px_consumer_close(c);
 }
@@ -114,7 +124,7 @@ static void test_poison_keeps_the_bytes(void **state) {
     assert_int_equal(agg_poison_put(f->poison, items, 1, NULL), PX_OK);
 
     assert_true(it.dead_acked);
-    expect_letter(f, 100, "why");
+    expect_letter(f, 100, 0);
 }
 
 static void test_poison_too_large_for_a_letter_is_cut(void **state) {
@@ -126,7 +136,7 @@ static void test_poison_too_large_for_a_letter_is_cut(void **state) {
 
     assert_true(it.dead_acked);
     assert_int_equal(agg_poison_blocked(f->poison), 0);
-    expect_letter(f, 4096, "why; the first 4096 of 999990 bytes");
+    expect_letter(f, 4096, LARGE);
 }
 
 /* The broker's own limit may be lower than the producer's. */
@@ -139,7 +149,7 @@ static void test_poison_refused_by_the_broker_is_cut(void **state) {
     assert_int_equal(agg_poison_put(f->poison, items, 1, NULL), PX_OK);
 
     assert_true(it.dead_acked);
-    expect_letter(f, 4096, "why; the first 4096 of 50000 bytes");
+    expect_letter(f, 4096, 50000);
 }
 
 /* A letter that waited for the topic turns out to be too large: its partition is read again, and

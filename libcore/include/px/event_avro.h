@@ -16,7 +16,8 @@ PX_MUST_USE enum px_code px_event_from_avro(struct px_str message, struct px_are
                                             struct px_event *ret, int *ret_reason,
                                             struct px_err *reterr);
 
-/* A dead letter: self-describing, holds the original bytes. */
+/* A dead letter: self-describing, holds the original bytes. Letters of the earlier schema
+ * (dlq-1.avsc) are read, too: what they do not say is 0. */
 struct px_dead_letter {
     struct px_str reason;        /* code of reason.def                               */
     struct px_str field, detail; /* n = 0 = none                                     */
@@ -25,7 +26,10 @@ struct px_dead_letter {
     struct px_str topic;        /* origin in the log; n = 0 when it never got there */
     int32_t partition;          /* -1 then                                          */
     int64_t offset;             /* -1 then                                          */
-    struct px_str key, payload; /* original bytes                                   */
+    struct px_str key, payload; /* original bytes, or their beginning               */
+    struct px_str log_id;       /* of topic, partition, offset; n = 0 = not said    */
+    /* Length of the originals where only their beginning is kept; 0 = all of it is there. */
+    int64_t payload_bytes, key_bytes;
 };
 void px_dead_letter_to_avro(const struct px_dead_letter *d, struct px_buf *out);
 PX_MUST_USE enum px_code px_dead_letter_from_avro(struct px_str message, struct px_dead_letter *ret,

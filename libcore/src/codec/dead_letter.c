@@ -27,6 +27,13 @@ static void put_opt_text(struct px_buf *b, struct px_str s) {
     }
 }
 
+static void put_opt_long(struct px_buf *b, int64_t v) {
+    px_avro_put_long(b, v ? 1 : 0);
+    if (v) {
+        px_avro_put_long(b, v);
+    }
+}
+
 void px_dead_letter_to_avro(const struct px_dead_letter *d, struct px_buf *out) {
     px_wire_put(out, PX_SCHEMA_DLQ);
     put_text_body(out, d->reason);
@@ -40,6 +47,9 @@ void px_dead_letter_to_avro(const struct px_dead_letter *d, struct px_buf *out) 
     px_avro_put_long(out, d->offset);
     px_avro_put_opt_string(out, d->key);
     px_avro_put_bytes(out, d->payload);
+    put_opt_text(out, d->log_id);
+    put_opt_long(out, d->payload_bytes);
+    put_opt_long(out, d->key_bytes);
 }
 
 static struct px_str checked(struct px_avro_in *in, struct px_str s) {
@@ -47,7 +57,14 @@ static struct px_str checked(struct px_avro_in *in, struct px_str s) {
     return s;
 }
 
-static void get_dead_letter(struct px_avro_in *in, struct px_dead_letter *d) {
+static int64_t get_opt_length(struct px_avro_in *in) {
+    int64_t branch = px_avro_long(in);
+    int64_t v = branch == 1 ? px_avro_long(in) : 0;
+    in->failed = in->failed || branch < 0 || branch > 1 || v < 0;
+    return v;
+}
+
+static void get_dead_letter(struct px_avro_in *in, uint32_t schema, struct px_dead_letter *d) {
     d->reason = checked(in, px_avro_bytes(in));
     d->field = checked(in, px_avro_opt_string(in));
     d->detail = checked(in, px_avro_opt_string(in));
@@ -59,6 +76,11 @@ static void get_dead_letter(struct px_avro_in *in, struct px_dead_letter *d) {
     d->offset = px_avro_long(in);
     d->key = px_avro_opt_string(in);
     d->payload = px_avro_bytes(in);
+    if (schema != PX_SCHEMA_DLQ_1) {
+        d->log_id = checked(in, px_avro_opt_string(in));
+        d->payload_bytes = get_opt_length(in);
+        d->key_bytes = get_opt_length(in);
+    }
     in->failed = in->failed || in->p != in->end || partition < INT32_MIN || partition > INT32_MAX;
     d->partition = in->failed ? -1 : (int32_t)partition;
 }
@@ -70,12 +92,13 @@ enum px_code px_dead_letter_from_avro(struct px_str message, struct px_dead_lett
     if (!px_wire_get(message, &schema, &body)) {
         return PX_FAIL(reterr, PX_POISON, "%zu bytes without a frame of Avro", message.n);
     }
-    if (schema != PX_SCHEMA_DLQ) {
-        return PX_FAIL(reterr, PX_POISON, "schema id %u, expected %d", schema, PX_SCHEMA_DLQ);
+    if (schema != PX_SCHEMA_DLQ && schema != PX_SCHEMA_DLQ_1) {
+        return PX_FAIL(reterr, PX_POISON, "schema id %u, expected %d or %d", schema, PX_SCHEMA_DLQ,
+                       PX_SCHEMA_DLQ_1);
     }
     struct px_avro_in in = px_avro_on(body);
     struct px_dead_letter d = {.partition = -1};
-    get_dead_letter(&in, &d);
+    get_dead_letter(&in, schema, &d);
     if (in.failed) {
         return PX_FAIL(reterr, PX_POISON, "does not decode as a dead letter");
     }

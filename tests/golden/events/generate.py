@@ -21,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 AVRO = HERE.parents[2] / "schemas" / "avro"
 EVENT = fastavro.parse_schema(json.loads((AVRO / "event.avsc").read_text()))
 DLQ = fastavro.parse_schema(json.loads((AVRO / "dlq.avsc").read_text()))
+DLQ_1 = fastavro.parse_schema(dict(json.loads((AVRO / "dlq-1.avsc").read_text()), name="DeadLetter1"))
 TAGS = {str: "string", int: "long", float: "double", bool: "boolean"}
 
 
@@ -35,7 +36,7 @@ def event(**fields):
 def letter(**fields):
     base = dict(reason="bad_avro", field=None, detail=None, at=1795255200123456,
                 service="svc-aggregator", version="0.1.0", topic=None, partition=-1, offset=-1,
-                key=None, payload=b"")
+                key=None, payload=b"", log_id=None, payload_bytes=None, key_bytes=None)
     return {**base, **fields}
 
 
@@ -59,7 +60,14 @@ LETTERS = {
     "request": letter(reason="missing_field", field="playerId", detail="is required",
                       service="svc-ingest", payload=b"{\"eventType\":\"visit\"}"),
     "record": letter(topic="EVT_EU_ORG_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS", partition=3,
-                     offset=9007199254740993, key=b"\x00\xff", payload=bytes(range(256))),
+                     offset=9007199254740993, key=b"\x00\xff", payload=bytes(range(256)),
+                     log_id="2aFAoaUAkXRSmjx9BCbNow"),
+    "cut": letter(reason="bad_frame", topic="EVT", partition=0, offset=0, key=b"k" * 8, payload=b"12345678",
+                  payload_bytes=1040001, key_bytes=4097),
+}
+LETTERS_1 = {  # before letters named their log
+    "request_1": LETTERS["request"],
+    "record_1": dict(LETTERS["record"], log_id=None),
 }
 
 
@@ -102,4 +110,7 @@ for name, record in EVENTS.items():
         "hex": framed(EVENT, 1, encodable)})
 for name, record in LETTERS.items():
     write("letter_" + name, {
-        "canonical": True, "letter": as_json(record), "hex": framed(DLQ, 2, record)})
+        "canonical": True, "letter": as_json(record), "hex": framed(DLQ, 3, record)})
+for name, record in LETTERS_1.items():
+    write("letter_" + name, {
+        "canonical": False, "letter": as_json(record), "hex": framed(DLQ_1, 2, record)})

@@ -325,6 +325,9 @@ static void test_dead_letter_round_trip(void **state PX_UNUSED) {
         .offset = INT64_MAX,
         .key = PX_S("\0key"),
         .payload = PX_S("\xff\0\x01"),
+        .log_id = PX_S("log-1"),
+        .payload_bytes = 4097,
+        .key_bytes = INT64_MAX,
     };
     struct px_dead_letter back;
     px_dead_letter_to_avro(&d, &b);
@@ -335,6 +338,8 @@ static void test_dead_letter_round_trip(void **state PX_UNUSED) {
     assert_true(px_str_eq(back.key, d.key) && px_str_eq(back.payload, d.payload));
     assert_true(px_str_eq(back.topic, d.topic) && px_str_eq(back.service, d.service));
     assert_true(px_str_eq(back.version, d.version));
+    assert_true(px_str_eq(back.log_id, d.log_id));
+    assert_true(back.payload_bytes == 4097 && back.key_bytes == INT64_MAX);
     assert_true(back.at == 5 && back.partition == 9 && back.offset == INT64_MAX);
 
     for (size_t n = 0; n < b.n; n++) {

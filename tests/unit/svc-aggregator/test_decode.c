@@ -89,10 +89,17 @@ static void test_decode_condemns_what_can_never_be_applied(void **state) {
     rows[8].occurred_at = -5;
     rows[9].player_id = PX_S("line\nbreak");
     rows[10].occurred_at = PX_COL_TIME_MAX + 1;
+    /* what an operator reads in the letter; NULL = the bytes did not decode, detail says where */
+    static const char *const fields[PX_ARRAY_LEN(rows)] = {
+        "event_type",  "player_id",   "banner_tag",  NULL,        NULL,         "player_id",
+        "received_at", "received_at", "occurred_at", "player_id", "occurred_at"};
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         struct agg_item it = decode(f, &rows[i]);
         if (!it.dead) {
             fail_msg("row %zu was taken for an event", i);
+        }
+        if (!px_str_is(it.field, fields[i] ? fields[i] : "") || (it.detail.n > 0) == !!fields[i]) {
+            fail_msg("row %zu: field %.*s", i, PX_S_ARG(it.field));
         }
     }
 }

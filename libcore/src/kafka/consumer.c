@@ -63,7 +63,7 @@ static struct px_str px_consumer_traceparent(const rd_kafka_message_t *m) {
     return (struct px_str){.p = value, .n = n};
 }
 
-static void px_consumer_view(rd_kafka_message_t *m, struct px_message *ret) {
+void px_kafka_view(rd_kafka_message_t *m, struct px_message *ret) {
     rd_kafka_timestamp_type_t kind;
     int64_t ms = rd_kafka_message_timestamp(m, &kind);
     *ret = (struct px_message){
@@ -158,7 +158,7 @@ enum px_code px_consumer_poll(struct px_consumer *c, px_us timeout, enum px_poll
         c->failure.code == PX_OK ? rd_kafka_consumer_poll(c->rk, px_kafka_ms(timeout)) : NULL;
     if (m && m->err == RD_KAFKA_RESP_ERR_NO_ERROR && c->failure.code == PX_OK) {
         px_consumer_hears(c);
-        px_consumer_view(m, ret_message);
+        px_kafka_view(m, ret_message);
         *ret_kind = PX_POLL_MESSAGE;
         return PX_OK;
     }

@@ -39,6 +39,9 @@ PX_MUST_USE enum px_code px_kafka_conf_set_i64(rd_kafka_conf_t *c, const char *n
 PX_MUST_USE enum px_code px_kafka_handle_new(rd_kafka_type_t type, rd_kafka_conf_t *c,
                                              rd_kafka_t **ret, struct px_err *reterr);
 
+/* px_kafka_view(m, ret): a record as views into ${m}, which ${ret} holds from now on. */
+void px_kafka_view(rd_kafka_message_t *m, struct px_message *ret);
+
 /* A span for calls that want whole milliseconds in an int. */
 static inline int px_kafka_ms(px_us span) {
     px_us ms = span / PX_US_PER_MS;

@@ -18,6 +18,17 @@ CREATE TABLE daily_metrics (
     count bigint NOT NULL,
     PRIMARY KEY (event_date, event_type)
 ) WITH (fillfactor=70);
+CREATE TABLE dead_letter_replays (
+    log_id text NOT NULL,
+    topic text NOT NULL,
+    partition_id integer NOT NULL,
+    "offset" bigint NOT NULL,
+    event_id uuid NOT NULL,
+    replayed_at timestamp with time zone NOT NULL,
+    to_partition integer NOT NULL,
+    to_offset bigint NOT NULL,
+    PRIMARY KEY (log_id, topic, partition_id, "offset")
+);
 CREATE TABLE dedupe_day (
     day date NOT NULL,
     h1 bigint NOT NULL,

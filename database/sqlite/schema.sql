@@ -18,6 +18,17 @@ CREATE TABLE daily_metrics (
     count      INTEGER NOT NULL,
     PRIMARY KEY (event_date, event_type)
 ) WITHOUT ROWID;
+CREATE TABLE dead_letter_replays (
+    log_id       TEXT NOT NULL,
+    topic        TEXT NOT NULL,
+    partition_id INTEGER NOT NULL,
+    "offset"     INTEGER NOT NULL,
+    event_id     TEXT NOT NULL,
+    replayed_at  TEXT NOT NULL,
+    to_partition INTEGER NOT NULL,
+    to_offset    INTEGER NOT NULL,
+    PRIMARY KEY (log_id, topic, partition_id, "offset")
+) WITHOUT ROWID;
 CREATE TABLE dedupe_day (
     day TEXT NOT NULL,
     h1  INTEGER NOT NULL,

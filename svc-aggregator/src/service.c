@@ -3,6 +3,8 @@
 #include "agg.h"
 #include "reconcile.h"
 
+#include "dlq.h"
+
 #include <px/log.h>
 #include <px/mem.h>
 
@@ -205,6 +207,12 @@ static const struct px_app_command commands[] = {
      .run = agg_rebuild,
      .params = agg_rebuild_params,
      .nparams = PX_ARRAY_LEN(agg_rebuild_params)},
+    {.name = "dlq",
+     .args = "list|show|stats|replay",
+     .help = "Look at dead letters, or write those that are accepted today to the log again.",
+     .run = agg_dlq,
+     .params = agg_dlq_params,
+     .nparams = AGG_DLQ_PARAMS},
 };
 
 const struct px_app_def agg_app = {

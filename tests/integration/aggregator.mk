@@ -12,13 +12,14 @@ $(BUILD)/tests/integration/test_kill_%: $(BUILD)/obj/tests/integration/test_kill
 	$(link)
 
 # The kill points need the service with its failpoints compiled in: a build of its own.
+WITH_FAILPOINTS := $(addprefix $(BUILD)/tests/integration/,test_kill_points test_kill_rebuild test_apply_owners test_apply_letters)
 ifeq ($(FAILPOINTS)$(DEFECTS),)
 FAILPOINT_BIN := $(BUILD)-failpoints/bin/svc-aggregator
 .PHONY: failpoint-bin
 failpoint-bin:
 	+$(Q)$(MAKE) --no-print-directory FAILPOINTS=1 BUILD=$(BUILD)-failpoints $(FAILPOINT_BIN)
-$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_kill_rebuild $(BUILD)/tests/integration/test_apply_owners: | failpoint-bin
+$(WITH_FAILPOINTS): | failpoint-bin
 else
 FAILPOINT_BIN := $(BIN)/svc-aggregator
-$(BUILD)/tests/integration/test_kill_points $(BUILD)/tests/integration/test_kill_rebuild $(BUILD)/tests/integration/test_apply_owners: | $(FAILPOINT_BIN)
+$(WITH_FAILPOINTS): | $(FAILPOINT_BIN)
 endif

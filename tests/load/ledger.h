@@ -61,6 +61,8 @@ struct lg_letter {
     uint32_t length;        /* of the payload */
     bool of_book;           /* its payload names a book's prefix */
     uint64_t content;       /* hash of the payload */
+    uint64_t event;         /* when the payload is an event: hash of its attributes, */
+    struct px_uuid id;      /* and its id                                            */
 };
 
 /* --- partitions ------------------------------------------------------------------------------- */
@@ -128,6 +130,7 @@ struct ledger {
     int64_t *dlq_next; /* by partition: read up to */
     size_t ndlq;
     bool dlq_found;
+    int64_t dead_valid; /* records that today's rules accept, dead by their letters */
 
     struct px_sql *db;
     struct lg_vec gaps, others, cuts; /* struct lg_range, lg_other, lg_range */
@@ -175,7 +178,8 @@ void lg_way_dispositions(struct ledger *l);
 PX_MUST_USE enum px_code lg_way_sums(struct ledger *l, struct px_err *reterr);
 void lg_way_offsets(struct ledger *l);
 void lg_way_letters(struct ledger *l);
-/* lg_letters_apply(l): records that SQL refused, by their letters, are dead. Before the ways. */
+/* lg_letters_apply(l): records that were dead by their letters, though the rules accept them today:
+ * SQL refused them, or the catalog did not know their type. Before the ways. */
 void lg_letters_apply(struct ledger *l);
 PX_MUST_USE enum px_code lg_way_api(struct ledger *l, struct px_err *reterr);
 

@@ -133,11 +133,26 @@ static void take_event(void *arg, const struct lg_record *r) {
     lg_row(&l->places, (struct lg_key){.v = {r->partition, r->offset}}, NULL)->want =
         (int64_t)place;
     l->parts[r->partition].records++;
-    if (e->want != LG_DEAD) {
-        take_id(l, place);
-    }
     if (++d->n % 250000 == 0) {
         lg_progress(l, "%lld records read", (long long)d->n);
+    }
+}
+
+/* Every event id and the record that bears it. One that was dead by its letter gives way to the
+ * copy that a replay wrote; without any it bears its id itself. Once, when all letters are known.
+ */
+static void take_ids(struct ledger *l) {
+    size_t n = l->events.n;
+    for (size_t i = 0; i < n; i++) {
+        if (lg_event_no(l, i)->want != LG_DEAD) {
+            take_id(l, i);
+        }
+    }
+    for (size_t i = 0; i < n; i++) {
+        const struct lg_event *e = lg_event_no(l, i);
+        if (e->want == LG_DEAD && e->player && !lg_row_find(&l->ids, lg_id_key(&e->id))) {
+            take_id(l, i);
+        }
     }
 }
 
@@ -149,6 +164,21 @@ static bool names_a_book(const struct ledger *l, struct px_str payload) {
         }
     }
     return false;
+}
+
+/* What its payload says, when it is an event: a record that decodes is compared by that. */
+static void take_content(struct decoding *d, const struct px_dead_letter *letter,
+                         struct lg_letter *to) {
+    struct px_event e;
+    int reason = PX_REASON_BAD_AVRO;
+    px_arena_reset(&d->arena);
+    if (px_event_from_avro(letter->payload, &d->arena, &e, &reason, NULL) == PX_OK) {
+        px_buf_reset(&d->text);
+        px_event_metadata(&e, &d->text);
+        px_assert(!d->text.failed);
+        to->event = lg_hash(px_buf_view(&d->text));
+        to->id = e.id;
+    }
 }
 
 static void take_letter(void *arg, const struct lg_record *r) {
@@ -173,6 +203,7 @@ static void take_letter(void *arg, const struct lg_record *r) {
                              .length = (uint32_t)letter.payload.n,
                              .of_book = names_a_book(l, letter.payload),
                              .content = lg_hash(letter.payload)};
+    take_content(d, &letter, to);
     if (letter.topic.n && px_str_is(letter.topic, l->conf.topic)) {
         struct lg_row *row =
             lg_row(&l->by_letter, (struct lg_key){.v = {letter.partition, letter.offset}}, &is_new);
@@ -346,6 +377,7 @@ enum px_code lg_log_more(struct ledger *l, struct px_err *reterr) {
         }
     }
     if (rc == PX_OK) {
+        take_ids(l);
         count_up(l);
     }
     return rc;

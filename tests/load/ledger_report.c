@@ -158,6 +158,7 @@ bool lg_print_json(const struct ledger *l) {
     px_jw_ki64(&w, "requests", (int64_t)l->requests.n);
     px_jw_ki64(&w, "rows", l->sql_rows);
     px_jw_ki64(&w, "letters", (int64_t)l->letters.n);
+    px_jw_ki64(&w, "deadValidToday", l->dead_valid);
     px_jw_ki64(&w, "counted", l->sums.counted);
     px_jw_key(&w, "notes");
     px_jw_arr(&w);

@@ -42,7 +42,8 @@ struct lg_event {
     int64_t offset;
     px_us received, occurred;           /* occurred 0 = the sender gave no time */
     uint64_t content;                   /* hash of the attributes; of a dead record: of its bytes */
-    uint32_t player, type, banner, eid; /* texts; eid 0 = none */
+    uint32_t player, type, banner, eid; /* texts; eid 0 = none; player 0 = it did not decode or is
+                                           not in order */
     int32_t partition;
     uint8_t want, got; /* enum lg_disposition: by the rules, by SQL */
     uint8_t reason;    /* of a dead one: enum px_reason */

@@ -116,9 +116,9 @@ static void close_books(struct agg_letter_stats *s) {
 void agg_letter_stats_print(struct agg_letter_stats *s, struct px_buf *out) {
     char first[PX_TIME_TEXT], last[PX_TIME_TEXT];
     close_books(s);
-    px_buf_printf(out,
-                  "letters            %lld: %lld of records of the log, %lld of refused requests",
-                  (long long)s->letters, (long long)s->of_log, (long long)s->of_requests);
+    px_buf_printf(out, "%-18s %8lld  %lld of records of the log, %lld of refused requests",
+                  "letters", (long long)s->letters, (long long)s->of_log,
+                  (long long)s->of_requests);
     if (s->unreadable > 0) {
         px_buf_printf(out, ", %lld unreadable", (long long)s->unreadable);
     }
@@ -126,7 +126,7 @@ void agg_letter_stats_print(struct agg_letter_stats *s, struct px_buf *out) {
     if (s->first > 0) {
         px_fmt_instant(s->first, first);
         px_fmt_instant(s->last, last);
-        px_buf_printf(out, "first, last        %s, %s\n", first, last);
+        px_buf_printf(out, "%-18s %s, %s\n", "first, last", first, last);
     }
     for (size_t i = 0; i < AGG_TALLIES; i++) {
         const struct agg_tally *t = &s->by[i];

@@ -311,7 +311,8 @@ static void test_stats_count_and_stay_small(void **state) {
 
     agg_letter_stats_print(&s, &out);
 
-    holds(&out, "letters            1001: 1000 of records of the log, 0 of refused requests, 1 un");
+    holds(&out,
+          "letters                1001  1000 of records of the log, 0 of refused requests, 1 un");
     holds(&out, "first, last        2024-10-04T12:00:00.000000Z, ");
     holds(&out, "by reason               334  reason0\n");
     holds(&out, "                        744  others\n"); /* types behind the first 256 */

@@ -8,6 +8,7 @@
 #include <px/validate.h>
 
 #include <stdio.h>
+#include <string.h>
 
 #define TEXT_CLASS 64
 
@@ -41,13 +42,6 @@ static void class_of(struct px_str s, char out[TEXT_CLASS]) {
     } else {
         snprintf(out, TEXT_CLASS, "%s (%zu)", what, s.n);
     }
-}
-
-/* The detail of a refusal comes from a database and may quote the row. */
-static struct px_str safe_detail(const struct px_dead_letter *d) {
-    bool quotes = px_looks_like_email(d->detail) || px_looks_like_card(d->detail) ||
-                  px_str_has_control(d->detail);
-    return quotes ? PX_S("(withheld: may quote a value)") : d->detail;
 }
 
 /* Of bytes that are no event. */
@@ -164,6 +158,34 @@ static bool each_field(const struct agg_letter *l, struct px_arena *arena, field
     return true;
 }
 
+/* --- the detail ---------------------------------------------------------------------------------
+ */
+
+struct quoting {
+    struct px_str detail;
+    bool found;
+};
+
+/* Short values are found in any sentence; three letters are nobody's identity. */
+static void quotes_field(void *arg, const struct field *f) {
+    struct quoting *q = arg;
+    if (!f->open && f->text.n > 3 && f->text.n <= q->detail.n &&
+        memmem(q->detail.p, q->detail.n, f->text.p, f->text.n)) {
+        q->found = true;
+    }
+}
+
+/* The detail of a refusal comes from a database, where a trigger may quote the row. */
+static struct px_str safe_detail(const struct agg_letter *l, struct px_arena *arena) {
+    struct px_str d = l->d.detail;
+    struct quoting q = {.detail = d};
+    q.found = px_looks_like_email(d) || px_looks_like_card(d) || px_str_has_control(d);
+    if (d.n > 0) {
+        (void)each_field(l, arena, quotes_field, &q);
+    }
+    return q.found ? PX_S("(withheld: it quotes a value)") : d;
+}
+
 /* --- one line --------------------------------------------------------------------------------- */
 
 static void put_printable(struct px_buf *out, struct px_str s) {
@@ -231,7 +253,7 @@ void agg_letter_line(const struct agg_letter *l, const struct agg_letter_names *
     put_printable(out, or_dash(l->d.field));
     px_buf_c(out, " : ");
     if (l->d.detail.n > 0) {
-        put_printable(out, safe_detail(&l->d));
+        put_printable(out, safe_detail(l, arena));
         px_buf_c(out, "; ");
     }
     put_content(l, arena, out);
@@ -326,7 +348,7 @@ void agg_letter_show(const struct agg_letter *l, const struct agg_letter_names *
     px_buf_byte(out, '\n');
     put_pair(out, "reason", l->d.reason);
     put_pair(out, "field", or_dash(l->d.field));
-    put_pair(out, "detail", or_dash(payload ? l->d.detail : safe_detail(&l->d)));
+    put_pair(out, "detail", or_dash(payload ? l->d.detail : safe_detail(l, arena)));
     show_origin(l, names, out);
     show_key(l, payload, out);
     put_label(out, "payload");
@@ -340,7 +362,8 @@ void agg_letter_show(const struct agg_letter *l, const struct agg_letter_names *
 
 /* --- JSON ------------------------------------------------------------------------------------- */
 
-static void json_common(const struct agg_letter *l, bool payload, struct px_jsonw *w) {
+static void json_common(const struct agg_letter *l, bool payload, struct px_arena *arena,
+                        struct px_jsonw *w) {
     char at[PX_TIME_TEXT];
     px_jw_ki64(w, "dlqPartition", l->at_partition);
     px_jw_ki64(w, "dlqOffset", l->at_offset);
@@ -351,7 +374,7 @@ static void json_common(const struct agg_letter *l, bool payload, struct px_json
     px_jw_kstr(w, "at", (struct px_str){.p = at, .n = px_fmt_instant(l->d.at, at)});
     px_jw_kstr(w, "reason", l->d.reason);
     px_jw_kstr(w, "field", l->d.field);
-    px_jw_kstr(w, "detail", payload ? l->d.detail : safe_detail(&l->d));
+    px_jw_kstr(w, "detail", payload ? l->d.detail : safe_detail(l, arena));
     px_jw_kstr(w, "service", l->d.service);
     px_jw_kstr(w, "version", l->d.version);
     px_jw_kstr(w, "type", agg_letter_type(l));
@@ -391,7 +414,7 @@ static void json_content(const struct agg_letter *l, bool payload, struct px_are
 }
 
 void agg_letter_json(const struct agg_letter *l, struct px_arena *arena, struct px_jsonw *w) {
-    json_common(l, false, w);
+    json_common(l, false, arena, w);
     if (l->readable) {
         json_content(l, false, arena, w);
     }
@@ -407,7 +430,7 @@ static void json_hex(struct px_jsonw *w, const char *key, struct px_str s) {
 
 void agg_letter_show_json(const struct agg_letter *l, bool payload, struct px_arena *arena,
                           struct px_jsonw *w) {
-    json_common(l, payload, w);
+    json_common(l, payload, arena, w);
     if (l->readable) {
         json_content(l, payload, arena, w);
     }

@@ -2,6 +2,7 @@
  * a replay does, and that a replay which is killed half-way, whatever it had not written down by
  * then, still counts every event once. */
 #include "apply_rig.h"
+#include "replay.h"
 #include "service_rig.h"
 #include "unit.h"
 
@@ -328,6 +329,55 @@ static void test_letters_are_listed_shown_and_counted(void **state) {
     says(f, "by reason");
 }
 
+struct order {
+    int64_t last, n;
+};
+
+static void in_order(void *arg, const struct agg_replayed *r) {
+    struct order *o = arg;
+    assert_int_equal(r->outcome, AGG_STILL_BAD);
+    assert_int_equal(r->letter->d.partition, 0);
+    assert_true(r->letter->d.offset > o->last);
+    o->last = r->letter->d.offset;
+    o->n++;
+}
+
+/* A topic of which little fits into memory at a time: more rounds, the same outcome in order. */
+static void test_replay_in_many_rounds(void **state) {
+    struct fixture *f = *state;
+    struct px_err err = PX_ERR_INIT;
+    struct px_catalog *catalog = NULL;
+    struct agg_replay_counts counts;
+    struct order order = {.last = -1};
+    put_letters(f);
+    put_strange_ones(f);
+    assert_int_equal(px_catalog_load("schemas/events.yaml", &catalog, &err), PX_OK);
+    const struct agg_replay_conf conf = {.kafka = &f->log.conf,
+                                         .sql = &f->s.db.conf,
+                                         .catalog = catalog,
+                                         .clock = &px_clock_system,
+                                         .topic = SERVICE_TOPIC,
+                                         .dlq = SERVICE_DLQ,
+                                         .client_id = "test",
+                                         .log_id = PX_S("log-1"),
+                                         .filter = {.partition = -1, .offset = -1},
+                                         .dry = true,
+                                         .max_n = 40,
+                                         .tell = in_order,
+                                         .arg = &order};
+    if (agg_replay(&conf, &counts, &err) != PX_OK) {
+        fail_msg("%s", err.msg);
+    }
+    assert_int_equal(order.n, UNKNOWN + 1);
+    assert_int_equal(counts.of[AGG_STILL_BAD], UNKNOWN + 1);
+    assert_int_equal(counts.of[AGG_OF_REQUEST], 1); /* counted in one round only */
+    assert_int_equal(counts.of[AGG_OTHER_TOPIC], 1);
+    assert_int_equal(counts.of[AGG_CUT], 1);
+    assert_int_equal(counts.unreadable, 1);
+    assert_int_equal(counts.copies, 0);
+    px_catalog_free(catalog);
+}
+
 static void replay_and_die(struct fixture *f, const char *point) {
     service_rig_set(&f->s, "PX_FAILPOINTS_AT", point);
     assert_int_equal(run_bin(f, failpoint_bin(), "--dlq=replay", NULL), 128 + SIGKILL);
@@ -446,6 +496,7 @@ static int run(const char *group) {
     const struct CMUnitTest first[] = {
         TEST(test_letters_of_nothing),
         TEST(test_letters_are_listed_shown_and_counted),
+        TEST(test_replay_in_many_rounds),
         TEST(test_replay_counts_once_whatever_kills_it),
     };
     const struct CMUnitTest others[] = {

@@ -179,6 +179,7 @@ static void test_text_holds_no_value_of_anybody(void **state) {
         {whole, ""},
         {{whole.p, whole.n - 3}, "near byte 100"},
         {whole, "duplicate key (" MAIL ")"},
+        {whole, "no credit for " OTHER "!"},
         {PX_S("{\"player\":\"" OTHER "\"}"), "\x1b[2J"},
         {PX_S(MAIL "\x1b"), ""},
         {PX_S("\xff\xfe" OTHER), ""},

@@ -142,7 +142,7 @@ static void tell(void *arg, const struct agg_replayed *r) {
         px_jw_ki64(&w, "partition", l->partition);
         px_jw_ki64(&w, "offset", l->offset);
         px_jw_kstr(&w, "type", agg_letter_type(r->letter));
-        px_jw_kstr(&w, "reason", l->reason);
+        px_jw_kstr(&w, "reason", agg_letter_reason(r->letter));
         px_jw_kc(&w, "outcome", agg_outcome_name(r->outcome));
         if (bad) {
             px_jw_kc(&w, "reasonNow", px_reason_code(r->reason));

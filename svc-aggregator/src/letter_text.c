@@ -14,12 +14,13 @@
 
 /* --- values by their class -------------------------------------------------------------------- */
 
-/* Names of types and attributes are words of the catalog; anything else may be somebody's data. */
+/* Names of types, fields and attributes are words of the catalog, reasons words of a closed set;
+ * anything else (a member that a sender made up) may be somebody's data. */
 static bool is_name(struct px_str s) {
     for (size_t i = 0; i < s.n; i++) {
         char c = s.p[i];
         bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    c == '_' || c == '-' || c == '.';
+                    (c != '\0' && strchr("_-.[]", c));
         if (!word) {
             return false;
         }
@@ -27,8 +28,16 @@ static bool is_name(struct px_str s) {
     return s.n > 0 && s.n <= 64 && !px_looks_like_card(s);
 }
 
+static struct px_str word(struct px_str s, struct px_str absent) {
+    return s.n == 0 ? absent : is_name(s) ? s : PX_S("?");
+}
+
 struct px_str agg_letter_type(const struct agg_letter *l) {
-    return l->type.n == 0 ? PX_S("-") : is_name(l->type) ? l->type : PX_S("?");
+    return word(l->type, PX_S("-"));
+}
+
+struct px_str agg_letter_reason(const struct agg_letter *l) {
+    return word(l->d.reason, PX_S("-"));
 }
 
 static void class_of(struct px_str s, char out[TEXT_CLASS]) {
@@ -246,11 +255,11 @@ void agg_letter_line(const struct agg_letter *l, const struct agg_letter_names *
     }
     px_fmt_instant(l->d.at, at);
     px_buf_printf(out, "%s ", at);
-    put_printable(out, l->d.reason);
+    px_buf_str(out, agg_letter_reason(l));
     px_buf_byte(out, ' ');
     put_origin(l, names, out);
     px_buf_printf(out, " %.*s ", PX_S_ARG(agg_letter_type(l)));
-    put_printable(out, or_dash(l->d.field));
+    px_buf_str(out, word(l->d.field, PX_S("-")));
     px_buf_c(out, " : ");
     if (l->d.detail.n > 0) {
         put_printable(out, safe_detail(l, arena));
@@ -346,8 +355,8 @@ void agg_letter_show(const struct agg_letter *l, const struct agg_letter_names *
     px_buf_byte(out, ' ');
     put_printable(out, l->d.version);
     px_buf_byte(out, '\n');
-    put_pair(out, "reason", l->d.reason);
-    put_pair(out, "field", or_dash(l->d.field));
+    put_pair(out, "reason", agg_letter_reason(l));
+    put_pair(out, "field", payload ? or_dash(l->d.field) : word(l->d.field, PX_S("-")));
     put_pair(out, "detail", or_dash(payload ? l->d.detail : safe_detail(l, arena)));
     show_origin(l, names, out);
     show_key(l, payload, out);
@@ -372,8 +381,8 @@ static void json_common(const struct agg_letter *l, bool payload, struct px_aren
         return;
     }
     px_jw_kstr(w, "at", (struct px_str){.p = at, .n = px_fmt_instant(l->d.at, at)});
-    px_jw_kstr(w, "reason", l->d.reason);
-    px_jw_kstr(w, "field", l->d.field);
+    px_jw_kstr(w, "reason", agg_letter_reason(l));
+    px_jw_kstr(w, "field", payload ? l->d.field : word(l->d.field, PX_S("")));
     px_jw_kstr(w, "detail", payload ? l->d.detail : safe_detail(l, arena));
     px_jw_kstr(w, "service", l->d.service);
     px_jw_kstr(w, "version", l->d.version);

@@ -21,6 +21,7 @@ void agg_letter_line(const struct agg_letter *l, const struct agg_letter_names *
                      struct px_arena *arena, struct px_buf *out);
 void agg_letter_json(const struct agg_letter *l, struct px_arena *arena, struct px_jsonw *w);
 struct px_str agg_letter_type(const struct agg_letter *l);
+struct px_str agg_letter_reason(const struct agg_letter *l); /* likewise */
 
 /* agg_letter_show(l, names, payload, arena, out): everything of one letter, a line each; with
  * ${payload} the values and a hex dump of all bytes. */

@@ -192,6 +192,12 @@ static void test_text_holds_no_value_of_anybody(void **state) {
             must_not_hold(&out, secrets[k]);
         }
     }
+    /* so may a member that a sender made up */
+    struct agg_letter made_up = letter_of(&b, PX_S("{}"), "unknown_member", "");
+    made_up.d.field = PX_S(MAIL);
+    px_buf_reset(&out);
+    print_all(&made_up, &out);
+    must_not_hold(&out, MAIL);
     /* a type that is no word of a catalog may be anything */
     px_buf_reset(&event);
     event_bytes(&event, MAIL);

@@ -141,7 +141,7 @@ origin=$(python3 -c '
 import json, sys
 for line in sys.stdin:
     v = json.loads(line)
-    if v.get("reason") == "unknown_event_type":
+    if v.get("reason") == "unknown_event_type" and "partition" in v:  # requests are refused for that, too
         print(v["partition"], v["offset"])
         break' <letters.json)
 while read -r line; do

@@ -235,6 +235,11 @@ caught letters agg.no_letter dead_letter_missing --expect-dead 3
 plain written ''
 exact letters --expect-dead 3
 
+# A letter that says what a later catalog might have cured, for records of a type that was known all the time.
+on_topic MAIN
+plain condemned agg.condemn_good
+caught plain agg.condemn_good dead_letter_phantom "${book[@]}"
+
 # --- defects of ingest: the broker stands still ------------------------------------------------------------------------------
 
 on_topic INGEST

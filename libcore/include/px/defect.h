@@ -17,6 +17,7 @@
     X("ing.ack_any_report")    /* 200 whatever the log reports                                 */ \
     X("agg.skip_offset")       /* some records are jumped over as if the log had a hole        */ \
     X("agg.no_letter")         /* dead-lettered without a dead letter                          */ \
+    X("agg.condemn_good")      /* good records are dead-lettered as of an unknown type         */ \
     X("agg.no_fence")          /* rows and deltas without their offsets                        */ \
     X("agg.offset_only")       /* offsets without rows and deltas                              */ \
     X("agg.fence_ignored")     /* rows that the fence did not return are not missed            */ \

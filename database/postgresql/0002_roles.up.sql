@@ -6,7 +6,7 @@ DO $px$
 DECLARE
     wanted text;
 BEGIN
-    FOREACH wanted IN ARRAY ARRAY['px_agg', 'px_api', 'px_raw', 'px_retention', 'px_verify'] LOOP
+    FOREACH wanted IN ARRAY ARRAY['px_agg', 'px_api', 'px_raw', 'px_operator', 'px_retention', 'px_verify'] LOOP
         CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = wanted);
         BEGIN
             EXECUTE format('CREATE ROLE %I NOLOGIN', wanted);
@@ -23,7 +23,7 @@ BEGIN
     IF has_schema_privilege('public', current_schema(), 'CREATE') THEN
         EXECUTE format('REVOKE CREATE ON SCHEMA %I FROM PUBLIC', current_schema());
     END IF;
-    EXECUTE format('GRANT USAGE ON SCHEMA %I TO px_agg, px_api, px_raw, px_retention, px_verify', current_schema());
+    EXECUTE format('GRANT USAGE ON SCHEMA %I TO px_agg, px_api, px_raw, px_operator, px_retention, px_verify', current_schema());
 END
 $px$;
 
@@ -49,7 +49,9 @@ GRANT SELECT ON daily_metrics, event_summary, minute_summary, rollup_values, con
 
 GRANT SELECT ON events TO px_raw;
 
+GRANT SELECT ON events, px_schema_migrations TO px_operator;
+
 GRANT SELECT, DELETE ON events, dedupe_event, dedupe_day, minute_summary, rollup_values TO px_retention;
 
 GRANT SELECT ON events, daily_metrics, event_summary, minute_summary, rollup_values, players, consumer_offsets,
-    partition_ledger, ingest_gaps, px_settings TO px_verify;
+    partition_ledger, ingest_gaps, px_settings, px_schema_migrations TO px_verify;

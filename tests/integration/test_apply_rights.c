@@ -113,6 +113,42 @@ static void test_rights_programs_work_with_least_privilege(void **state) {
     close_as(&s, &agg);
 }
 
+static int command(struct service_rig *s, const char *arg, char *out, size_t cap) {
+    const char *argv[] = {proc_bin("svc-aggregator"), arg, NULL};
+    return proc_run(argv, s->env, out, cap);
+}
+
+/* The roles of people: who checks the books reads them all and writes nothing; who sends dead
+ * letters again needs no more than it was given. */
+static void test_rights_of_those_who_look_after_it(void **state) {
+    struct service_rig s;
+    struct pg_user agg, verify, operator;
+    char out[16384];
+    open_as(&s, *state, &agg);
+    assert_int_equal(service_rig_run(&s, proc_bin("svc-aggregator"), "--once", 60), 0);
+
+    pg_user_make(&s.db, "verify", "px_verify", &verify);
+    run_as(&s, &verify);
+    if (command(&s, "--reconcile", out, sizeof out) != 0) {
+        fail_msg("%s", out);
+    }
+    says(out, "reconcile: exact");
+    sql_do(s.db.s, "UPDATE daily_metrics SET count = count + 1");
+    assert_int_equal(command(&s, "--reconcile", out, sizeof out), 1);
+    assert_int_equal(command(&s, "--rebuild", out, sizeof out), 77);
+    sql_do(s.db.s, "UPDATE daily_metrics SET count = count - 1");
+    pg_user_drop(&s.db, &verify);
+
+    pg_user_make(&s.db, "operator", "px_operator", &operator);
+    run_as(&s, &operator);
+    if (command(&s, "--dlq=replay", out, sizeof out) != 0) {
+        fail_msg("%s", out);
+    }
+    says(out, "still_bad");
+    pg_user_drop(&s.db, &operator);
+    close_as(&s, &agg);
+}
+
 static void test_rights_check_names_what_is_missing(void **state) {
     struct service_rig s;
     struct pg_user agg;
@@ -233,6 +269,7 @@ static void test_rights_password_changed_while_running(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rights_programs_work_with_least_privilege),
+        cmocka_unit_test(test_rights_of_those_who_look_after_it),
         cmocka_unit_test(test_rights_check_names_what_is_missing),
         cmocka_unit_test(test_rights_check_warns_of_too_much),
         cmocka_unit_test(test_rights_lost_at_run_time),

@@ -20,7 +20,8 @@
 
 #define TABLES PX_RIGHTS_TABLES
 
-static const char *const roles[] = {"px_agg", "px_api", "px_raw", "px_retention", "px_verify"};
+static const char *const roles[] = {"px_agg",      "px_api",       "px_raw",
+                                    "px_operator", "px_retention", "px_verify"};
 
 /* --- trying ------------------------------------------------------------------------------------
  */
@@ -221,11 +222,12 @@ static void test_rights_no_role_owns_or_makes_anything(void **state) {
         px_sql_close(s);
         pg_user_drop(f, &u);
     }
-    assert_int_equal(
-        sql_int(f->s, "SELECT COUNT(*) FROM pg_roles WHERE rolname IN ('px_agg', 'px_api', "
-                      "'px_raw', 'px_retention', 'px_verify') AND NOT (rolcanlogin OR rolsuper OR "
-                      "rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)"),
-        5);
+    assert_int_equal(sql_int(f->s,
+                             "SELECT COUNT(*) FROM pg_roles WHERE rolname IN ('px_agg', 'px_api', "
+                             "'px_raw', 'px_operator', 'px_retention', 'px_verify') AND NOT "
+                             "(rolcanlogin OR rolsuper OR "
+                             "rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls)"),
+                     6);
 }
 
 /* --- what --check makes of it -------------------------------------------------------------------

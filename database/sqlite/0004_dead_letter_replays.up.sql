@@ -1,3 +1,4 @@
+-- px: runs-with-from 1
 -- Dead letters that were written to the log again: origin of the record, and where its copy stands.
 CREATE TABLE dead_letter_replays (
     log_id       TEXT NOT NULL,

@@ -1,3 +1,4 @@
+-- px: runs-with-from 1
 -- Dead letters that were written to the log again: origin of the record, and where its copy stands.
 CREATE TABLE dead_letter_replays (
     log_id       text NOT NULL,
@@ -10,3 +11,5 @@ CREATE TABLE dead_letter_replays (
     to_offset    bigint NOT NULL,
     PRIMARY KEY (log_id, topic, partition_id, "offset")
 );
+GRANT SELECT, INSERT ON dead_letter_replays TO px_operator;
+GRANT SELECT ON dead_letter_replays TO px_verify;

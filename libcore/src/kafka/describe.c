@@ -1,70 +1,9 @@
 /* Looks at a cluster for probes, and creates topics for the local runs and tests. Each call makes
  * its own short-lived connection and leaves no trace. Must not be used on a hot path: these calls
  * block. */
-#include "kafka_internal.h"
-#include <px/clock.h>
+#include "look.h"
 #include <px/num.h>
 #include <stdio.h>
-
-/* What the client's error callback last said: the reason behind "timed out". */
-struct px_look {
-    rd_kafka_t *rk;
-    const struct px_kafka_conf *conf;
-    px_us deadline;
-    bool controller; /* a broker takes admin requests; the mock's controller is nobody */
-    rd_kafka_resp_err_t err;
-    char text[96];
-};
-
-static void px_look_error(rd_kafka_t *rk, int err, const char *reason, void *opaque) {
-    struct px_look *l = opaque;
-    (void)rk;
-    if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN && l->text[0]) {
-        return; /* the single failures before it say more */
-    }
-    l->err = (rd_kafka_resp_err_t)err;
-    snprintf(l->text, sizeof l->text, "%.95s", reason);
-}
-
-static int px_look_left(const struct px_look *l) {
-    px_us left = l->deadline - px_mono(&px_clock_system);
-    return left < PX_US_PER_MS ? 1 : px_kafka_ms(left);
-}
-
-static void px_look_close(struct px_look *l) {
-    if (l->rk) {
-        rd_kafka_destroy(l->rk);
-    }
-}
-
-static enum px_code px_look_open(struct px_look *l, const struct px_kafka_conf *conf, px_us timeout,
-                                 struct px_err *reterr) {
-    const struct px_kafka_property quiet = {"allow.auto.create.topics", "false"};
-    PX_DEFER(px_kafka_conf_free) rd_kafka_conf_t *c = NULL;
-    l->conf = conf;
-    l->deadline = px_mono(&px_clock_system) + timeout;
-    enum px_code rc = px_kafka_conf_new(conf, "px-probe", l, &c, reterr);
-    if (rc == PX_OK) {
-        rc = px_kafka_conf_set_all(c, &quiet, 1, reterr);
-    }
-    if (rc != PX_OK) {
-        return rc;
-    }
-    rd_kafka_conf_set_error_cb(c, px_look_error);
-    return px_kafka_handle_new(RD_KAFKA_CONSUMER, PX_TAKE(c), &l->rk, reterr);
-}
-
-static enum px_code px_look_fail(struct px_look *l, rd_kafka_resp_err_t err,
-                                 struct px_err *reterr) {
-    rd_kafka_poll(l->rk, 0); /* runs px_look_error */
-    bool denied = px_kafka_code(l->err) == PX_DENIED || px_kafka_code(err) == PX_DENIED;
-    px_err_set(reterr, denied ? PX_DENIED : PX_UNAVAILABLE, PX_HERE, "Kafka at %.80s: %s%s%s",
-               l->conf->bootstrap, rd_kafka_err2str(err), l->text[0] ? ": " : "", l->text);
-    if (reterr) {
-        reterr->native = (int)(denied && l->err ? l->err : err);
-    }
-    return denied ? PX_DENIED : PX_UNAVAILABLE;
-}
 
 /* --- describe --------------------------------------------------------------------------------- */
 
@@ -97,14 +36,6 @@ static enum px_code px_look_partitions(struct px_look *l, const struct rd_kafka_
         }
     }
     return PX_OK;
-}
-
-/* Admin requests wait for the controller, for ever if it is none of the brokers. */
-static void px_look_controller(struct px_look *l, const struct rd_kafka_metadata *md) {
-    int32_t id = rd_kafka_controllerid(l->rk, 0);
-    for (int i = 0; i < md->broker_cnt; i++) {
-        l->controller = l->controller || md->brokers[i].id == id;
-    }
 }
 
 static enum px_code px_look_metadata(struct px_look *l, const char *topic,

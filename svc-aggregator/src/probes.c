@@ -3,6 +3,7 @@
 #include "agg.h"
 
 #include <px/http.h>
+#include <px/kafka_access.h>
 #include <px/rights.h>
 #include <px/sql_tls.h>
 
@@ -219,6 +220,29 @@ static enum px_code probe_sql_offsets(void *svc, struct px_probe_out *out, struc
 
 /* --- Kafka --------------------------------------------------------------------------------------
  */
+static enum px_code probe_kafka_security(void *svc, struct px_probe_out *out,
+                                         struct px_err *reterr) {
+    struct agg *a = svc;
+    char who[PX_KAFKA_PRINCIPAL_MAX];
+    enum px_code rc = px_kafka_security_check(&a->conf->kafka, px_wall(&px_clock_system), reterr);
+    if (rc == PX_OK) {
+        px_kafka_principal(&a->conf->kafka, who);
+        snprintf(out->detail, sizeof out->detail, "%s", who);
+    }
+    return rc;
+}
+
+static enum px_code probe_kafka_advice(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1024);
+    px_kafka_security_advice(&a->conf->kafka, px_wall(&px_clock_system), &b);
+    if (b.n) {
+        return PX_FAIL(reterr, PX_CONFIG, "%s", px_buf_cstr(&b));
+    }
+    snprintf(out->detail, sizeof out->detail, "librdkafka %s", px_kafka_version());
+    return PX_OK;
+}
+
 static enum px_code probe_kafka_connect(void *svc, struct px_probe_out *out,
                                         struct px_err *reterr) {
     struct agg *a = svc;
@@ -240,6 +264,28 @@ static enum px_code probe_kafka_topic(void *svc, struct px_probe_out *out, struc
         snprintf(out->detail, sizeof out->detail, "%d partitions, dead letters %d", info.partitions,
                  dlq.partitions);
     }
+    return rc;
+}
+
+static enum px_code probe_kafka_read(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    const struct px_kafka_conf *k = &a->conf->kafka;
+    enum px_code rc = px_kafka_try_read(k, a->topic, AGG_LOOK, reterr);
+    rc = rc == PX_OK ? px_kafka_try_group(k, a->conf->group, a->topic, AGG_LOOK, reterr) : rc;
+    snprintf(out->detail, sizeof out->detail, "as group %s", a->conf->group);
+    return rc;
+}
+
+static enum px_code probe_kafka_write(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_err err = PX_ERR_INIT;
+    enum px_code rc = px_kafka_try_write(&a->conf->kafka, a->dlq, AGG_LOOK, &err);
+    out->skip = rc == PX_UNSUPPORTED;
+    snprintf(out->detail, sizeof out->detail, "%s", out->skip ? err.msg : "allowed");
+    if (rc == PX_OK || out->skip) {
+        return PX_OK;
+    }
+    *reterr = err;
     return rc;
 }
 
@@ -292,9 +338,17 @@ const struct px_probe agg_probes[] = {
      probe_sql_write},
     {"sql.offsets", "the offsets can be read", PX_PROBE_FATAL, "sql.schema_version",
      probe_sql_offsets},
-    {"kafka.connect", "a broker answers", PX_PROBE_FATAL, NULL, probe_kafka_connect},
+    {"kafka.security", "the options of TLS and SASL and their files are right", OFFLINE, NULL,
+     probe_kafka_security},
+    {"kafka.advice", "nothing about security should be better", PX_PROBE_WARN | PX_PROBE_OFFLINE,
+     "kafka.security", probe_kafka_advice},
+    {"kafka.connect", "a broker answers", PX_PROBE_FATAL, "kafka.security", probe_kafka_connect},
     {"kafka.topic", "the topic and its dead letters exist", PX_PROBE_FATAL, "kafka.connect",
      probe_kafka_topic},
+    {"kafka.read", "events may be read, as a member of the group", PX_PROBE_FATAL, "kafka.topic",
+     probe_kafka_read},
+    {"kafka.write", "dead letters may be written", PX_PROBE_FATAL, "kafka.topic",
+     probe_kafka_write},
     {"kafka.group", "the service is in its group", PX_PROBE_FATAL | PX_PROBE_READY, "kafka.connect",
      probe_kafka_group},
 };

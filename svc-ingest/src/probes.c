@@ -4,6 +4,7 @@
 
 #include <px/event_avro.h>
 #include <px/json.h>
+#include <px/kafka_access.h>
 #include <px/num.h>
 
 #include <stdarg.h>
@@ -185,6 +186,31 @@ static enum px_code probe_private(void *arg, struct px_probe_out *out, struct px
     return rc;
 }
 
+static enum px_code probe_security(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    const struct px_kafka_conf *k = &svc->world.conf->kafka;
+    char who[PX_KAFKA_PRINCIPAL_MAX];
+    enum px_code rc = px_kafka_security_check(k, px_wall(svc->world.clock), reterr);
+
+    if (!rc) {
+        px_kafka_principal(k, who);
+        probe_say(out, "%s", who);
+    }
+    return rc;
+}
+
+static enum px_code probe_advice(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1024);
+
+    px_kafka_security_advice(&svc->world.conf->kafka, px_wall(svc->world.clock), &b);
+    if (b.n) {
+        return PX_FAIL(reterr, PX_CONFIG, "%s", px_buf_cstr(&b));
+    }
+    probe_say(out, "librdkafka %s", px_kafka_version());
+    return PX_OK;
+}
+
 /* --- what the log says
  * ---------------------------------------------------------------------------- */
 
@@ -244,6 +270,54 @@ static enum px_code probe_dlq(void *arg, struct px_probe_out *out, struct px_err
     return rc;
 }
 
+/* May a topic of every family be written? */
+static enum px_code probe_may_write(const struct ing_svc *svc, bool dead, struct px_probe_out *out,
+                                    struct px_err *reterr) {
+    const struct px_kafka_conf *k = &svc->world.conf->kafka;
+    const struct px_topic_parts parts = {.region = k->region, .org = k->org, .env = k->env};
+    PX_DEFER(px_buf_fini) struct px_buf name = PX_BUF_INIT(512);
+
+    for (size_t i = 0; i < px_catalog_families(svc->catalog); i++) {
+        struct px_err err = PX_ERR_INIT;
+        px_buf_reset(&name);
+        px_topic_name(&name, &parts, px_catalog_family(svc->catalog, i), dead);
+        enum px_code rc = px_kafka_try_write(k, px_buf_cstr(&name), PROBE_TIMEOUT, &err);
+        if (rc == PX_UNSUPPORTED) {
+            probe_skip(out, err.msg);
+            return PX_OK;
+        }
+        if (rc) {
+            *reterr = err;
+            return rc;
+        }
+    }
+    probe_say(out, "allowed");
+    return PX_OK;
+}
+
+static enum px_code probe_write(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    return probe_may_write(arg, false, out, reterr);
+}
+
+static enum px_code probe_write_dlq(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    return probe_may_write(arg, true, out, reterr);
+}
+
+/* Judges what kafka.topic, which it needs, has just seen of the last family. */
+static enum px_code probe_partitions(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    size_t last = px_catalog_families(svc->catalog) - 1;
+    int want = px_catalog_family(svc->catalog, last)->partitions, have = svc->seen.partitions;
+
+    if (have < want) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "%d partitions, events.yaml wants %d: svc-aggregator --topics=plan", have,
+                       want);
+    }
+    probe_say(out, "%d, wanted %d", have, want);
+    return PX_OK;
+}
+
 /* One copy that dies takes acknowledged events with it: that is what replication and ISR guard.
  * Judges what kafka.topic, which it needs, has just seen. */
 static enum px_code probe_acks(void *arg, struct px_probe_out *out, struct px_err *reterr) {
@@ -259,13 +333,20 @@ static enum px_code probe_acks(void *arg, struct px_probe_out *out, struct px_er
                        "replication %d is below min ISR %d: nothing can ever be acknowledged",
                        replication, min_isr);
     }
+    if (svc->seen.insync < min_isr) {
+        return PX_FAIL(reterr, PX_UNAVAILABLE,
+                       "a partition has %d copies in sync, min ISR is %d: its events are answered "
+                       "503 until more brokers are up",
+                       svc->seen.insync, min_isr);
+    }
     if (replication < 3 || min_isr < 2) {
         return PX_FAIL(reterr, PX_CONFIG,
                        "replication %d, min ISR %d: one broker that fails can take acknowledged "
                        "events with it; use 3 and 2",
                        replication, min_isr);
     }
-    probe_say(out, "replication %d, min ISR %d", replication, min_isr);
+    probe_say(out, "replication %d, min ISR %d, %d in sync", replication, min_isr,
+              svc->seen.insync);
     return PX_OK;
 }
 
@@ -347,11 +428,20 @@ const struct px_probe ing_probes[ING_PROBES] = {
     {"catalog.load", "events.yaml is well-formed", PROBE_LOCAL, NULL, probe_catalog},
     {"schema.compatible", "the Avro schema is the one that is written", PROBE_LOCAL, "catalog.load",
      probe_schema},
-    {"kafka.connect", "a broker answers", PX_PROBE_FATAL, NULL, probe_connect},
+    {"kafka.security", "the options of TLS and SASL and their files are right", PROBE_LOCAL, NULL,
+     probe_security},
+    {"kafka.advice", "nothing about security should be better", PX_PROBE_WARN | PX_PROBE_OFFLINE,
+     "kafka.security", probe_advice},
+    {"kafka.connect", "a broker answers", PX_PROBE_FATAL, "kafka.security", probe_connect},
     {"kafka.topic", "the event topics exist", PX_PROBE_FATAL, "kafka.connect", probe_topic},
     {"kafka.acks", "acknowledged events survive a broker", PX_PROBE_WARN, "kafka.topic",
      probe_acks},
     {"kafka.dlq", "the dead-letter topics exist", PX_PROBE_FATAL, "kafka.connect", probe_dlq},
+    {"kafka.partitions", "the topics have the partitions of events.yaml", PX_PROBE_WARN,
+     "kafka.topic", probe_partitions},
+    {"kafka.write", "events may be written", PX_PROBE_FATAL, "kafka.topic", probe_write},
+    {"kafka.write_dlq", "dead letters may be written", PX_PROBE_FATAL, "kafka.dlq",
+     probe_write_dlq},
     {"http.bind", "the event port is free", PX_PROBE_WARN | PX_PROBE_OFFLINE | PX_PROBE_START, NULL,
      probe_bind},
     {"admin.private", "the admin port is not open to everybody", PX_PROBE_WARN | PX_PROBE_OFFLINE,

@@ -39,7 +39,7 @@ void ing_service_stop(void *svc);
 void ing_service_fini(void *svc);
 void ing_service_versions(struct px_buf *out);
 
-#define ING_PROBES 14
+#define ING_PROBES 19
 extern const struct px_probe ing_probes[ING_PROBES];
 
 #endif

@@ -454,6 +454,25 @@ static void test_kafka_consumer_denied_topic(void **state) {
     kafka_bench_close(&b);
 }
 
+/* What the library hears by its own metadata; on a real broker it says nothing (test_secure.sh). */
+static void test_kafka_consumer_denied_while_reading(void **state) {
+    (void)state;
+    struct kafka_bench b;
+    struct kafka_reader r;
+    struct px_err err = PX_ERR_INIT;
+    kafka_bench_open(&b, 1, 2, NULL, 10 * PX_US_PER_S, 100);
+    kafka_reader_init(&r, b.conf.bootstrap);
+    r.conf.properties = "topic.metadata.refresh.interval.ms=100";
+    kafka_reader_open(&r, "g", "t", PATIENT);
+    assert_true(read_to_end(&r, 2, 20 * PX_US_PER_S));
+    mock_kafka_topic_error(b.mock, "t", MOCK_KAFKA_TOPIC_DENIED);
+    assert_int_equal(poll_until_error(&r, 20 * PX_US_PER_S, &err), PX_DENIED);
+    assert_string_equal(err.msg, "User:ANONYMOUS may not READ on topic t"
+                                 ": grant it (svc-aggregator --topics=apply)");
+    kafka_reader_close(&r);
+    kafka_bench_close(&b);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kafka_consumer_reads_from_given_offsets),
@@ -469,6 +488,7 @@ int main(void) {
         cmocka_unit_test(test_kafka_consumer_callback_fails),
         cmocka_unit_test(test_kafka_consumer_missing_topic),
         cmocka_unit_test(test_kafka_consumer_denied_topic),
+        cmocka_unit_test(test_kafka_consumer_denied_while_reading),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -86,8 +86,8 @@ struct px_producer_state {
      * persisted message or, asked for once a second by a helper thread while set, by any broker's
      * metadata. So an idle producer recovers too, as long as dispatch is called from its timer. */
     bool brokers_down;
-    uint64_t rebuilds;    /* since open                                       */
-    char last_error[160]; /* kept after it passed; "" = none since open      */
+    uint64_t rebuilds;               /* since open                                       */
+    char last_error[PX_ERR_MSG_MAX]; /* kept after it passed; "" = none since open */
 };
 /* Threads: owner. */
 void px_producer_get(const struct px_producer *p, struct px_producer_state *ret);
@@ -99,8 +99,8 @@ void px_producer_close(struct px_producer *p, px_us wait);
 /* --- looking at the cluster (probes; each call makes its own short-lived connection) ---------- */
 struct px_topic_info {
     int partitions;
-    int replication;      /* smallest over the partitions */
-    int brokers, min_isr; /* -1 when the broker does not tell */
+    int replication, insync; /* smallest over the partitions */
+    int brokers, min_isr;    /* -1 when the broker does not tell */
     char cluster_id[64];
 };
 /* Errors: PX_UNAVAILABLE (names the brokers tried and the last failure), PX_DENIED, PX_NOT_FOUND

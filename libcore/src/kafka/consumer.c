@@ -86,6 +86,15 @@ static void px_consumer_stop_at(struct px_consumer *c, const rd_kafka_message_t 
     c->failure.native = (int)m->err;
 }
 
+static enum px_code px_consumer_denied(const struct px_consumer *c, rd_kafka_resp_err_t err,
+                                       struct px_err *reterr) {
+    bool group = err == RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED;
+    const struct px_acl what = {.op = PX_ACL_READ,
+                                .on = group ? PX_ACL_ON_GROUP : PX_ACL_ON_TOPIC,
+                                .name = group ? c->conf.group : c->conf.topic};
+    return px_kafka_denied(reterr, err, c->conf.kafka, &what);
+}
+
 /* Errors of the stream. Transport errors and elections pass by themselves and are none of ours. */
 static void px_consumer_trouble(struct px_consumer *c, const rd_kafka_message_t *m) {
     switch (m->err) {
@@ -102,7 +111,7 @@ static void px_consumer_trouble(struct px_consumer *c, const rd_kafka_message_t 
     case RD_KAFKA_RESP_ERR_GROUP_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
     case RD_KAFKA_RESP_ERR__AUTHENTICATION:
-        PX_KAFKA_FAIL(&c->failure, m->err, c->conf.topic);
+        px_consumer_denied(c, m->err, &c->failure);
         break;
     case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__BAD_COMPRESSION:
@@ -224,6 +233,9 @@ enum px_code px_consumer_query(struct px_consumer *c, int32_t partition, px_us t
     int64_t low, high;
     rd_kafka_resp_err_t err = rd_kafka_query_watermark_offsets(c->rk, c->conf.topic, partition,
                                                                &low, &high, px_kafka_ms(timeout));
+    if (px_kafka_code(err) == PX_DENIED) {
+        return px_consumer_denied(c, err, reterr);
+    }
     if (err) {
         return PX_KAFKA_FAIL(reterr, err, c->conf.topic);
     }
@@ -277,7 +289,10 @@ void px_consumer_close(struct px_consumer *c) {
         rd_kafka_consumer_close(c->rk); /* calls revoked through the rebalance callback */
         px_consumer_let_go(c, false);   /* unless the library held nothing, after a gap */
         px_ends_stop(&c->ends);
-        rd_kafka_destroy(c->rk);
+        c->closed = true;
+        if (!px_consumer_dispose(c->rk)) {
+            return; /* what the library still holds points here */
+        }
     }
     px_free(c);
 }

@@ -158,6 +158,9 @@ static void px_assign_drop(struct px_consumer *c) {
 void px_consumer_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
                            rd_kafka_topic_partition_list_t *parts, void *opaque) {
     struct px_consumer *c = opaque;
+    if (c->closed) {
+        return;
+    }
     switch (err) {
     case RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS:
         px_assign_take(c, parts);

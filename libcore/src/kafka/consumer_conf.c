@@ -19,6 +19,7 @@ static const struct px_kafka_property px_consumer_fixed[] = {
 /* Called from the owner's poll. */
 static void px_consumer_error(rd_kafka_t *rk, int err, const char *reason, void *opaque) {
     struct px_consumer *c = opaque;
+    (void)reason; /* says what the codes say */
     if (err == RD_KAFKA_RESP_ERR__FATAL) {
         char text[160] = "";
         rd_kafka_resp_err_t cause = rd_kafka_fatal_error(rk, text, sizeof text);
@@ -27,7 +28,8 @@ static void px_consumer_error(rd_kafka_t *rk, int err, const char *reason, void 
     } else if (err == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         c->brokers_down = true;
     } else if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION) {
-        px_err_set(&c->failure, PX_DENIED, PX_HERE, "consumer of %s: %s", c->conf.topic, reason);
+        const struct px_acl what = {.op = PX_ACL_READ, .name = c->conf.topic};
+        px_kafka_denied(&c->failure, (rd_kafka_resp_err_t)err, c->conf.kafka, &what);
     }
 }
 

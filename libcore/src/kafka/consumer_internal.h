@@ -35,6 +35,7 @@ struct px_consumer {
     size_t nheld;
     struct px_ends ends;
     bool brokers_down;
+    bool closed;         /* the owner has gone: no callback */
     px_us look_at;       /* while brokers are down: when to look for them again */
     px_us missing_since; /* the topic is unknown since then; 0 = it is known */
 };
@@ -42,6 +43,10 @@ struct px_consumer {
 /* consumer_conf.c: all settings that exactly-once reading rests on, and the callbacks. */
 PX_MUST_USE enum px_code px_consumer_settings(struct px_consumer *c, rd_kafka_conf_t **ret,
                                               struct px_err *reterr);
+/* consumer_dispose.c: ends ${rk}; waits up to 5 s. False: it goes on ending by itself, maybe for
+ * ever.
+ */
+PX_MUST_USE bool px_consumer_dispose(rd_kafka_t *rk);
 /* consumer_assign.c */
 void px_consumer_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t err,
                            rd_kafka_topic_partition_list_t *parts, void *opaque);

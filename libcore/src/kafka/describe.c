@@ -7,63 +7,6 @@
 
 /* --- describe --------------------------------------------------------------------------------- */
 
-static void px_look_topic_free(rd_kafka_topic_t **t) {
-    if (*t) {
-        rd_kafka_topic_destroy(*t);
-    }
-}
-
-static void px_look_metadata_free(const struct rd_kafka_metadata **md) {
-    if (*md) {
-        rd_kafka_metadata_destroy(*md);
-    }
-}
-
-static enum px_code px_look_partitions(struct px_look *l, const struct rd_kafka_metadata_topic *t,
-                                       struct px_topic_info *info, struct px_err *reterr) {
-    if (px_kafka_code(t->err) == PX_NOT_FOUND || (!t->err && t->partition_cnt == 0)) {
-        return PX_FAIL(reterr, PX_NOT_FOUND, "topic %s does not exist on %s", t->topic,
-                       l->conf->bootstrap);
-    }
-    if (t->err) {
-        return PX_KAFKA_FAIL(reterr, t->err, t->topic);
-    }
-    info->partitions = t->partition_cnt;
-    for (int i = 0; i < t->partition_cnt; i++) {
-        int replicas = t->partitions[i].replica_cnt;
-        if (i == 0 || replicas < info->replication) {
-            info->replication = replicas;
-        }
-    }
-    return PX_OK;
-}
-
-static enum px_code px_look_metadata(struct px_look *l, const char *topic,
-                                     struct px_topic_info *info, struct px_err *reterr) {
-    PX_DEFER(px_look_topic_free)
-    rd_kafka_topic_t *t = topic ? rd_kafka_topic_new(l->rk, topic, NULL) : NULL;
-    if (topic && !t) {
-        return PX_KAFKA_FAIL(reterr, rd_kafka_last_error(), topic);
-    }
-    PX_DEFER(px_look_metadata_free) const struct rd_kafka_metadata *md = NULL;
-    rd_kafka_resp_err_t err = rd_kafka_metadata(l->rk, 0, t, &md, px_look_left(l));
-    if (err) {
-        return px_look_fail(l, err, reterr);
-    }
-    info->brokers = md->broker_cnt;
-    px_look_controller(l, md);
-    if (!topic) {
-        return PX_OK;
-    }
-    for (int i = 0; i < md->topic_cnt; i++) {
-        if (strcmp(md->topics[i].topic, topic) == 0) {
-            return px_look_partitions(l, &md->topics[i], info, reterr);
-        }
-    }
-    return PX_FAIL(reterr, PX_NOT_FOUND, "topic %s does not exist on %s", topic,
-                   l->conf->bootstrap);
-}
-
 static void px_look_cluster_id(struct px_look *l, struct px_topic_info *info) {
     char *id = rd_kafka_clusterid(l->rk, px_look_left(l));
     snprintf(info->cluster_id, sizeof info->cluster_id, "%s", id ? id : "");
@@ -72,23 +15,20 @@ static void px_look_cluster_id(struct px_look *l, struct px_topic_info *info) {
     }
 }
 
-static int px_look_min_isr_of(const rd_kafka_ConfigResource_t *r) {
+static bool px_look_setting_of(const rd_kafka_ConfigResource_t *r, const char *name, int64_t *ret) {
     size_t n;
     const rd_kafka_ConfigEntry_t **v = rd_kafka_ConfigResource_configs(r, &n);
     for (size_t i = 0; i < n; i++) {
         const char *value = rd_kafka_ConfigEntry_value(v[i]);
-        int64_t isr;
-        if (strcmp(rd_kafka_ConfigEntry_name(v[i]), "min.insync.replicas") == 0 && value &&
-            px_parse_i64(px_str_c(value), 1, INT16_MAX, &isr)) {
-            return (int)isr;
+        if (strcmp(rd_kafka_ConfigEntry_name(v[i]), name) == 0 && value) {
+            return px_parse_i64(px_str_c(value), 1, INT32_MAX, ret);
         }
     }
-    return -1;
+    return false;
 }
 
-/* Best effort: a broker may not know the request, or not allow it. */
-static int px_look_min_isr(struct px_look *l, const char *topic) {
-    int isr = -1;
+bool px_look_setting(struct px_look *l, const char *topic, const char *name, int64_t *ret) {
+    bool got = false;
     rd_kafka_queue_t *q = rd_kafka_queue_new(l->rk);
     rd_kafka_ConfigResource_t *r = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     rd_kafka_DescribeConfigs(l->rk, &r, 1, NULL, q);
@@ -98,14 +38,14 @@ static int px_look_min_isr(struct px_look *l, const char *topic) {
     if (res && !rd_kafka_event_error(ev)) {
         size_t n;
         const rd_kafka_ConfigResource_t **v = rd_kafka_DescribeConfigs_result_resources(res, &n);
-        isr = n ? px_look_min_isr_of(v[0]) : -1;
+        got = n && px_look_setting_of(v[0], name, ret);
     }
     if (ev) {
         rd_kafka_event_destroy(ev);
     }
     rd_kafka_ConfigResource_destroy(r);
     rd_kafka_queue_destroy(q);
-    return isr;
+    return got;
 }
 
 enum px_code px_kafka_describe(const struct px_kafka_conf *c, const char *topic, px_us timeout,
@@ -120,7 +60,10 @@ enum px_code px_kafka_describe(const struct px_kafka_conf *c, const char *topic,
         return rc;
     }
     px_look_cluster_id(&l, &info);
-    info.min_isr = topic && l.controller ? px_look_min_isr(&l, topic) : -1;
+    int64_t isr;
+    if (topic && l.controller && px_look_setting(&l, topic, "min.insync.replicas", &isr)) {
+        info.min_isr = (int)isr;
+    }
     *ret = info;
     return PX_OK;
 }

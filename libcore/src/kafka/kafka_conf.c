@@ -26,10 +26,23 @@ static const struct px_kafka_property px_kafka_defaults[] = {
 static const struct px_kafka_property px_kafka_refused[] = {
     {"bootstrap.servers", "use Kafka:BootstrapServers"},
     {"metadata.broker.list", "use Kafka:BootstrapServers"},
-    {"sasl.password", "use Kafka:Password, so that it is never printed"},
-    {"ssl.key.password", "use Kafka:KeyPassword, so that it is never printed"},
-    {"ssl.keystore.password", "use a PEM key with Kafka:KeyPassword, so that it is never printed"},
-    {"ssl.key.pem", "use ssl.key.location, so that it is never printed"},
+    {"security.protocol", "use Kafka:SecurityProtocol"},
+    {"sasl.mechanism", "use Kafka:SaslMechanism"},
+    {"sasl.mechanisms", "use Kafka:SaslMechanism"},
+    {"sasl.username", "use Kafka:Username"},
+    {"sasl.password", "use Kafka:PasswordFile, so that it is never printed"},
+    {"ssl.ca.location", "use Kafka:CaFile"},
+    {"ssl.ca.pem", "use Kafka:CaFile"},
+    {"ssl.certificate.location", "use Kafka:CertificateFile"},
+    {"ssl.certificate.pem", "use Kafka:CertificateFile"},
+    {"ssl.key.location", "use Kafka:KeyFile"},
+    {"ssl.key.password", "use Kafka:KeyPasswordFile, so that it is never printed"},
+    {"ssl.key.pem", "use Kafka:KeyFile, so that it is never printed"},
+    {"ssl.keystore.location", "use Kafka:CertificateFile and Kafka:KeyFile"},
+    {"ssl.keystore.password", "use Kafka:KeyFile with Kafka:KeyPasswordFile"},
+    {"ssl.endpoint.identification.algorithm",
+     "a broker's certificate must name its host; issue one that does"},
+    {"enable.ssl.certificate.verification", "certificates are always verified; see Kafka:CaFile"},
     {"sasl.oauthbearer.client.secret", "a secret must not stand in an option that is printed"},
     {"sasl.oauthbearer.config", "a secret must not stand in an option that is printed"},
     {"plugin.library.paths", "foreign code is not loaded"},
@@ -175,27 +188,15 @@ static enum px_code px_kafka_properties(rd_kafka_conf_t *c, struct px_str all,
     return PX_OK;
 }
 
-static bool px_kafka_given(const char *s) {
-    return s && *s;
-}
-
 static enum px_code px_kafka_connection(rd_kafka_conf_t *c, const struct px_kafka_conf *k,
                                         struct px_err *reterr) {
-    if (!px_kafka_given(k->bootstrap)) {
+    if (!k->bootstrap || !*k->bootstrap) {
         return PX_FAIL(reterr, PX_CONFIG, "Kafka:BootstrapServers is empty: name host:port");
     }
     if (px_kafka_conf_set(c, "bootstrap.servers", k->bootstrap, reterr)) {
         return px_err_context(reterr, "Kafka:BootstrapServers");
     }
-    if (px_kafka_given(k->security_password) &&
-        px_kafka_conf_set(c, "sasl.password", k->security_password, reterr)) {
-        return px_err_context(reterr, "Kafka:Password");
-    }
-    if (px_kafka_given(k->key_password) &&
-        px_kafka_conf_set(c, "ssl.key.password", k->key_password, reterr)) {
-        return px_err_context(reterr, "Kafka:KeyPassword");
-    }
-    return PX_OK;
+    return px_kafka_security_set(c, k, reterr);
 }
 
 void px_kafka_conf_free(rd_kafka_conf_t **c) {
@@ -218,7 +219,7 @@ enum px_code px_kafka_conf_new(const struct px_kafka_conf *k, const char *client
     if (rc == PX_OK) {
         rc = px_kafka_connection(c, k, reterr);
     }
-    if (rc == PX_OK && px_kafka_given(client_id)) {
+    if (rc == PX_OK && client_id && *client_id) {
         rc = px_kafka_conf_set(c, "client.id", client_id, reterr);
     }
     if (rc != PX_OK) {

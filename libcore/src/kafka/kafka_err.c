@@ -2,6 +2,8 @@
  * numbers. Used by producer reports, consumer polls and probes; must not log or keep state. */
 #include "kafka_internal.h"
 
+#include <px/kafka_access.h>
+
 static const struct {
     rd_kafka_resp_err_t err;
     enum px_code code;
@@ -67,4 +69,34 @@ enum px_code px_kafka_fail(struct px_err *reterr, rd_kafka_resp_err_t err, const
         reterr->native = (int)err;
     }
     return code;
+}
+
+/* The brokers do not say why: an unknown user and a wrong password look alike on purpose. */
+static enum px_code px_kafka_refused_login(struct px_err *reterr, const struct px_kafka_conf *k,
+                                           const char *who) {
+    const char *scram = k->mechanism >= PX_SASL_SCRAM_256 && rd_kafka_version() < 0x020601ff
+                            ? "; librdkafka before 2.6.1 fails SCRAM against Kafka 4"
+                            : "";
+    return PX_FAIL(reterr, PX_DENIED,
+                   "the brokers refuse the log-in of %.100s: check Kafka:Username, "
+                   "Kafka:PasswordFile and Kafka:SaslMechanism%s",
+                   who, scram);
+}
+
+enum px_code px_kafka_denied(struct px_err *reterr, rd_kafka_resp_err_t err,
+                             const struct px_kafka_conf *k, const struct px_acl *what) {
+    char who[PX_KAFKA_PRINCIPAL_MAX];
+    px_kafka_principal(k, who);
+    if (err == RD_KAFKA_RESP_ERR__AUTHENTICATION ||
+        err == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED) {
+        px_kafka_refused_login(reterr, k, who);
+    } else {
+        px_err_set(reterr, PX_DENIED, PX_HERE,
+                   "%.60s may not %s on %s %.100s: grant it (svc-aggregator --topics=apply)", who,
+                   px_acl_op_name(what->op), px_acl_on_name(what->on), what->name);
+    }
+    if (reterr) {
+        reterr->native = (int)err;
+    }
+    return PX_DENIED;
 }

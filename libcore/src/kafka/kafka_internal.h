@@ -3,6 +3,7 @@
 #ifndef PX_KAFKA_INTERNAL_H
 #define PX_KAFKA_INTERNAL_H
 
+#include <px/cluster.h>
 #include <px/kafka.h>
 #include <px/mem.h>
 #include <librdkafka/rdkafka.h>
@@ -15,6 +16,12 @@ enum px_code px_kafka_code(rd_kafka_resp_err_t err);
 enum px_code px_kafka_fail(struct px_err *reterr, rd_kafka_resp_err_t err, const char *where,
                            const char *what);
 #define PX_KAFKA_FAIL(reterr, err, what) px_kafka_fail((reterr), (err), PX_HERE, (what))
+
+/* px_kafka_denied(reterr, err, k, what): PX_DENIED in words: who may not do what on which resource,
+ * and the remedy. Of ${what} only op, on and name are looked at. A refused log-in says so instead.
+ */
+enum px_code px_kafka_denied(struct px_err *reterr, rd_kafka_resp_err_t err,
+                             const struct px_kafka_conf *k, const struct px_acl *what);
 
 /* One property and its value, for tables. */
 struct px_kafka_property {
@@ -41,6 +48,10 @@ PX_MUST_USE enum px_code px_kafka_handle_new(rd_kafka_type_t type, rd_kafka_conf
 
 /* px_kafka_view(m, ret): a record as views into ${m}, which ${ret} holds from now on. */
 void px_kafka_view(rd_kafka_message_t *m, struct px_message *ret);
+
+/* security.c: the options of TLS and SASL. Errors: PX_CONFIG. */
+PX_MUST_USE enum px_code px_kafka_security_set(rd_kafka_conf_t *c, const struct px_kafka_conf *k,
+                                               struct px_err *reterr);
 
 /* A span for calls that want whole milliseconds in an int. */
 static inline int px_kafka_ms(px_us span) {

@@ -4,6 +4,10 @@
 
 #include "kafka_internal.h"
 
+#include <px/cert.h>
+
+#include <pthread.h>
+
 /* What the client's error callback last said: the reason behind "timed out". */
 struct px_look {
     rd_kafka_t *rk;
@@ -11,20 +15,32 @@ struct px_look {
     px_us deadline;
     bool controller; /* a broker takes admin requests; the mock's controller is nobody */
     rd_kafka_resp_err_t err;
-    char text[96];
+    char text[256];
+    pthread_mutex_t lock; /* over what follows: a thread of the library writes it */
+    int x509_error;       /* why a broker's certificate was refused; 0 = was not  */
+    struct px_cert cert;  /* that one */
 };
 
 /* px_look_open(l, conf, timeout, reterr): ${l} is empty before; close it whatever happens. ${conf}
  * is kept. Errors: PX_CONFIG, PX_NOMEM. Threads: owner. */
 PX_MUST_USE enum px_code px_look_open(struct px_look *l, const struct px_kafka_conf *conf,
                                       px_us timeout, struct px_err *reterr);
+/* px_look_open_group: the same as a member of ${group} would ask; NULL = none. */
+PX_MUST_USE enum px_code px_look_open_group(struct px_look *l, const struct px_kafka_conf *conf,
+                                            const char *group, px_us timeout,
+                                            struct px_err *reterr);
 void px_look_close(struct px_look *l); /* for PX_DEFER */
 /* px_look_left(l): milliseconds up to the deadline, at least 1. */
 int px_look_left(const struct px_look *l);
 /* px_look_fail(l, err, reterr): PX_DENIED or PX_UNAVAILABLE, with the reason behind ${err}. */
 enum px_code px_look_fail(struct px_look *l, rd_kafka_resp_err_t err, struct px_err *reterr);
-/* px_look_controller(l, md): notes whether one of the brokers of ${md} takes admin requests: they
- * wait for the controller, for ever if it is none of the brokers. */
-void px_look_controller(struct px_look *l, const struct rd_kafka_metadata *md);
+/* px_look_metadata(l, topic, info, reterr): brokers, and with ${topic} its partitions and copies;
+ * notes whether a broker takes admin requests. Errors: as px_kafka_describe. */
+PX_MUST_USE enum px_code px_look_metadata(struct px_look *l, const char *topic,
+                                          struct px_topic_info *info, struct px_err *reterr);
+/* px_look_setting(l, topic, name, ret): describe.c; a number among the topic's settings, best
+ * effort: a broker may not know the request, or not allow it. */
+PX_MUST_USE bool px_look_setting(struct px_look *l, const char *topic, const char *name,
+                                 int64_t *ret);
 
 #endif

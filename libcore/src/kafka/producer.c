@@ -120,6 +120,10 @@ static rd_kafka_resp_err_t px_producer_headed(struct px_producer *p, struct px_t
 
 static enum px_code px_producer_refused(struct px_producer *p, const struct px_topic *t,
                                         rd_kafka_resp_err_t err, struct px_err *reterr) {
+    if (px_kafka_code(err) == PX_DENIED) {
+        const struct px_acl what = {.op = PX_ACL_WRITE, .name = t->name};
+        return px_kafka_denied(reterr, err, p->conf.kafka, &what);
+    }
     if (err != RD_KAFKA_RESP_ERR__FATAL) {
         return PX_KAFKA_FAIL(reterr, err, t->name);
     }
@@ -185,6 +189,17 @@ static void px_producer_note(struct px_producer *p, const char *text) {
     snprintf(p->state.last_error, sizeof p->state.last_error, "%s", text);
 }
 
+static void px_producer_note_report(struct px_producer *p, const rd_kafka_message_t *m) {
+    struct px_err err = PX_ERR_INIT;
+    if (px_kafka_code(m->err) != PX_DENIED) {
+        px_producer_note(p, rd_kafka_err2str(m->err));
+        return;
+    }
+    const struct px_acl what = {.op = PX_ACL_WRITE, .name = rd_kafka_topic_name(m->rkt)};
+    px_kafka_denied(&err, m->err, p->conf.kafka, &what);
+    px_producer_note(p, err.msg);
+}
+
 static size_t px_producer_reports(struct px_producer *p, rd_kafka_event_t *ev) {
     size_t n = 0;
     const rd_kafka_message_t *m;
@@ -198,7 +213,7 @@ static size_t px_producer_reports(struct px_producer *p, rd_kafka_event_t *ev) {
             p->state.brokers_down = false;
             p->failures = 0;
         } else {
-            px_producer_note(p, rd_kafka_err2str(m->err));
+            px_producer_note_report(p, m);
         }
         n += px_producer_tell(p, (uint32_t)((uintptr_t)m->_private - 1), &r);
     }

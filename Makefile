@@ -127,6 +127,7 @@ install: all ## install below PREFIX (and DESTDIR)
 	for d in sqlite postgresql; do \
 	  install -d $(SHARE)/database/$$d && install -m 644 database/$$d/*.sql $(SHARE)/database/$$d || exit 1; done
 	install -m 644 database/privileges.txt $(SHARE)/database
+	install -d $(SHARE)/deploy/kafka && install -m 644 deploy/kafka/topics.yaml $(SHARE)/deploy/kafka
 	install -m 644 README.md LICENSE $(DESTDIR)$(PREFIX)/share/doc/pixel-analytics
 
 clean: ## remove everything that was built

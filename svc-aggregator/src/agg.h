@@ -39,6 +39,9 @@ extern const size_t agg_nprobes;
 
 /* migrate.c: --migrate=status|plan|up|down|adopt. Errors: PX_USAGE, those of px/migrate.h. */
 enum px_code agg_migrate(void *svc, const char *arg, struct px_err *reterr);
+/* topics.c: --topics=plan|apply|verify. Errors: PX_DIFFERS (apply and verify: something remains; it
+ * was printed), PX_CONFIG (the file), those of px/kafka_admin.h. */
+enum px_code agg_topics(void *svc, const char *arg, struct px_err *reterr);
 /* agg_schema_current(a, s, ret_text, cap, reterr): does the schema fit this program? PX_SCHEMA with
  * the remedy when not. ${ret_text}: what was found. */
 PX_MUST_USE enum px_code agg_schema_current(const struct agg *a, struct px_sql *s, char *ret_text,

@@ -183,6 +183,14 @@ static const struct px_app_param migrate_params[] = {
     {.name = "yes", .help = "down: also when rows are lost with it."},
 };
 
+static const struct px_app_param topics_params[] = {
+    {.name = "file",
+     .value = "FILE",
+     .help = "topics and permissions; default: deploy/kafka/topics.yaml"},
+    {.name = "json", .help = "print JSON lines"},
+    {.name = "yes", .help = "also change what loses or moves something; the plan says what"},
+};
+
 static const struct px_app_command commands[] = {
     {.name = "once",
      .help = "Apply what the log holds now, then end with exit 0.",
@@ -213,6 +221,12 @@ static const struct px_app_command commands[] = {
      .run = agg_dlq,
      .params = agg_dlq_params,
      .nparams = AGG_DLQ_PARAMS},
+    {.name = "topics",
+     .args = "plan|apply|verify",
+     .help = "Compare topics and permissions of the brokers with topics.yaml; add what is missing.",
+     .run = agg_topics,
+     .params = topics_params,
+     .nparams = PX_ARRAY_LEN(topics_params)},
 };
 
 const struct px_app_def agg_app = {

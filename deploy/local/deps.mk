@@ -6,7 +6,7 @@ DEPS_BUILD := git gcc make pkg-config libevent-dev librdkafka-dev unixodbc-dev l
 DEPS_RUN   := curl sqlite3
 DEPS_TEST  := $(DEPS_RUN) libcmocka-dev postgresql-15 default-jre-headless maven kcat iproute2 \
               clang-format-14 python3 tzdata openssl golang-go
-DEPS_STACK := $(DEPS_RUN) postgresql-15 default-jre-headless maven kcat iproute2
+DEPS_STACK := $(DEPS_RUN) postgresql-15 default-jre-headless maven kcat iproute2 openssl
 
 .PHONY: deps deps-build deps-run deps-test deps-stack
 deps: deps-test ## install every missing Debian package

@@ -3,6 +3,7 @@
 #   kafka.sh start DIR [PORT]             start; on a DIR that has data, go on with it at the same ports
 #   BROKERS=3 kafka.sh start DIR          three nodes, each broker and controller; later: whatever is missing
 #   kafka.sh start DIR N                  of three: only node N (1 to 3)
+#   SECURE=1 kafka.sh start DIR           one that asks who comes, and looks up what he may do; stays so
 #   kafka.sh topic DIR NAME PARTITIONS [key=value...]    create a topic unless it exists
 #   kafka.sh tool DIR CLASS ARGS...       a Kafka command-line class (org.apache.kafka.tools.TopicCommand ...)
 #   kafka.sh stop DIR [N] | kill DIR [N]  SIGTERM and wait | SIGKILL; all nodes, or node N
@@ -14,6 +15,10 @@
 # says: DIR/server.log, of three DIR/N/server.log.
 # KAFKA_ADVERTISED=HOST:PORT at the first start: clients are told to come to that address, a proxy of yours that
 # leads to KAFKA_LISTEN. Of three nodes: HOST:PORT,HOST:PORT,HOST:PORT, where an empty one stays without proxy.
+# With SECURE=1: clients come by TLS with SASL (PLAIN or SCRAM-SHA-512) at KAFKA_BOOTSTRAP, or by TLS with a
+# certificate at KAFKA_MTLS; an authorizer allows what an ACL grants, and `admin` everything. DIR/tls holds the
+# authority (ca.pem) and certificates, DIR/secret/USER the password of each of KAFKA_USERS, DIR/admin.properties
+# what Kafka's own tools need as --command-config.
 # KAFKA_VERSION, KAFKA_HEAP (per node: -Xmx512m, of three -Xmx384m) and PX_CACHE change what their names say.
 . "$(dirname "$0")/common.sh"
 
@@ -89,6 +94,52 @@ count_brokers() {
     brokers=${had:-$brokers}
 }
 
+# --- security --------------------------------------------------------------------------------------------
+
+users='admin svc-ingest svc-aggregator svc-metrics-api svc-operator svc-deployer'
+secure() { [ -s "$dir/tls/ca.pem" ]; }
+secret() { cat "$dir/secret/$1"; }
+protocols() { if secure; then echo CLIENT:SASL_SSL,INTERNAL:SSL,CONTROLLER:SSL; else echo CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT; fi; }
+
+# Nodes know each other by their certificate, which makes them, and only them and admin, almighty.
+make_secrets() {
+    local u
+    (
+        umask 077
+        "$here/certs.sh" ca "$dir/tls" && "$here/certs.sh" issue "$dir/tls" broker DNS:localhost,IP:127.0.0.1 || exit 1
+        openssl pkcs8 -topk8 -nocrypt -in "$dir/tls/broker.key" -out "$dir/tls/broker.p8" || exit 1
+        cat "$dir/tls/broker.p8" "$dir/tls/broker.pem" "$dir/tls/ca.pem" >"$dir/tls/broker.both"
+        mkdir -p "$dir/secret"
+        for u in $users; do openssl rand -hex 16 >"$dir/secret/$u" || exit 1; done
+        cat >"$dir/admin.properties" <<PROPERTIES
+security.protocol=SASL_SSL
+sasl.mechanism=PLAIN
+sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="$(secret admin)";
+ssl.truststore.type=PEM
+ssl.truststore.location=$dir/tls/ca.pem
+PROPERTIES
+    ) || fail "certificates and passwords could not be made"
+}
+
+security() { # the lines of server.properties
+    local u known=''
+    for u in $users; do known+=" user_$u=\"$(secret "$u")\""; done
+    cat <<CONF
+ssl.keystore.type=PEM
+ssl.keystore.location=$dir/tls/broker.both
+ssl.truststore.type=PEM
+ssl.truststore.location=$dir/tls/ca.pem
+listener.name.internal.ssl.client.auth=required
+listener.name.controller.ssl.client.auth=required
+listener.name.client.sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-512
+listener.name.client.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required$known;
+listener.name.client.scram-sha-512.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users=User:CN=broker;User:admin
+CONF
+}
+
 # Topics are never made by being asked for. After a kill a node may register again only when its old session is
 # over: keep that short. Nodes talk to each other on a listener of their own, so that a proxy before the
 # clients' one is not between them.
@@ -102,7 +153,7 @@ controller.listener.names=CONTROLLER
 listeners=CLIENT://127.0.0.1:${client[$node]},INTERNAL://127.0.0.1:${internal[$node]},CONTROLLER://127.0.0.1:${control[$node]}
 advertised.listeners=CLIENT://${advertised[$node]:-127.0.0.1:${client[$node]}},INTERNAL://127.0.0.1:${internal[$node]}
 inter.broker.listener.name=INTERNAL
-listener.security.protocol.map=CLIENT:PLAINTEXT,INTERNAL:PLAINTEXT,CONTROLLER:PLAINTEXT
+listener.security.protocol.map=$(protocols)
 log.dirs=$(home "$node")/data
 auto.create.topics.enable=false
 offsets.topic.replication.factor=$copies
@@ -121,6 +172,7 @@ broker.heartbeat.interval.ms=500
 num.network.threads=2
 num.io.threads=4
 CONF
+    if secure; then security; fi
 }
 
 new_port() { # sets port: free, and not given to another node just now
@@ -146,7 +198,7 @@ read_advertised() {
 }
 
 format() { # [port]: fresh nodes with a cluster id of their own
-    local n port voters='' cluster pids=() given=("${1:-}") client=() internal=() control=() advertised=()
+    local n port u voters='' cluster scram=() pids=() given=("${1:-}") client=() internal=() control=() advertised=()
     read_advertised
     for n in $(nodes); do
         if [ "$n" -eq 1 ] && [ -n "${1:-}" ]; then port=$1; else new_port; fi
@@ -157,13 +209,17 @@ format() { # [port]: fresh nodes with a cluster id of their own
     done
     log_config warn >"$dir/log-tool.xml"
     log_config info >"$dir/log-server.xml"
+    if [ -n "${SECURE:-}" ]; then
+        secure || make_secrets
+        for u in $users; do scram+=(--add-scram "SCRAM-SHA-512=[name=$u,password=$(secret "$u")]"); done
+    fi
     cluster=$(head -c 16 /dev/urandom | base64 | tr '+/' 'Aa' | tr -d '=')
     for n in $(nodes); do
         rm -rf "$(home "$n")/data" # of a format that was interrupted
         mkdir -p "$(home "$n")/data"
-        configure "$n" >"$(home "$n")/server.properties"
+        (umask 077 && configure "$n" >"$(home "$n")/server.properties")
         tool kafka.tools.StorageTool format -t "$cluster" -c "$(home "$n")/server.properties" \
-            >"$(home "$n")/format.log" 2>&1 &
+            "${scram[@]}" >"$(home "$n")/format.log" 2>&1 &
         pids+=($!)
     done
     for n in $(nodes); do
@@ -183,7 +239,16 @@ pid_of() { # node: its process, if it runs
 # --- life ------------------------------------------------------------------------------------------------
 
 # Each node that was started is known to one that answers: the others may be down on purpose.
-listed() { timeout 5 kcat -b "$(direct)" -L -m 2 2>/dev/null | sed -nE 's/^  broker ([0-9]+) at .*/\1/p'; }
+by_certificate() {
+    secure || return 0
+    printf '%s\n' -X security.protocol=ssl -X "ssl.ca.location=$dir/tls/ca.pem" \
+        -X "ssl.certificate.location=$dir/tls/broker.pem" -X "ssl.key.location=$dir/tls/broker.key"
+}
+listed() {
+    local how
+    mapfile -t how < <(by_certificate)
+    timeout 5 kcat -b "$(direct)" "${how[@]}" -L -m 2 2>/dev/null | sed -nE 's/^  broker ([0-9]+) at .*/\1/p'
+}
 all_listed() {
     local n now
     now=$(listed)
@@ -218,6 +283,7 @@ KAFKA_BROKERS=$brokers
 KAFKA_PID=$(pid_of 1)
 KAFKA_PIDS='$running_now'
 ENV
+    if secure; then echo "KAFKA_MTLS=$(direct) KAFKA_TLS='$dir/tls' KAFKA_SECRETS='$dir/secret' KAFKA_USERS='$users'" >>"$dir/env"; fi
 }
 
 start() {
@@ -284,13 +350,14 @@ signal() { # node signal
 topic() { # name partitions key=value...
     local name=$1 partitions=$2 settings=() s
     shift 2
+    if secure; then settings+=(--command-config "$dir/admin.properties"); KAFKA_DIRECT=''; fi
     [ "$brokers" -eq 1 ] || settings+=(--config min.insync.replicas=2)
     for s in "$@"; do settings+=(--config "$s"); done
     tool org.apache.kafka.tools.TopicCommand --bootstrap-server "${KAFKA_DIRECT:-$KAFKA_BOOTSTRAP}" --create --if-not-exists \
         --topic "$name" --partitions "$partitions" --replication-factor "$brokers" "${settings[@]}"
 }
 
-usage() { sed -n '3,11s/^# *//p' "$0" >&2; exit 64; }
+usage() { sed -n '3,12s/^# *//p' "$0" >&2; exit 64; }
 
 [ "${1:-}" = jars ] && { fetch_jars; exit 0; }
 [ $# -ge 2 ] || usage

@@ -36,7 +36,7 @@ THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loo
 
 # COUNTS=file collects the results of several steps (tests/test.sh).
 RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tests/e2e/kafka_real tests/run.sh $(if $(COUNTS),--add $(COUNTS))
-.PHONY: check unit integration lints threads e2e test
+.PHONY: check unit integration lints threads e2e test test-scram
 unit: $(UNIT_BIN) ## unit tests only (seconds)
 	@$(RUN) $(UNIT_BIN)
 integration: $(INTEGRATION_BIN) programs ## real binaries and drivers, mock broker
@@ -48,6 +48,8 @@ threads: $(THREAD_BIN) programs
 	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
 e2e: programs $(BUILD)/tests/e2e/kafka_real $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
 	@$(RUN) $(sort $(wildcard tests/e2e/test_*.sh))
+test-scram: programs ## SCRAM-SHA-512 on Kafka 3.9 (fetches 59 MiB once); not part of test
+	@$(RUN) tests/e2e/scram.sh
 check: unit integration ## unit and integration tests
 test: deps-test ## everything that CI runs
 	@tests/test.sh

@@ -100,7 +100,7 @@ has "ingest --check: it may write" "$out" '^ok +kafka.write .*allowed'
 ingest_up ingest
 api_up api
 for name in ingest agg api; do ready "$name" 30; done
-load_up load ingest --rate 400 --duration 5s --seed 21 --players 500 --book "$work/book"
+load_up load ingest --rate 500 --duration 3s --seed 21 --players 500 --book "$work/book"
 ended load 30
 is "px-load: every request was answered as expected" "$status" 0
 need "everything acknowledged is folded in" within 30 folded_is "$(truth load acked)"

@@ -272,7 +272,9 @@ static enum px_code take_param(struct px_cli *cli, const struct found *f, struct
             return PX_FAIL(reterr, PX_USAGE, "--%s was given twice", p->name);
         }
     }
-    px_assert(cli->nparams < PX_CLI_PARAMS_MAX);
+    if (cli->nparams == PX_CLI_PARAMS_MAX) {
+        return PX_FAIL(reterr, PX_USAGE, "more than %d parameters", PX_CLI_PARAMS_MAX);
+    }
     cli->params[cli->nparams].name = p->name;
     cli->params[cli->nparams++].value = f->value ? f->value : "";
     return PX_OK;

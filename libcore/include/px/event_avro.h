@@ -5,8 +5,12 @@
 #include <px/avro.h>
 #include <px/event.h>
 
-/* px_event_to_avro(e, out): append frame and body. Check px_buf_ok afterwards. */
-void px_event_to_avro(const struct px_event *e, struct px_buf *out);
+/* px_event_write(e, schema_id, out): append frame and body. Check px_buf_ok afterwards.
+ * px_event_to_avro(e, out): with the fixed id, for logs without a registry. */
+void px_event_write(const struct px_event *e, uint32_t schema_id, struct px_buf *out);
+static inline void px_event_to_avro(const struct px_event *e, struct px_buf *out) {
+    px_event_write(e, PX_SCHEMA_EVENT, out);
+}
 
 /* px_event_from_avro(message, arena, ret, reterr): decode one framed message; text fields are views
  * into
@@ -15,6 +19,27 @@ void px_event_to_avro(const struct px_event *e, struct px_buf *out);
 PX_MUST_USE enum px_code px_event_from_avro(struct px_str message, struct px_arena *arena,
                                             struct px_event *ret, int *ret_reason,
                                             struct px_err *reterr);
+
+/* How another writer's schema is read as ours (Avro's schema resolution): its fields by name,
+ * defaults for optional ones that it lacks, past those that we do not know; int as long, float as
+ * double, bytes as text where they are UTF-8. */
+struct px_event_plan;
+
+/* px_event_plan_new(schema, ret, reterr): from the JSON text of the writer's schema. Gives: free
+ * with px_event_plan_free. Errors: PX_SCHEMA naming the field that cannot be read as ours, PX_NOMEM.
+ * px_event_plan_same(p): it writes exactly the bytes that we do: read those with plan NULL, which
+ * is faster. Threads: pure. Source: Avro 1.11, "Schema Resolution". */
+PX_MUST_USE enum px_code px_event_plan_new(struct px_str schema, struct px_event_plan **ret,
+                                           struct px_err *reterr);
+void px_event_plan_free(struct px_event_plan *p);
+bool px_event_plan_same(const struct px_event_plan *p);
+
+/* px_event_read(plan, body, arena, ret, reterr): decode one body (a message without its frame) by
+ * ${plan}; NULL = our own schema. Texts, checks and memory as px_event_from_avro.
+ * Errors: PX_POISON (the body is not what its schema says), PX_NOMEM. Threads: pure. */
+PX_MUST_USE enum px_code px_event_read(const struct px_event_plan *plan, struct px_str body,
+                                       struct px_arena *arena, struct px_event *ret,
+                                       struct px_err *reterr);
 
 /* A dead letter: self-describing, holds the original bytes. Letters of the earlier schema
  * (dlq-1.avsc) are read, too: what they do not say is 0. */
@@ -31,8 +56,18 @@ struct px_dead_letter {
     /* Length of the originals where only their beginning is kept; 0 = all of it is there. */
     int64_t payload_bytes, key_bytes;
 };
-void px_dead_letter_to_avro(const struct px_dead_letter *d, struct px_buf *out);
-PX_MUST_USE enum px_code px_dead_letter_from_avro(struct px_str message, struct px_dead_letter *ret,
-                                                  struct px_err *reterr);
+/* As px_event_write and px_event_from_avro; ${schema_id}: the one that dead letters have. Only the
+ * fixed one has an earlier one beside it. */
+void px_dead_letter_write(const struct px_dead_letter *d, uint32_t schema_id, struct px_buf *out);
+PX_MUST_USE enum px_code px_dead_letter_read(struct px_str message, uint32_t schema_id,
+                                             struct px_dead_letter *ret, struct px_err *reterr);
+static inline void px_dead_letter_to_avro(const struct px_dead_letter *d, struct px_buf *out) {
+    px_dead_letter_write(d, PX_SCHEMA_DLQ, out);
+}
+PX_MUST_USE static inline enum px_code px_dead_letter_from_avro(struct px_str message,
+                                                                struct px_dead_letter *ret,
+                                                                struct px_err *reterr) {
+    return px_dead_letter_read(message, PX_SCHEMA_DLQ, ret, reterr);
+}
 
 #endif

@@ -34,8 +34,8 @@ static void put_opt_long(struct px_buf *b, int64_t v) {
     }
 }
 
-void px_dead_letter_to_avro(const struct px_dead_letter *d, struct px_buf *out) {
-    px_wire_put(out, PX_SCHEMA_DLQ);
+void px_dead_letter_write(const struct px_dead_letter *d, uint32_t schema_id, struct px_buf *out) {
+    px_wire_put(out, schema_id);
     put_text_body(out, d->reason);
     put_opt_text(out, d->field);
     put_opt_text(out, d->detail);
@@ -64,7 +64,7 @@ static int64_t get_opt_length(struct px_avro_in *in) {
     return v;
 }
 
-static void get_dead_letter(struct px_avro_in *in, uint32_t schema, struct px_dead_letter *d) {
+static void get_dead_letter(struct px_avro_in *in, bool old, struct px_dead_letter *d) {
     d->reason = checked(in, px_avro_bytes(in));
     d->field = checked(in, px_avro_opt_string(in));
     d->detail = checked(in, px_avro_opt_string(in));
@@ -76,7 +76,7 @@ static void get_dead_letter(struct px_avro_in *in, uint32_t schema, struct px_de
     d->offset = px_avro_long(in);
     d->key = px_avro_opt_string(in);
     d->payload = px_avro_bytes(in);
-    if (schema != PX_SCHEMA_DLQ_1) {
+    if (!old) {
         d->log_id = checked(in, px_avro_opt_string(in));
         d->payload_bytes = get_opt_length(in);
         d->key_bytes = get_opt_length(in);
@@ -85,20 +85,20 @@ static void get_dead_letter(struct px_avro_in *in, uint32_t schema, struct px_de
     d->partition = in->failed ? -1 : (int32_t)partition;
 }
 
-enum px_code px_dead_letter_from_avro(struct px_str message, struct px_dead_letter *ret,
-                                      struct px_err *reterr) {
+enum px_code px_dead_letter_read(struct px_str message, uint32_t schema_id,
+                                 struct px_dead_letter *ret, struct px_err *reterr) {
     uint32_t schema = 0;
     struct px_str body;
     if (!px_wire_get(message, &schema, &body)) {
         return PX_FAIL(reterr, PX_POISON, "%zu bytes without a frame of Avro", message.n);
     }
-    if (schema != PX_SCHEMA_DLQ && schema != PX_SCHEMA_DLQ_1) {
-        return PX_FAIL(reterr, PX_POISON, "schema id %u, expected %d or %d", schema, PX_SCHEMA_DLQ,
-                       PX_SCHEMA_DLQ_1);
+    bool old = schema_id == PX_SCHEMA_DLQ && schema == PX_SCHEMA_DLQ_1;
+    if (schema != schema_id && !old) {
+        return PX_FAIL(reterr, PX_POISON, "schema id %u, expected %u", schema, schema_id);
     }
     struct px_avro_in in = px_avro_on(body);
     struct px_dead_letter d = {.partition = -1};
-    get_dead_letter(&in, schema, &d);
+    get_dead_letter(&in, old, &d);
     if (in.failed) {
         return PX_FAIL(reterr, PX_POISON, "does not decode as a dead letter");
     }

@@ -1,7 +1,7 @@
 /* Event <-> Avro bytes, field by field in the order of schemas/avro/event.avsc. Pure. The encoder
  * is the ingest's hot path and appends directly; the decoder trusts nothing: counts are bounded,
  * text is checked, and bytes behind the record are a fault. */
-#include <px/event_avro.h>
+#include "event_avro_priv.h"
 
 #include <px/validate.h>
 
@@ -35,10 +35,10 @@ static void put_attr(struct px_buf *b, const struct px_attr *a) {
     }
 }
 
-void px_event_to_avro(const struct px_event *e, struct px_buf *out) {
+void px_event_write(const struct px_event *e, uint32_t schema_id, struct px_buf *out) {
     char id[PX_UUID_TEXT];
     px_uuid_fmt(&e->id, id);
-    px_wire_put(out, PX_SCHEMA_EVENT);
+    px_wire_put(out, schema_id);
     px_avro_put_bytes(out, (struct px_str){.p = id, .n = sizeof id});
     px_avro_put_opt_string(out, e->client_event_id);
     px_avro_put_bytes(out, e->event_type);
@@ -65,7 +65,7 @@ void px_event_to_avro(const struct px_event *e, struct px_buf *out) {
 
 /* --- decoding --- */
 
-static struct px_str checked(struct px_avro_in *in, struct px_str s) {
+struct px_str px_event_text(struct px_avro_in *in, struct px_str s) {
     if (!in->failed && s.n && (memchr(s.p, '\0', s.n) || !px_utf8_valid(s))) {
         in->failed = true;
     }
@@ -73,11 +73,11 @@ static struct px_str checked(struct px_avro_in *in, struct px_str s) {
 }
 
 static struct px_str get_text(struct px_avro_in *in) {
-    return checked(in, px_avro_bytes(in));
+    return px_event_text(in, px_avro_bytes(in));
 }
 
 static struct px_str get_opt_text(struct px_avro_in *in) {
-    return checked(in, px_avro_opt_string(in));
+    return px_event_text(in, px_avro_opt_string(in));
 }
 
 static px_us get_opt_long(struct px_avro_in *in) {
@@ -116,8 +116,11 @@ static struct px_attr get_attr(struct px_avro_in *in) {
 
 /* Into its place by name: other writers do not sort their maps. A name that is there already is a
  * fault, not a choice between two values. */
-static bool insert_attr(struct px_attr *v, size_t *n, const struct px_attr *a) {
+bool px_event_attr_put(struct px_attr *v, size_t *n, const struct px_attr *a) {
     size_t at = *n;
+    if (at == PX_EVENT_MAX_ATTRS) {
+        return false;
+    }
     while (at > 0) {
         int c = px_str_cmp(v[at - 1].name, a->name);
         if (c == 0) {
@@ -147,18 +150,14 @@ static void get_block(struct px_avro_in *in, int64_t count, struct px_attr *v, s
     const uint8_t *start = in->p;
     for (int64_t i = 0; i < count && !in->failed; i++) {
         struct px_attr a = get_attr(in);
-        in->failed = in->failed || !insert_attr(v, n, &a);
+        in->failed = in->failed || !px_event_attr_put(v, n, &a);
     }
     in->failed |= size >= 0 && in->p - start != size;
 }
 
-static enum px_code get_attrs(struct px_avro_in *in, struct px_arena *arena, struct px_event *e) {
-    struct px_attr v[PX_EVENT_MAX_ATTRS];
-    size_t n = 0;
-    for (int64_t count = px_avro_long(in); count != 0 && !in->failed; count = px_avro_long(in)) {
-        get_block(in, count, v, &n);
-    }
-    if (in->failed || n == 0) {
+enum px_code px_event_attrs_keep(const struct px_attr *v, size_t n, struct px_arena *arena,
+                                 struct px_event *e) {
+    if (n == 0) {
         return PX_OK;
     }
     struct px_attr *attrs = px_arena_alloc(arena, n * sizeof *attrs);
@@ -171,7 +170,16 @@ static enum px_code get_attrs(struct px_avro_in *in, struct px_arena *arena, str
     return PX_OK;
 }
 
-static enum px_code get_event(struct px_avro_in *in, struct px_arena *arena, struct px_event *e) {
+static enum px_code get_attrs(struct px_avro_in *in, struct px_arena *arena, struct px_event *e) {
+    struct px_attr v[PX_EVENT_MAX_ATTRS];
+    size_t n = 0;
+    for (int64_t count = px_avro_long(in); count != 0 && !in->failed; count = px_avro_long(in)) {
+        get_block(in, count, v, &n);
+    }
+    return in->failed ? PX_OK : px_event_attrs_keep(v, n, arena, e);
+}
+
+enum px_code px_event_own(struct px_avro_in *in, struct px_arena *arena, struct px_event *e) {
     struct px_str id = px_avro_bytes(in);
     e->client_event_id = get_opt_text(in);
     e->event_type = get_text(in);
@@ -185,7 +193,7 @@ static enum px_code get_event(struct px_avro_in *in, struct px_arena *arena, str
     e->user_agent = get_opt_text(in);
     e->traffic_class = get_opt_text(in);
     e->traceparent = get_opt_text(in);
-    in->failed = in->failed || !px_uuid_parse(id, &e->id) || in->p != in->end;
+    in->failed = in->failed || !px_uuid_parse(id, &e->id);
     return rc;
 }
 
@@ -201,17 +209,9 @@ enum px_code px_event_from_avro(struct px_str message, struct px_arena *arena, s
         *ret_reason = PX_REASON_UNKNOWN_SCHEMA;
         return PX_FAIL(reterr, PX_POISON, "schema id %u, expected %d", schema, PX_SCHEMA_EVENT);
     }
-    struct px_event e = {.nattrs = 0};
-    struct px_avro_in in = px_avro_on(body);
-    enum px_code rc = get_event(&in, arena, &e);
-    if (rc) {
-        return PX_FAIL(reterr, rc, "no memory for the attributes of an event");
-    }
-    if (in.failed) {
+    enum px_code rc = px_event_read(NULL, body, arena, ret, reterr);
+    if (rc == PX_POISON) {
         *ret_reason = PX_REASON_BAD_AVRO;
-        return PX_FAIL(reterr, PX_POISON, "does not decode as an event (near byte %zu of %zu)",
-                       message.n - (size_t)(in.end - in.p), message.n);
     }
-    *ret = e;
-    return PX_OK;
+    return rc;
 }

@@ -26,9 +26,9 @@ PX_MUST_USE enum px_code px_event_from_avro(struct px_str message, struct px_are
 struct px_event_plan;
 
 /* px_event_plan_new(schema, ret, reterr): from the JSON text of the writer's schema. Gives: free
- * with px_event_plan_free. Errors: PX_SCHEMA naming the field that cannot be read as ours, PX_NOMEM.
- * px_event_plan_same(p): it writes exactly the bytes that we do: read those with plan NULL, which
- * is faster. Threads: pure. Source: Avro 1.11, "Schema Resolution". */
+ * with px_event_plan_free. Errors: PX_SCHEMA naming the field that cannot be read as ours,
+ * PX_NOMEM. px_event_plan_same(p): it writes exactly the bytes that we do: read those with plan
+ * NULL, which is faster. Threads: pure. Source: Avro 1.11, "Schema Resolution". */
 PX_MUST_USE enum px_code px_event_plan_new(struct px_str schema, struct px_event_plan **ret,
                                            struct px_err *reterr);
 void px_event_plan_free(struct px_event_plan *p);

@@ -34,7 +34,8 @@ enum px_json_type {
 enum px_json_type px_json_type(const struct px_jnode *n);
 /* Exact, case-sensitive. NULL when absent or ${n} is not an object. */
 const struct px_jnode *px_json_get(const struct px_jnode *n, const char *name);
-/* Walk members or elements: px_json_first(n), then px_json_next(child). */
+/* Walk members or elements: px_json_first(n) (NULL when ${n} is, or has none), then
+ * px_json_next(child). */
 const struct px_jnode *px_json_first(const struct px_jnode *n);
 const struct px_jnode *px_json_next(const struct px_jnode *child);
 struct px_str px_json_name(const struct px_jnode *child);

@@ -1,6 +1,7 @@
 /* Another writer's schema -> how its records are read as our events -> the event. Pure. The plan is
  * made once per schema: a row of steps, one per field of the writer; reading a record follows it
- * and never looks at a name. What cannot be read as ours is found when the plan is made, by name. */
+ * and never looks at a name. What cannot be read as ours is found when the plan is made, by name.
+ */
 #include "avro_schema.h"
 #include "event_avro_priv.h"
 
@@ -335,8 +336,8 @@ enum px_code px_event_read(const struct px_event_plan *plan, struct px_str body,
                            struct px_arena *arena, struct px_event *ret, struct px_err *reterr) {
     struct px_event e = {.nattrs = 0};
     struct px_avro_in in = px_avro_on(body);
-    enum px_code rc = plan && !plan->same ? by_plan(plan, &in, body, arena, &e)
-                                          : px_event_own(&in, arena, &e);
+    enum px_code rc =
+        plan && !plan->same ? by_plan(plan, &in, body, arena, &e) : px_event_own(&in, arena, &e);
     if (rc) {
         return PX_FAIL(reterr, rc, "no memory for the attributes of an event");
     }

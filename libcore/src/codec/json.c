@@ -198,7 +198,7 @@ const struct px_jnode *px_json_get(const struct px_jnode *n, const char *name) {
 }
 
 const struct px_jnode *px_json_first(const struct px_jnode *n) {
-    return node(item(n)->child);
+    return n ? node(item(n)->child) : NULL;
 }
 
 const struct px_jnode *px_json_next(const struct px_jnode *child) {

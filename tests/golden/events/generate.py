@@ -6,7 +6,8 @@
 
 tests/unit/codec/test_golden.c finds every *.json here, decodes `hex` and compares it with the fields,
 and encodes the fields and compares them with `hex` (unless `canonical` is false: other writers may
-order and cut a map as they like). Integers are text, because JSON readers round past 2^53.
+order and cut a map as they like). writer_*.json were written by other schemas than ours; their fields are
+what fastavro reads from the same bytes by Avro's schema resolution. Integers are text, because JSON readers round past 2^53.
 The committed vectors were written with fastavro 1.13.1.
 """
 import io
@@ -71,6 +72,59 @@ LETTERS_1 = {  # before letters named their log
 }
 
 
+# --- other writers: a schema of theirs, and a record by it -----------------------------------------------
+def plain(schema):
+    """Without logical types, so that fastavro gives numbers and texts as they are in the bytes."""
+    if isinstance(schema, dict):
+        return {k: plain(v) for k, v in schema.items() if k not in ("logicalType", "doc")}
+    return [plain(v) for v in schema] if isinstance(schema, list) else schema
+
+
+OURS = plain(json.loads((AVRO / "event.avsc").read_text()))
+
+
+def schema(change=lambda fields: fields, **top):
+    copy = json.loads(json.dumps(OURS))
+    return {**copy, **top, "fields": change(copy["fields"])}
+
+
+def typed(**types):
+    return lambda fields: [{"name": f["name"], "type": types.get(f["name"], f["type"])} for f in fields]
+
+
+MANY = [
+    {"name": "level", "type": {"type": "enum", "name": "Level", "symbols": ["LOW", "HIGH"]}},
+    {"name": "digest", "type": {"type": "fixed", "name": "Digest", "size": 3}},
+    {"name": "again", "type": {"type": "array", "items": "Digest"}},
+    {"name": "places", "type": {"type": "array", "items": {"type": "record", "name": "Place", "fields": [
+        {"name": "x", "type": "double"}, {"name": "y", "type": "float"}, {"name": "tag", "type": ["null", "Level"]}]}}},
+    {"name": "lists", "type": {"type": "map", "values": {"type": "array", "items": "long"}}},
+    {"name": "chain", "type": ["null", {"type": "record", "name": "Link", "fields": [
+        {"name": "n", "type": "int"}, {"name": "next", "type": ["null", "Link"]}]}]},
+    {"name": "flag", "type": "boolean"}, {"name": "raw", "type": "bytes"}, {"name": "nothing", "type": "null"},
+]
+MANY_VALUES = dict(level="HIGH", digest=b"abc", again=[b"123", b"456"], lists={"a": [1, 2, 3], "b": []},
+                   places=[dict(x=1.5, y=2.5, tag=None), dict(x=-1.0, y=0.0, tag="LOW")],
+                   chain=dict(n=1, next=dict(n=2, next=dict(n=3, next=None))), flag=True, raw=b"\x00\xff",
+                   nothing=None)
+OPTIONAL = [f["name"] for f in OURS["fields"] if "default" in f]
+WRITERS = {
+    "later": (schema(lambda fields: fields + [{"name": "locale", "type": ["null", "string"], "default": None}]),
+              event(locale="de", player_id="later", attributes={"k": 1})),
+    "unknown_types": (schema(lambda fields: MANY + fields), event(**MANY_VALUES, session_id="s")),
+    "earlier": (schema(lambda fields: [f for f in fields if f["name"] not in OPTIONAL]), event()),
+    "reversed": (schema(lambda fields: fields[::-1]), event(session_id="s", attributes={"b": True, "a": "x"})),
+    "promoted": (schema(typed(received_at="int", occurred_at=["int", "null"], player_id="bytes",
+                              attributes={"type": "map", "values": ["boolean", "int", "float", "bytes"]})),
+                 event(received_at=7, occurred_at=5, player_id="p\u00e9".encode(),
+                       attributes={"f": 0.5, "b": "x".encode(), "i": -3, "t": False})),
+    "never_null": (schema(typed(session_id="string", occurred_at="long", traceparent=["string", "null"],
+                                player_id=["null", "string"], attributes=["null", OURS["fields"][8]["type"]])),
+                   event(session_id="s", occurred_at=9, traceparent=None, player_id="p", attributes={"a": 1})),
+    "other_namespace": (schema(namespace="elsewhere"), event(user_agent="x")),
+}
+
+
 def tagged(attributes):
     return {k: {TAGS[type(v)]: repr(v) if isinstance(v, float) else str(v).lower()
                 if isinstance(v, bool) else str(v)} for k, v in attributes.items()}
@@ -114,3 +168,12 @@ for name, record in LETTERS.items():
 for name, record in LETTERS_1.items():
     write("letter_" + name, {
         "canonical": False, "letter": as_json(record), "hex": framed(DLQ_1, 2, record)})
+for name, (theirs, record) in WRITERS.items():
+    out = io.BytesIO()
+    fastavro.schemaless_writer(out, fastavro.parse_schema(json.loads(json.dumps(theirs))), record)
+    out.seek(0)
+    read = fastavro.schemaless_reader(out, fastavro.parse_schema(json.loads(json.dumps(theirs))),
+                                      fastavro.parse_schema(json.loads(json.dumps(OURS))))
+    write("writer_" + name, {
+        "canonical": False, "writer": json.dumps(theirs), "event": as_json(read),
+        "hex": (struct.pack(">bI", 0, 7) + out.getvalue()).hex()})

@@ -3,7 +3,7 @@ INGEST_SRC := $(sort $(wildcard svc-ingest/src/*.c))
 INGEST_LIB := $(BUILD)/lib/svc_ingest.a
 $(INGEST_LIB): $(call objects,$(filter-out %/main.c,$(INGEST_SRC)))
 
-$(BIN)/svc-ingest: $(call objects,svc-ingest/src/main.c) $(TSAN_OBJ) $(INGEST_LIB) $(LIBCORE_HTTP) $(LIBCORE_KAFKA) $(LIBCORE)
+$(BIN)/svc-ingest: $(call objects,svc-ingest/src/main.c) $(TSAN_OBJ) $(INGEST_LIB) $(LIBCORE_HTTP) $(LIBCORE_KAFKA) $(LIBCORE_REGISTRY) $(LIBCORE)
 	$(link)
-$(BIN)/svc-ingest: LIBS = $(LIBS_HTTP) $(LIBS_KAFKA) $(LIBS_CORE)
+$(BIN)/svc-ingest: LIBS = $(LIBS_HTTP) $(LIBS_KAFKA) $(LIBS_REGISTRY) $(LIBS_CORE)
 SERVICES += $(if $(wildcard svc-ingest/src/main.c),$(BIN)/svc-ingest)

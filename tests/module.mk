@@ -7,7 +7,7 @@ INTEGRATION_BIN := $(patsubst tests/%.c,$(BUILD)/tests/%,$(INTEGRATION_SRC))
 SUPPORT         := $(BUILD)/lib/support.a
 $(SUPPORT): $(call objects,$(SUPPORT_SRC))
 
-TEST_LIBS = -lcmocka $(LIBS_HTTP) $(LIBS_KAFKA) $(LIBS_SQL) $(LIBS_CORE)
+TEST_LIBS = -lcmocka $(LIBS_HTTP) $(LIBS_KAFKA) $(LIBS_SQL) $(LIBS_REGISTRY) $(LIBS_CORE)
 $(BUILD)/obj/tests/%.o: EXTRA_CPPFLAGS = -Itests/support $(LLHTTP_INC)
 # A test may include a service's private headers: tests/unit/<service>/ and tests/integration.
 $(BUILD)/obj/tests/unit/svc-ingest/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-ingest/src
@@ -15,7 +15,7 @@ $(BUILD)/obj/tests/unit/svc-aggregator/%.o: EXTRA_CPPFLAGS = -Itests/support -Is
 $(BUILD)/obj/tests/unit/svc-metrics-api/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-metrics-api/src
 
 # Archives come in link order: service parts first, then the layers downwards.
-TEST_ARCHIVES := $(SUPPORT) $(LIBCORE_HTTP) $(LIBCORE_KAFKA) $(LIBCORE_SQL) $(LIBCORE)
+TEST_ARCHIVES := $(SUPPORT) $(LIBCORE_HTTP) $(LIBCORE_KAFKA) $(LIBCORE_SQL) $(LIBCORE_REGISTRY) $(LIBCORE)
 $(BUILD)/tests/unit/svc-ingest/%: LIBS = $(TEST_LIBS)
 $(BUILD)/tests/unit/svc-ingest/%: $(BUILD)/obj/tests/unit/svc-ingest/%.o $(INGEST_LIB) $(TEST_ARCHIVES)
 	$(link)

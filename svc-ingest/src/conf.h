@@ -5,10 +5,12 @@
 
 #include <px/app.h>
 #include <px/kafka.h>
+#include <px/registry.h>
 
 struct ing_conf {
     struct px_app_conf shared;
     struct px_kafka_conf kafka;
+    struct px_registry_conf registry;
 #include <px/option_fields.h>
 #include "options.def"
 #include <px/option_end.h>

@@ -1,6 +1,6 @@
 /* svc-ingest: collects pixel and JSON events over HTTP and writes them to the log. Only the tables
  * that describe the program stand here; service.c does the work. */
-#include "service.h"
+#include "schemas.h"
 
 #define PX_OPTION_STRUCT struct ing_conf
 static const struct px_option main_options[] = {
@@ -12,9 +12,20 @@ static const struct px_option main_options[] = {
 #include <px/option_rows.h>
 #include <px/options_kafka.def>
 #include <px/option_end.h>
+#define PX_OPTION_AT registry.
+#include <px/option_rows.h>
+#include <px/options_registry.def>
+#include <px/option_end.h>
 #include <px/option_rows.h>
 #include "options.def"
 #include <px/option_end.h>
+};
+
+static const struct px_app_command main_commands[] = {
+    {.name = "register-schemas",
+     .args = "plan|apply",
+     .help = "Show, or make, what the schema registry must hold before this build runs.",
+     .run = ing_register},
 };
 
 static const struct px_app_def main_app = {
@@ -24,6 +35,8 @@ static const struct px_app_def main_app = {
                 .n = PX_ARRAY_LEN(main_options),
                 .conf_size = sizeof(struct ing_conf)},
     .shared_offset = offsetof(struct ing_conf, shared),
+    .commands = main_commands,
+    .ncommands = PX_ARRAY_LEN(main_commands),
     .probes = ing_probes,
     .nprobes = ING_PROBES,
     .metrics = ing_metric_defs,

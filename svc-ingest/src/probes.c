@@ -1,9 +1,7 @@
 /* The named probes of svc-ingest: one list for --check, start-up and /readyz. The READY ones run on
  * the admin thread: they read gauges and never touch a worker. Source: ADR on probes. */
-#include "service.h"
+#include "schemas.h"
 
-#include <px/event_avro.h>
-#include <px/json.h>
 #include <px/kafka_access.h>
 #include <px/num.h>
 
@@ -12,8 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#define PROBE_TIMEOUT  (3 * PX_US_PER_S)
-#define PROBE_FILE_MAX (64 * 1024)
+#define PROBE_TIMEOUT (3 * PX_US_PER_S)
 /* How long the last event that was not taken speaks against readiness. */
 #define PROBE_UNSTORED_AGE (10 * PX_US_PER_S)
 
@@ -63,67 +60,12 @@ static enum px_code probe_catalog(void *arg, struct px_probe_out *out, struct px
     return PX_OK;
 }
 
-static enum px_code probe_read(const char *path, struct px_buf *b, struct px_err *reterr) {
-    FILE *f = fopen(path, "re");
-    if (!f) {
-        return px_err_errno(reterr, PX_CONFIG, PX_HERE, path);
-    }
-    char *p = px_buf_reserve(b, PROBE_FILE_MAX);
-    if (p) {
-        b->n += fread(p, 1, PROBE_FILE_MAX, f);
-    }
-    bool bad = ferror(f) != 0;
-    fclose(f);
-    return bad ? PX_FAIL(reterr, PX_CONFIG, "%s: cannot be read", path) : px_buf_ok(b, reterr);
-}
-
-/* What this build writes, in order. */
-static const char *const probe_fields[] = {
-    "event_id",   "client_event_id", "event_type",  "player_id",  "banner_tag",
-    "session_id", "occurred_at",     "received_at", "attributes", "source_ip",
-    "user_agent", "traffic_class",   "traceparent"};
-
-static enum px_code probe_compare(const struct px_jnode *root, const char *path,
-                                  struct px_err *reterr) {
-    size_t n = 0;
-
-    for (const struct px_jnode *f = px_json_first(px_json_get(root, "fields")); f;
-         f = px_json_next(f), n++) {
-        struct px_str name = px_json_text(px_json_get(f, "name"));
-        if (n >= PX_ARRAY_LEN(probe_fields) || !px_str_is(name, probe_fields[n])) {
-            return PX_FAIL(reterr, PX_SCHEMA, "%s: field %zu is %.*s; this build writes %s", path,
-                           n + 1, PX_S_ARG(name),
-                           n < PX_ARRAY_LEN(probe_fields) ? probe_fields[n] : "no such field");
-        }
-    }
-    if (n != PX_ARRAY_LEN(probe_fields)) {
-        return PX_FAIL(reterr, PX_SCHEMA, "%s: has %zu fields; this build writes %zu", path, n,
-                       PX_ARRAY_LEN(probe_fields));
-    }
-    return PX_OK;
-}
-
-static void probe_json_free(struct px_json **j) {
-    px_json_free(*j);
-}
-
 static enum px_code probe_schema(void *arg, struct px_probe_out *out, struct px_err *reterr) {
     const struct ing_svc *svc = arg;
-    char path[sizeof svc->schemas + 32];
-    PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(PROBE_FILE_MAX);
-    PX_DEFER(probe_json_free) struct px_json *doc = NULL;
+    enum px_code rc = ing_schemas_ours(svc->schemas, reterr);
 
-    snprintf(path, sizeof path, "%s/avro/event.avsc", svc->schemas);
-    enum px_code rc = probe_read(path, &text, reterr);
     if (rc == PX_OK) {
-        rc = px_json_parse(px_buf_view(&text), PROBE_FILE_MAX, &doc, reterr);
-    }
-    if (rc == PX_OK) {
-        rc = probe_compare(px_json_root(doc), path, reterr);
-    }
-    if (rc == PX_OK) {
-        probe_say(out, "event.avsc has the %zu fields that are written, schema id %d",
-                  PX_ARRAY_LEN(probe_fields), PX_SCHEMA_EVENT);
+        probe_say(out, "event.avsc has the fields and types that are written");
     }
     return rc;
 }
@@ -442,6 +384,9 @@ const struct px_probe ing_probes[ING_PROBES] = {
     {"kafka.write", "events may be written", PX_PROBE_FATAL, "kafka.topic", probe_write},
     {"kafka.write_dlq", "dead letters may be written", PX_PROBE_FATAL, "kafka.dlq",
      probe_write_dlq},
+    {"registry.reachable", "the schema registry answers", PX_PROBE_FATAL, NULL, ing_probe_registry},
+    {"registry.schemas", "it holds our schemas, and guards them", PX_PROBE_FATAL,
+     "registry.reachable", ing_probe_registered},
     {"http.bind", "the event port is free", PX_PROBE_WARN | PX_PROBE_OFFLINE | PX_PROBE_START, NULL,
      probe_bind},
     {"admin.private", "the admin port is not open to everybody", PX_PROBE_WARN | PX_PROBE_OFFLINE,

@@ -68,6 +68,7 @@ enum px_code ing_publish_open(struct ing_worker *w, struct px_err *reterr) {
     }
     for (size_t i = 0; i < n; i++) {
         const struct px_family *f = px_catalog_family(w->world->catalog, i);
+        w->topics[i].ids = w->world->ids[i];
         rc = publish_topic(w, f, false, &w->topics[i].events, reterr);
         if (rc == PX_OK) {
             rc = publish_topic(w, f, true, &w->topics[i].dead, reterr);
@@ -102,11 +103,11 @@ static enum ing_busy publish_busy(enum px_code code) {
     }
 }
 
-static struct px_topic *publish_family_topic(const struct ing_worker *w,
-                                             const struct px_family *f) {
+static const struct ing_topics *publish_topics(const struct ing_worker *w,
+                                               const struct px_family *f) {
     for (size_t i = 0;; i++) {
         if (px_catalog_family(w->world->catalog, i) == f) {
-            return w->topics[i].events;
+            return &w->topics[i];
         }
     }
 }
@@ -114,8 +115,10 @@ static struct px_topic *publish_family_topic(const struct ing_worker *w,
 enum px_code ing_publish(struct ing_worker *w, const struct px_event *ev,
                          const struct px_family *family, uint64_t tag, enum ing_busy *ret_busy,
                          struct px_err *reterr) {
+    const struct ing_topics *to = publish_topics(w, family);
+
     px_buf_reset(&w->value);
-    px_event_to_avro(ev, &w->value);
+    px_event_write(ev, to->ids.events, &w->value);
     enum px_code rc = px_buf_ok(&w->value, reterr);
     struct px_header trace = {.name = "traceparent", .value = ev->traceparent};
     struct px_record record = {.key = ev->player_id,
@@ -124,7 +127,7 @@ enum px_code ing_publish(struct ing_worker *w, const struct px_event *ev,
                                .nheaders = ev->traceparent.n ? 1 : 0,
                                .tag = tag};
     if (rc == PX_OK) {
-        rc = px_producer_send(w->producer, publish_family_topic(w, family), &record, reterr);
+        rc = px_producer_send(w->producer, to->events, &record, reterr);
     }
     if (rc && rc != PX_TOO_LARGE) {
         *ret_busy = publish_busy(rc);

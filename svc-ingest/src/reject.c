@@ -42,13 +42,14 @@ bool ing_reject_shows_personal(struct px_str s) {
     return false;
 }
 
-static struct px_topic *reject_topic(const struct ing_worker *w, const struct px_event_type *type) {
+static const struct ing_topics *reject_topics(const struct ing_worker *w,
+                                              const struct px_event_type *type) {
     for (size_t i = 0; type && i < px_catalog_families(w->world->catalog); i++) {
         if (px_catalog_family(w->world->catalog, i) == type->family) {
-            return w->topics[i].dead;
+            return &w->topics[i];
         }
     }
-    return w->topics[0].dead;
+    return &w->topics[0];
 }
 
 static bool reject_record(struct ing_worker *w, const struct px_event_type *type,
@@ -70,11 +71,12 @@ static bool reject_record(struct ing_worker *w, const struct px_event_type *type
                                     .offset = -1,
                                     .payload = kept,
                                     .payload_bytes = kept.n < payload.n ? (int64_t)payload.n : 0};
+    const struct ing_topics *to = reject_topics(w, type);
     px_buf_reset(&w->value);
-    px_dead_letter_to_avro(&letter, &w->value);
+    px_dead_letter_write(&letter, to->ids.dead, &w->value);
     struct px_record record = {.value = px_buf_view(&w->value), .tag = ING_TAG_DLQ};
     return px_buf_ok(&w->value, NULL) == PX_OK &&
-           px_producer_send(w->producer, reject_topic(w, type), &record, NULL) == PX_OK;
+           px_producer_send(w->producer, to->dead, &record, NULL) == PX_OK;
 }
 
 void ing_reject(struct ing_worker *w, const struct px_event_type *type, const struct px_verdict *v,

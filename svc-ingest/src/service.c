@@ -1,5 +1,5 @@
 /* Putting the service together: what px_app calls at each step of its life. */
-#include "service.h"
+#include "schemas.h"
 
 #include <px/log.h>
 #include <px/mem.h>
@@ -21,6 +21,7 @@ void ing_service_fini(void *arg) {
     }
     px_metrics_free(svc->metrics);
     px_catalog_free(svc->catalog);
+    px_free(svc->ids);
     px_free(svc);
 }
 
@@ -135,8 +136,9 @@ enum px_code ing_service_start(void *arg, struct px_err *reterr) {
                                .port_option = "Admin:Port",
                                .metrics = svc->metrics,
                                .alive = service_alive};
-    enum px_code rc = px_admin_start(&ac, &svc->admin, reterr);
+    enum px_code rc = ing_schemas_resolve(svc, reterr);
 
+    rc = rc ? rc : px_admin_start(&ac, &svc->admin, reterr);
     if (rc == PX_OK) {
         rc = service_workers(svc, reterr);
     }

@@ -14,6 +14,7 @@ struct ing_svc {
     struct px_catalog *catalog; /* NULL: catalog_error says why; a probe reports it */
     struct px_err catalog_error;
     char schemas[512];
+    struct ing_schema_ids *ids; /* by family; from the start on */
     struct ing_label_sets sets;
     const char *worker_names[ING_WORKERS_MAX];
     char worker_text[ING_WORKERS_MAX][4];
@@ -39,7 +40,7 @@ void ing_service_stop(void *svc);
 void ing_service_fini(void *svc);
 void ing_service_versions(struct px_buf *out);
 
-#define ING_PROBES 19
+#define ING_PROBES 21
 extern const struct px_probe ing_probes[ING_PROBES];
 
 #endif

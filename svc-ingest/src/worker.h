@@ -15,6 +15,11 @@
 
 #include <pthread.h>
 
+/* Schema ids of one family's messages. */
+struct ing_schema_ids {
+    uint32_t events, dead;
+};
+
 /* What all workers read. */
 struct ing_world {
     const struct ing_conf *conf;
@@ -23,7 +28,8 @@ struct ing_world {
     struct px_metrics *metrics;
     size_t workers;
     struct px_validate_policy policy;
-    const char *client_id; /* of the producers */
+    const char *client_id;            /* of the producers */
+    const struct ing_schema_ids *ids; /* by family */
 };
 
 /* A token bucket: at most `rate` a second, one second's worth at once. */
@@ -50,6 +56,7 @@ struct ing_changes {
 
 struct ing_topics { /* of one family */
     struct px_topic *events, *dead;
+    struct ing_schema_ids ids;
 };
 
 struct ing_worker {

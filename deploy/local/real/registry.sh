@@ -1,7 +1,6 @@
 #!/usr/bin/env bash
 # A schema registry with Confluent's REST API on loopback: Apicurio Registry 2 from Maven Central, on Debian's
-# Java 17 (version 3 needs 21). It keeps schemas in memory: a registry that was stopped starts empty, with ids
-# from 1.
+# Java 17 (version 3 needs 21). Schemas and ids are kept in DIR: what was stopped or killed goes on with them.
 #   registry.sh start DIR [PORT]    start; later starts use the same port
 #   registry.sh stop DIR | kill DIR SIGTERM and wait | SIGKILL
 #   registry.sh freeze DIR | thaw DIR   SIGSTOP | SIGCONT: it takes connections and does not answer
@@ -60,6 +59,7 @@ start() { # [port]
     # shellcheck disable=SC2086 # several options in one variable
     setsid "$java" -Xms64m ${REGISTRY_HEAP:--Xmx256m} -XX:+UseSerialGC -XX:TieredStopAtLevel=1 -Dpx.home="$dir" \
         -Dquarkus.http.host=127.0.0.1 -Dquarkus.http.port="$port" \
+        -Dquarkus.datasource.jdbc.url="jdbc:h2:file:$dir/schemas;WRITE_DELAY=0;DB_CLOSE_ON_EXIT=FALSE" -Dquarkus.datasource.jdbc.initial-size=2 -Dquarkus.datasource.jdbc.min-size=2 \
         -Dquarkus.management.host=127.0.0.1 -Dquarkus.management.port="$(free_port)" \
         -jar "$jar" >>"$dir/server.log" 2>&1 </dev/null &
     echo $! >"$dir/pid"

@@ -14,6 +14,7 @@ struct agg {
     struct px_catalog *catalog;
     struct px_rollups *rollups;
     struct px_zone *zone;
+    struct agg_schemas *schemas;
     struct px_labels types; /* label values of the metrics below */
     struct px_metric_def defs[AGG_METRICS];
     struct px_metrics *metrics;
@@ -24,7 +25,7 @@ struct agg {
     struct agg_reader reader; /* likewise                               */
     pthread_t thread;
     bool threaded;
-    char topic[256], dlq[256], client_id[160];
+    char topic[256], dlq[256], client_id[160], schemas_dir[1024];
 };
 
 /* service.c: the life of the service, as px/app.h defines it. */

@@ -12,6 +12,10 @@ static const struct px_option rows[] = {
 #include <px/option_rows.h>
 #include <px/options_kafka.def>
 #include <px/option_end.h>
+#define PX_OPTION_AT registry.
+#include <px/option_rows.h>
+#include <px/options_registry.def>
+#include <px/option_end.h>
 #define PX_OPTION_AT sql.
 #include <px/option_rows.h>
 #include <px/options_sql.def>

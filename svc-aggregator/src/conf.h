@@ -5,11 +5,13 @@
 
 #include <px/app.h>
 #include <px/kafka.h>
+#include <px/registry.h>
 #include <px/sql.h>
 
 struct agg_conf {
     struct px_app_conf shared;
     struct px_kafka_conf kafka;
+    struct px_registry_conf registry;
     struct px_sql_conf sql;
 #include <px/option_fields.h>
 #include "options.def"

@@ -2,6 +2,7 @@
  * back there (settle.c); Kafka's group offsets are written afterwards, for dashboards only. */
 #include "consume_priv.h"
 
+#include <px/avro.h>
 #include <px/defect.h>
 #include <px/failpoint.h>
 #include <px/log.h>
@@ -21,7 +22,8 @@ enum px_code agg_reader_init(struct agg_reader *r, struct px_err *reterr) {
                                       .max_delay = conf->batch_delay};
     r->core->waiting = agg_reader_waiting;
     r->core->waiting_arg = r;
-    r->decoder = (struct agg_decoder){.catalog = r->core->catalog, .zone = r->core->zone};
+    r->decoder = (struct agg_decoder){
+        .catalog = r->core->catalog, .zone = r->core->zone, .schemas = r->schemas};
     r->dead = px_calloc2(limits.max_events, sizeof(struct agg_item *));
     if (!r->dead) {
         return PX_FAIL(reterr, PX_NOMEM, "no memory for a batch");
@@ -188,6 +190,7 @@ enum px_code agg_reader_join(struct agg_reader *r, struct px_err *reterr) {
                                  .log_id = r->core->log_id,
                                  .topic = r->topic,
                                  .dlq = r->dlq,
+                                 .schema = agg_schemas_letter(r->schemas),
                                  .timeout = conf->dlq_timeout,
                                  .clock = r->core->clock,
                                  .status = r->core->status};
@@ -218,11 +221,33 @@ void agg_reader_leave(struct agg_reader *r) {
 
 /* --- reading
  * -------------------------------------------------------------------------------------- */
+/* A record whose schema nobody can tell now is not taken: what comes before it is applied, and its
+ * partition waits there. */
+static bool awaits_schema(struct agg_reader *r, struct agg_part *p, const struct px_message *m) {
+    uint32_t id = 0;
+    struct px_str body;
+    if (!px_wire_get(m->value, &id, &body) ||
+        agg_schemas_get(r->schemas, id).state != AGG_SCHEMA_AWAITED) {
+        return false;
+    }
+    struct px_err err = PX_ERR_INIT;
+    if (px_consumer_pause(r->consumer, p->partition, true, &err) != PX_OK) {
+        px_log(PX_LOG_WARN, "consumer.pause_failed", PX_F_INT("px.partition", p->partition),
+               PX_F_ERR(&err));
+    }
+    px_log(PX_LOG_WARN, "schema.partition_waits", PX_F_INT("px.partition", p->partition),
+           PX_F_INT("px.offset", m->offset), PX_F_INT("px.schema_id", id),
+           PX_F_C("remedy", "it goes on by itself when the registry tells the schema"));
+    p->awaits = true;
+    p->schema = id;
+    return true;
+}
+
 static enum px_code take_message(struct agg_reader *r, const struct px_message *m,
                                  struct px_err *reterr) {
     struct agg_core *c = r->core;
-    const struct agg_part *p = agg_parts_find(&c->parts, m->partition);
-    if (!p || p->blocked) {
+    struct agg_part *p = agg_parts_find(&c->parts, m->partition);
+    if (!p || p->blocked || p->awaits || awaits_schema(r, p, m)) {
         return PX_OK; /* not ours any more, or it waits: it will be read again */
     }
     if (m->offset % 10 == 3 && PX_DEFECT("agg.skip_offset")) {
@@ -243,7 +268,7 @@ static enum px_code take_message(struct agg_reader *r, const struct px_message *
 static enum px_code take_eof(struct agg_reader *r, const struct px_message *m,
                              struct px_err *reterr) {
     const struct agg_part *p = agg_parts_find(&r->core->parts, m->partition);
-    if (!p || p->blocked) {
+    if (!p || p->blocked || p->awaits) {
         return PX_OK;
     }
     return agg_batch_eof(&r->batch, p->next, m->partition, m->offset, r->pace.empty_at, reterr);

@@ -16,8 +16,9 @@ struct agg_reader {
     /* set by the owner before agg_reader_init; kept */
     struct agg_core *core;
     const char *group, *topic, *dlq, *client_id;
-    bool once;        /* stop at the ends of the log seen when partitions are assigned */
-    bool record_gaps; /* Kafka:OnGap=record or --accept-gap                           */
+    struct agg_schemas *schemas; /* NULL = fixed ids */
+    bool once;                   /* stop at the ends of the log seen when partitions are assigned */
+    bool record_gaps;            /* Kafka:OnGap=record or --accept-gap                           */
     /* the rest belongs to consume.c */
     struct agg_decoder decoder;
     struct agg_batch batch;

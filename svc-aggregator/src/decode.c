@@ -31,18 +31,40 @@ static void keys(const struct agg_decoder *d, struct agg_item *it) {
     }
 }
 
+/* By our own schema or by that of another writer. */
+static enum px_code read_event(const struct agg_decoder *d, struct agg_item *it,
+                               struct px_arena *arena, struct px_err *reterr) {
+    uint32_t id = 0;
+    struct px_str body;
+    if (!px_wire_get(it->value, &id, &body)) {
+        it->reason = PX_REASON_BAD_FRAME;
+        return PX_FAIL(reterr, PX_POISON, "%zu bytes without a frame of Avro", it->value.n);
+    }
+    struct agg_schema schema = agg_schemas_get(d->schemas, id);
+    switch (schema.state) {
+    case AGG_SCHEMA_KNOWN:
+        it->reason = PX_REASON_BAD_AVRO;
+        return px_event_read(schema.plan, body, arena, &it->event, reterr);
+    case AGG_SCHEMA_REFUSED:
+        it->reason = schema.reason;
+        return PX_FAIL(reterr, PX_POISON, "schema id %u: %s", id, schema.why);
+    case AGG_SCHEMA_AWAITED:
+        break;
+    }
+    return PX_FAIL(reterr, PX_BUSY, "schema %u is awaited", id);
+}
+
 enum px_code agg_decode(const struct agg_decoder *d, struct agg_item *it, struct px_arena *arena,
                         struct px_err *reterr) {
     if (!it->value.p) {
         condemn(it, PX_REASON_NULL_MESSAGE, PX_S(""), PX_S(""));
         return PX_OK;
     }
-    int reason = 0;
     struct px_err err = PX_ERR_INIT;
-    enum px_code rc = px_event_from_avro(it->value, arena, &it->event, &reason, &err);
+    enum px_code rc = read_event(d, it, arena, &err);
     if (rc == PX_POISON) {
         struct px_str detail = px_arena_dup(arena, px_str_c(err.msg));
-        condemn(it, (enum px_reason)reason, PX_S(""), detail.p ? detail : PX_S(""));
+        condemn(it, it->reason, PX_S(""), detail.p ? detail : PX_S(""));
         return PX_OK;
     }
     if (rc != PX_OK) {

@@ -143,7 +143,7 @@ static void gauges(const struct agg_reader *r) {
         px_us age = behind && p->last_record && now > p->last_record ? now - p->last_record : 0;
         lag += behind;
         oldest = age > oldest ? age : oldest;
-        paused += p->blocked ? 1 : 0;
+        paused += p->blocked || p->awaits ? 1 : 0;
     }
     px_gauge(c->shard, AGG_M_LAG, 0, 0, lag);
     px_gauge_us(c->shard, AGG_M_LAG_SECONDS, 0, 0, oldest);
@@ -176,6 +176,22 @@ static bool drained(const struct agg_reader *r) {
     return true;
 }
 
+/* Partitions that wait for a schema: read them again as soon as it is known. */
+static enum px_code look_at_schemas(const struct agg_reader *r, struct px_err *reterr) {
+    for (size_t i = 0; i < r->core->parts.n; i++) {
+        const struct agg_part *p = &r->core->parts.v[i];
+        if (p->awaits && r->once) {
+            return PX_FAIL(reterr, PX_UNAVAILABLE,
+                           "partition %d: the registry cannot be asked for schema %u", p->partition,
+                           p->schema);
+        }
+        if (p->awaits && agg_schemas_settled(r->schemas, p->schema)) {
+            return PX_FAIL(reterr, PX_BUSY, "schema %u is known now", p->schema);
+        }
+    }
+    return PX_OK;
+}
+
 enum px_code agg_reader_tick(struct agg_reader *r, bool *ret_done, struct px_err *reterr) {
     px_us mono = px_mono(r->core->clock);
     agg_status_beat(r->core->status, mono);
@@ -194,5 +210,6 @@ enum px_code agg_reader_tick(struct agg_reader *r, bool *ret_done, struct px_err
             return PX_FAIL(reterr, PX_BUSY, "the dead-letter topic %s is back", r->dlq);
         }
     }
-    return touch_idle(r, reterr);
+    enum px_code rc = look_at_schemas(r, reterr);
+    return rc == PX_OK ? touch_idle(r, reterr) : rc;
 }

@@ -20,6 +20,8 @@ struct agg_part {
     px_us last_record;  /* receipt time of the last applied record; 0 = none   */
     int64_t once_until; /* --once: done when next is here                      */
     bool blocked;       /* a dead letter cannot be stored: the partition waits */
+    bool awaits;        /* the schema of its next record is awaited: it waits  */
+    uint32_t schema;    /* with awaits: its id                                 */
     /* what taking it found */
     int64_t gap_from, gap_to; /* equal = none; to < from: the log was cut back  */
 };

@@ -130,7 +130,7 @@ static enum px_code write_letter(struct agg_poison *p, const struct agg_item *it
                                .payload_bytes = payload.n < it->value.n ? (int64_t)it->value.n : 0,
                                .key_bytes = key.n < it->key.n ? (int64_t)it->key.n : 0};
     px_buf_reset(out);
-    px_dead_letter_to_avro(&d, out);
+    px_dead_letter_write(&d, p->conf.schema ? p->conf.schema : PX_SCHEMA_DLQ, out);
     return px_buf_ok(out, reterr);
 }
 

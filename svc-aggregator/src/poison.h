@@ -18,6 +18,7 @@ struct agg_poison_conf {
     const char *topic;  /* where the records come from    */
     const char *dlq;    /* the dead-letter topic          */
     px_us timeout;      /* longest wait for one delivery  */
+    uint32_t schema;    /* id of a letter; 0 = the fixed one */
     const struct px_clock *clock;
     struct agg_status *status; /* beaten while waiting    */
 };

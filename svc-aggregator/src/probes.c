@@ -317,6 +317,44 @@ static enum px_code probe_private(void *svc, struct px_probe_out *out, struct px
     return rc;
 }
 
+/* --- the schema registry ------------------------------------------------------------------------
+ */
+static enum px_code probe_registry(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    const struct agg *a = svc;
+    struct px_registry *r = NULL;
+    if (!px_registry_used(&a->conf->registry)) {
+        out->skip = true;
+        snprintf(out->detail, sizeof out->detail, "SchemaRegistry:Url is empty: fixed ids");
+        return PX_OK;
+    }
+    enum px_code rc = px_registry_open(&a->conf->registry, &r, reterr);
+    rc = rc == PX_OK ? px_registry_ping(r, reterr) : rc;
+    px_registry_close(r);
+    snprintf(out->detail, sizeof out->detail, "%.200s", a->conf->registry.url);
+    return rc;
+}
+
+static enum px_code probe_schemas(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    const struct agg *a = svc;
+    struct px_registry *r = NULL;
+    struct px_registry_want event = {
+        .dir = a->schemas_dir, .name = "event.avsc", .topic = a->topic};
+    struct px_registry_want letter = {.dir = a->schemas_dir, .name = "dlq.avsc", .topic = a->dlq};
+    uint32_t ids[2] = {0, 0};
+    if (!px_registry_used(&a->conf->registry)) {
+        out->skip = true;
+        snprintf(out->detail, sizeof out->detail, "no registry");
+        return PX_OK;
+    }
+    enum px_code rc = px_registry_open(&a->conf->registry, &r, reterr);
+    rc = rc == PX_OK ? px_registry_judge(r, &event, &ids[0], reterr) : rc;
+    rc = rc == PX_OK ? px_registry_judge(r, &letter, &ids[1], reterr) : rc;
+    px_registry_close(r);
+    snprintf(out->detail, sizeof out->detail, "events are schema %u, dead letters %u", ids[0],
+             ids[1]);
+    return rc;
+}
+
 #define OFFLINE (PX_PROBE_FATAL | PX_PROBE_OFFLINE | PX_PROBE_START)
 const struct px_probe agg_probes[] = {
     {"config.valid", "options agree with each other", OFFLINE, NULL, probe_config},
@@ -349,6 +387,9 @@ const struct px_probe agg_probes[] = {
      probe_kafka_read},
     {"kafka.write", "dead letters may be written", PX_PROBE_FATAL, "kafka.topic",
      probe_kafka_write},
+    {"registry.reachable", "the schema registry answers", PX_PROBE_FATAL, NULL, probe_registry},
+    {"registry.schemas", "it holds our schemas, and guards them", PX_PROBE_FATAL,
+     "registry.reachable", probe_schemas},
     {"kafka.group", "the service is in its group", PX_PROBE_FATAL | PX_PROBE_READY, "kafka.connect",
      probe_kafka_group},
 };

@@ -17,8 +17,10 @@
 /* --- init
  * ----------------------------------------------------------------------------------------- */
 static enum px_code load_files(struct agg *a, struct px_err *reterr) {
-    char dir[1024], path[1100];
-    enum px_code rc = px_app_data_dir(a->app, "schemas", dir, sizeof dir, reterr);
+    char path[1100];
+    const char *dir = a->schemas_dir;
+    enum px_code rc =
+        px_app_data_dir(a->app, "schemas", a->schemas_dir, sizeof a->schemas_dir, reterr);
     if (rc != PX_OK) {
         return rc;
     }
@@ -57,9 +59,12 @@ static enum px_code names(struct agg *a, struct px_err *reterr) {
 
 static enum px_code build(struct agg *a, struct px_err *reterr) {
     const char *mode = px_app_mode(a->app);
+    struct agg_schemas_conf schemas = {
+        .registry = &a->conf->registry, .dir = a->schemas_dir, .topic = a->topic, .dlq = a->dlq};
     a->types =
         (struct px_labels){.v = px_catalog_names(a->catalog), .n = px_catalog_count(a->catalog)};
     enum px_code rc = agg_metrics_new(&a->types, a->defs, &a->metrics, reterr);
+    rc = rc == PX_OK ? agg_schemas_new(&schemas, &a->schemas, reterr) : rc;
     if (rc != PX_OK) {
         return rc;
     }
@@ -78,6 +83,7 @@ static enum px_code build(struct agg *a, struct px_err *reterr) {
                                     .topic = a->topic,
                                     .dlq = a->dlq,
                                     .client_id = a->client_id,
+                                    .schemas = a->schemas,
                                     .once = mode && strcmp(mode, "once") == 0,
                                     .record_gaps = accept || a->conf->on_gap == AGG_GAP_RECORD};
     a->watchdog = (struct agg_watchdog){
@@ -91,6 +97,7 @@ static void fini(void *svc) {
     agg_reader_fini(&a->reader);
     agg_poison_close(a->reader.poison);
     agg_core_fini(&a->core);
+    agg_schemas_free(a->schemas);
     px_metrics_free(a->metrics);
     px_zone_free(a->zone);
     px_rollups_free(a->rollups);
@@ -138,7 +145,8 @@ static enum px_code start(void *svc, struct px_err *reterr) {
                                   .metrics = a->metrics,
                                   .alive = alive};
     agg_status_beat(&a->status, px_mono(&px_clock_system));
-    enum px_code rc = px_admin_start(&admin, &a->admin, reterr);
+    enum px_code rc = agg_schemas_start(a->schemas, reterr);
+    rc = rc == PX_OK ? px_admin_start(&admin, &a->admin, reterr) : rc;
     rc = rc == PX_OK ? agg_watchdog_start(&a->watchdog, reterr) : rc;
     if (rc != PX_OK) {
         return rc;

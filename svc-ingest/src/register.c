@@ -28,19 +28,20 @@ struct work {
     size_t n, refused;
 };
 
-/* Says what the subject's level is, and gives it one if it may. */
+/* Says what the subject's level is, and gives it one when it has none. NONE is no level either:
+ * some registries say so of every subject that was never given one, and it promises nothing. */
 static enum px_code level(const struct work *w, const struct entry *e, bool *ret_good,
                           struct px_err *reterr) {
     struct px_registry_level have = {.name = ""};
     enum px_code rc = px_registry_level(w->r, e->subject, &have, reterr);
 
-    if (rc == PX_OK) {
+    if (rc == PX_OK && strcmp(have.name, "NONE") != 0) {
         *ret_good = px_registry_level_good(&have);
         printf("%s: compatibility %s%s\n", e->subject, have.name,
                *ret_good ? "" : ", which does not promise what readers need: set it to FORWARD");
         return PX_OK;
     }
-    if (rc != PX_NOT_FOUND) {
+    if (rc != PX_OK && rc != PX_NOT_FOUND) {
         return rc;
     }
     printf("%s: compatibility %s\n", e->subject, w->apply ? "FORWARD (set)" : "would be FORWARD");

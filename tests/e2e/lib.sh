@@ -79,6 +79,7 @@ clean_up() {
         if running "${pids[$name]}"; then kill -9 "${pids[$name]}"; fi
     done
     [ ! -d "$work/kafka" ] || kafka_sh kill "$work/kafka"
+    [ ! -d "$work/registry" ] || registry_sh kill
     [ ! -d "$work/postgres" ] || "$real/postgres.sh" stop "$work/postgres"
     if [ "$failures" -gt 0 ]; then
         for name in "${!pids[@]}"; do
@@ -125,6 +126,15 @@ kafka_topics() { # [partitions]
     for t in "$topic" "$dlq"; do
         kafka_sh topic "$work/kafka" "$t" "${1:-10}" >>"$work/servers.log" 2>&1 || die "topic $t was made"
     done
+}
+registry_sh() { # start|stop|kill
+    env ${jar_cache:+PX_CACHE="$jar_cache"} "$real/registry.sh" "$1" "$work/registry" >>"$work/servers.log" 2>&1
+}
+registry_up() { # the schema registry, for the first time or again
+    registry_sh start || die "the schema registry started ($(tail -n 3 "$work/servers.log"))"
+    # shellcheck source=/dev/null
+    . "$work/registry/env"
+    registry=(--set "SchemaRegistry:Url=$REGISTRY_URL")
 }
 postgres_up() {
     "$real/postgres.sh" start "$work/postgres" >>"$work/servers.log" 2>&1 ||

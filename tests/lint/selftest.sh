@@ -375,6 +375,52 @@ planted format libcore/src/base/low.h:2 'a file that is not formatted' <<'X'
 int   a ;
 X
 
+# --- evolution: the project's own catalog, changed ------------------------------------------------
+cp -R "$root/schemas" "$tree/"
+cp "$root/libcore/include/px/avro.h" "$tree/libcore/include/px/"
+clean evolution
+changed() { # FILE SAYS SED-SCRIPT: a change of schemas/FILE that must be found, and what is said of it
+    sed -E "$3" "$root/schemas/$1" >"$tree/schemas/$1"
+    out=$(cd "$tree" && sh tests/lint/evolution.sh 2>&1)
+    if [ $? -eq 1 ] && printf '%s\n' "$out" | grep -q "^schemas/$1:[0-9]*: .*$2.*; "; then
+        result ok "evolution finds: $2"
+    else
+        printf '%s\n' "$out"
+        result 'not ok' "evolution finds: $2"
+    fi
+    cp "$root/schemas/$1" "$tree/schemas/$1"
+}
+changed events.yaml 'type registration is gone' 's/- type: registration/- type: signup/'
+changed events.yaml 'type deposit is counted once per event_id, not day' '/type: deposit/,$s/dedupe: day/dedupe: event_id/'
+changed events.yaml 'type visit is no pixel' '/type: visit/,/dedupe/s/pixel: true/pixel: false/'
+changed events.yaml 'type deposit: attribute currency is gone' '/name: currency/d'
+changed events.yaml 'type deposit: attribute amountMinor is number, not int' 's/kind: int, min: 0, max: [0-9]*/kind: number/'
+changed events.yaml 'type deposit: attribute amountMinor has a lower max' 's/max: 100000000000/max: 10/'
+changed events.yaml 'type deposit: attribute amountMinor has a higher min' 's/min: 0/min: 1/'
+changed events.yaml 'type deposit: attribute currency is required' 's/(name: currency.*max: 3)/\1, required: true/'
+changed events.yaml 'type deposit: attribute plan is new and required' 's/(.*)name: currency.*/&\n\1name: plan, kind: bool, required: true}/'
+changed events.yaml 'family pixel has another topic' 's/topic: PIXEL_EVENTS/topic: OTHER/'
+changed rollups.yaml 'rollup minute_summary has another bucket' 's/bucket: 1m/bucket: 5m/'
+changed rollups.yaml 'rollup daily_metrics has another key' '/name: daily_metrics/,$s/from: event_type/from: banner_tag/'
+changed rollups.yaml 'rollup players: measure total_deposits is moved by other events' 's/on: distinct/on: counted/'
+changed rollups.yaml 'rollup event_summary is gone' 's/name: event_summary/name: other/'
+changed avro/event.avsc 'field player_id is gone' '/"player_id"/d'
+changed avro/event.avsc 'field received_at has another type' '/"received_at"/s/"long"/"string"/'
+changed avro/event.avsc 'field locale is new and has no default' 's/(\{"name": "traceparent".*\})/\1, {"name": "locale", "type": "string"}/'
+changed avro/event.avsc 'fields stand in another order' '/"event_type"/{h;d};/"player_id"/{G}'
+changed avro/event.avsc 'differs under the same fixed id 1' 's/(\{"name": "traceparent".*\})/\1, {"name": "locale", "type": ["null", "string"], "default": null}/'
+changed avro/dlq.avsc 'field payload is gone' '/"payload"/d;s/("key".*null\}),/\1/'
+planted evolution schemas/history/exceptions:1 'an exception that fits nothing' <<'X'
+0.1.0 events.yaml: type gone is gone -- it never was
+X
+sed 's/max: 100000000000/max: 10/' "$root/schemas/events.yaml" >"$tree/schemas/events.yaml"
+echo '0.1.0 events.yaml: type deposit: attribute amountMinor has a lower max -- nobody sends so much' >"$tree/schemas/history/exceptions"
+clean evolution # a change that was thought over
+cp "$root/schemas/history/exceptions" "$tree/schemas/history/"
+{ cat "$root/schemas/events.yaml"; echo '  - {type: level_up, family: pixel, pixel: true, dedupe: event_id}'; } >"$tree/schemas/events.yaml"
+clean evolution # a new type
+rm -rf "$tree/schemas" "$tree/libcore/include/px/avro.h"
+
 # --- archives and programs -----------------------------------------------------------------------
 # found LINT TEXT WHAT ARG: like planted, for what was built.
 found() {

@@ -2,7 +2,7 @@
 #
 #   make            build the three services and the tools
 #   make run        try it: dev broker + SQLite + services + sample traffic, Ctrl-C ends it
-#   make stack      the same on Apache Kafka and PostgreSQL
+#   make stack      the same on Apache Kafka, PostgreSQL and a schema registry
 #   make test       everything that CI runs
 #   make help       all targets and variables
 

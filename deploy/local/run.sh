@@ -3,10 +3,11 @@
 # Ctrl-C (or RUN_FOR seconds) ends it in order; px-ledger then compares log, SQL, API and the book of the traffic.
 #
 #   run.sh dev   BIN DIR    px-devbroker (in memory) and SQLite           (make run)
-#   run.sh stack BIN DIR    Apache Kafka and PostgreSQL                   (make stack)
+#   run.sh stack BIN DIR    Apache Kafka, PostgreSQL, a schema registry   (make stack)
 #
 # Environment: RUN_FOR=seconds (0 = until Ctrl-C), RATE=events/s (0 = no traffic), SEED=number,
-#   INGESTS=1 to 8, AGGREGATORS=1 to 8, BROKERS=1|3 (stack; without it: what DIR has, or 1), and the ports
+#   INGESTS=1 to 8, AGGREGATORS=1 to 8, BROKERS=1|3 (stack; without it: what DIR has, or 1),
+#   REGISTRY=0 (stack without the schema registry), and the ports
 #   INGEST_PORT=8080  API_PORT=8082  INGEST_ADMIN_PORT=9180  AGG_ADMIN_PORT=9181  API_ADMIN_PORT=9182
 # Of several processes, number k listens at its port + 10 * (k - 1).
 # DIR holds everything: one log and one pid file per process, `env` with the addresses in use.
@@ -61,13 +62,13 @@ services() {
         name=$(instance svc-ingest "$k")
         targets+=("127.0.0.1:$(nth_port "$INGEST_PORT" "$k")")
         ingest_admins+=("http://127.0.0.1:$(nth_port "$INGEST_ADMIN_PORT" "$k")")
-        with 'Kafka' "$name" "$bin/svc-ingest" --set "Ingest:Port=$(nth_port "$INGEST_PORT" "$k")" \
+        with 'Kafka|SchemaRegistry' "$name" "$bin/svc-ingest" --set "Ingest:Port=$(nth_port "$INGEST_PORT" "$k")" \
             --set "Admin:Port=$(nth_port "$INGEST_ADMIN_PORT" "$k")"
     done
     for ((k = 1; k <= aggregators; k++)); do
         name=$(instance svc-aggregator "$k")
         agg_admins+=("http://127.0.0.1:$(nth_port "$AGG_ADMIN_PORT" "$k")")
-        with 'Kafka|Offsets|Sql' "$name" "$bin/svc-aggregator" --set "Admin:Port=$(nth_port "$AGG_ADMIN_PORT" "$k")"
+        with 'Kafka|Offsets|Sql|SchemaRegistry' "$name" "$bin/svc-aggregator" --set "Admin:Port=$(nth_port "$AGG_ADMIN_PORT" "$k")"
     done
     with 'Sql' svc-metrics-api "$bin/svc-metrics-api" --set "Api:Port=$API_PORT" --set "Admin:Port=$API_ADMIN_PORT"
 }

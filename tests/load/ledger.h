@@ -25,6 +25,7 @@ struct lg_conf {
     size_t nbooks;
     int64_t expect_dead; /* -1 = not said */
     px_us wait;
+    uint32_t event_schema, letter_schema; /* ids of the messages */
     bool rejects_exact, no_raw, live, verbose;
 };
 

@@ -64,13 +64,18 @@ static void decode(struct decoding *d, struct lg_event *to, struct px_str value)
     struct px_event e;
     const struct px_event_type *type = NULL;
     struct px_issue issue = {.reason = PX_REASON_BAD_AVRO};
-    int reason = PX_REASON_BAD_AVRO;
+    struct px_str body;
+    uint32_t id = 0;
 
     px_arena_reset(&d->arena);
     if (!value.p) {
         dead(to, PX_REASON_NULL_MESSAGE, PX_S(""));
-    } else if (px_event_from_avro(value, &d->arena, &e, &reason, NULL) != PX_OK) {
-        dead(to, (enum px_reason)reason, value);
+    } else if (!px_wire_get(value, &id, &body)) {
+        dead(to, PX_REASON_BAD_FRAME, value);
+    } else if (id != d->l->conf.event_schema) {
+        dead(to, PX_REASON_UNKNOWN_SCHEMA, value);
+    } else if (px_event_read(NULL, body, &d->arena, &e, NULL) != PX_OK) {
+        dead(to, PX_REASON_BAD_AVRO, value);
     } else if (!px_event_check(d->l->catalog, &e, &type, &issue)) {
         dead(to, issue.reason, value);
     } else if (e.received_at > PX_COL_TIME_MAX || e.occurred_at > PX_COL_TIME_MAX) {
@@ -186,7 +191,7 @@ static void take_letter(void *arg, const struct lg_record *r) {
     struct ledger *l = d->l;
     struct px_dead_letter letter;
     bool is_new = false;
-    if (px_dead_letter_from_avro(r->value, &letter, NULL) != PX_OK) {
+    if (px_dead_letter_read(r->value, l->conf.letter_schema, &letter, NULL) != PX_OK) {
         lg_note(l, "DLQ partition %d offset %lld is not a dead letter", r->partition,
                 (long long)r->offset);
         return;

@@ -2,6 +2,7 @@
  * whether every event was counted once and only once. See ledger.h and docs/LEDGER.md. */
 #include "ledger_report.h"
 
+#include <px/avro.h>
 #include <px/clock.h>
 #include <px/mem.h>
 #include <px/num.h>
@@ -40,6 +41,7 @@ static const char usage[] =
     "out\n"
     "  --wait SECONDS        wait until SQL has reached the log's end, at most so long\n"
     "  --schemas DIR         where events.yaml lies (beside the program's source, or installed)\n"
+    "  --schema-ids E,L      ids of events and dead letters that a schema registry gave (1,2)\n"
     "  --json FILE           the result for programs\n"
     "  --verbose             say on stderr how far it is\n";
 
@@ -60,6 +62,7 @@ enum option_id {
     OPT_LIVE,
     OPT_WAIT,
     OPT_SCHEMAS,
+    OPT_SCHEMA_IDS,
     OPT_JSON,
     OPT_VERBOSE,
     OPT_HELP
@@ -82,6 +85,7 @@ static const struct option options[] = {
     {"live", no_argument, NULL, OPT_LIVE},
     {"wait", required_argument, NULL, OPT_WAIT},
     {"schemas", required_argument, NULL, OPT_SCHEMAS},
+    {"schema-ids", required_argument, NULL, OPT_SCHEMA_IDS},
     {"json", required_argument, NULL, OPT_JSON},
     {"verbose", no_argument, NULL, OPT_VERBOSE},
     {"help", no_argument, NULL, OPT_HELP},
@@ -117,6 +121,20 @@ static const char **text_option(struct lg_conf *c, int opt) {
     }
 }
 
+static bool take_ids(struct lg_conf *c, struct px_str s) {
+    size_t comma = px_str_find(s, ',');
+    int64_t event = 0, letter = 0;
+    if (comma == s.n ||
+        !px_parse_i64((struct px_str){.p = s.p, .n = comma}, 0, UINT32_MAX, &event) ||
+        !px_parse_i64((struct px_str){.p = s.p + comma + 1, .n = s.n - comma - 1}, 0, UINT32_MAX,
+                      &letter)) {
+        return false;
+    }
+    c->event_schema = (uint32_t)event;
+    c->letter_schema = (uint32_t)letter;
+    return true;
+}
+
 static bool take_option(struct lg_conf *c, int opt, const char *arg) {
     const char **text = text_option(c, opt);
     int64_t n = 0;
@@ -131,6 +149,8 @@ static bool take_option(struct lg_conf *c, int opt, const char *arg) {
         }
         c->books[c->nbooks++] = arg;
         return true;
+    case OPT_SCHEMA_IDS:
+        return take_ids(c, px_str_c(arg));
     case OPT_EXPECT_DEAD:
         return px_parse_i64(px_str_c(arg), 0, INT64_MAX, &c->expect_dead);
     case OPT_WAIT:
@@ -300,6 +320,8 @@ int main(int argc, char **argv) {
     char dlq[300];
     px_assert(l);
     l->conf = (struct lg_conf){.topic = "EVT_LOCAL_PX_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS",
+                               .event_schema = PX_SCHEMA_EVENT,
+                               .letter_schema = PX_SCHEMA_DLQ,
                                .expect_dead = -1};
     px_buf_init(&l->facts, 1 << 20);
     int status = parse(&l->conf, argc, argv);

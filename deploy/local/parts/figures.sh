@@ -133,6 +133,7 @@ summary() {
 verdict() {
     local ledger=("$bin/px-ledger" --kafka "$PX_KAFKA" --topic "$topic" --dlq "$dlq" --api "127.0.0.1:$API_PORT"
         --json "$dir/ledger.json" --wait 60)
+    [ -z "${schema_ids:-}" ] || ledger+=(--schema-ids "$schema_ids")
     if [ "$mode" = dev ]; then
         ledger+=(--sql-dialect sqlite --sql "Driver={SQLite3};Database=$dir/analytics.db" --log-id "$KAFKA_LOG_ID")
     else

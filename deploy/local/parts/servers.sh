@@ -50,12 +50,29 @@ start_stack() {
         bash "$here/real/kafka.sh" topic "$dir/kafka" "$t" 10 >>"$dir/servers.log" 2>&1 ||
             give_up "the topic $t could not be made" servers
     done
+    [ "$registry" -eq 0 ] || start_registry
     setting Kafka BootstrapServers "$KAFKA_BOOTSTRAP"
     setting Sql Dialect postgresql
     setting Sql ConnectionString "$PG_CONNECTION"
     setting Sql PasswordFile "$dir/postgres/password"
 }
+# Ids of our schemas are left in schema_ids, for px-ledger.
+start_registry() {
+    local out
+    say "Schema registry (fetched the first time; REGISTRY=0 leaves it out) ..."
+    bash "$here/real/registry.sh" start "$dir/registry" >>"$dir/servers.log" 2>&1 ||
+        give_up "the schema registry did not start" servers
+    # shellcheck disable=SC1091
+    . "$dir/registry/env"
+    for out in apply plan; do
+        PX_SchemaRegistry__Url=$REGISTRY_URL "$bin/svc-ingest" --register-schemas="$out" >"$dir/register.out" 2>>"$dir/servers.log" ||
+            give_up "the schemas were not registered; see $dir/register.out" servers
+    done
+    schema_ids=$(sed -nE 's/.*-value: (event|dlq)\.avsc is schema ([0-9]+),.*/\2/p' "$dir/register.out" | paste -sd ,)
+    setting SchemaRegistry Url "$REGISTRY_URL"
+}
 stop_servers() {
+    [ ! -d "$dir/registry" ] || bash "$here/real/registry.sh" stop "$dir/registry" >>"$dir/servers.log" 2>&1
     bash "$here/real/kafka.sh" stop "$dir/kafka" >>"$dir/servers.log" 2>&1
     bash "$here/real/postgres.sh" stop "$dir/postgres" >>"$dir/servers.log" 2>&1
 }

@@ -1,5 +1,5 @@
 # What a run is told by its environment: checked here, with the variable and the remedy in every refusal.
-# Sourced by run.sh, which has set mode, bin and the folder; sets run_for, rate, seed, brokers, ingests,
+# Sourced by run.sh, which has set mode, bin and the folder; sets run_for, rate, seed, brokers, registry, ingests,
 # aggregators, the arrays of names and ports. Starts nothing.
 
 refuse() { # variable value remedy
@@ -13,6 +13,13 @@ number() { # name value least largest
 
 held() { # folder: how many brokers it has data of, or nothing
     if [ -s "$1/kafka/brokers" ]; then cat "$1/kafka/brokers"; elif [ -d "$1/kafka/data" ]; then echo 1; fi
+}
+
+# Only the stack has a schema registry, and it can be left out.
+read_registry() {
+    if [ "$mode" = dev ]; then registry=${REGISTRY:-0}; else registry=${REGISTRY:-1}; fi
+    number REGISTRY "$registry" 0 1
+    [ "$mode:$registry" != dev:1 ] || refuse REGISTRY 1 "the dev broker comes without one; make stack has it"
 }
 
 # Without BROKERS a folder goes on with what it has.
@@ -67,6 +74,7 @@ read_values() { # folder
     number INGESTS "$ingests" 1 8
     number AGGREGATORS "$aggregators" 1 8
     read_brokers "$1"
+    read_registry
     claim_ports INGEST_PORT "$ingests"
     claim_ports API_PORT 1
     claim_ports INGEST_ADMIN_PORT "$ingests"

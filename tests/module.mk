@@ -30,7 +30,7 @@ $(BUILD)/tests/%: LIBS = $(TEST_LIBS)
 # What runs under SAN=thread: the loop, logs, metrics and the life cycle by themselves, then the real
 # binaries with all their threads. The drivers and librdkafka are not instrumented: their own memory is
 # not watched, their locks are.
-THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loop,$(UNIT_BIN)) \
+THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loop %/test_schemas,$(UNIT_BIN)) \
               $(filter %/test_http_life %/test_http_admin %/test_http_limits %_threads %/test_api \
                 %/test_apply_service %/test_apply_owners,$(INTEGRATION_BIN)) $(filter $(BUILD)/tests/integration/test_ingest_%,$(INTEGRATION_BIN))
 

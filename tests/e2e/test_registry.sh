@@ -66,6 +66,40 @@ has "an incompatible schema is refused, by subject, file and field" "$out" "^$st
 has "the command fails" "$out" '^exit 78'
 is "and nothing was registered" "$(subjects)" "$before"
 
+# --- https and credentials -------------------------------------------------------------------------------
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 -subj /CN=registry \
+    -addext subjectAltName=IP:127.0.0.1 -keyout tls.key -out tls.pem 2>>servers.log || die "a certificate was made"
+cat >tls.py <<'P'
+# A registry as far as its front door: https, and a user.
+import base64, http.server, ssl
+class Door(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        known = self.headers.get("Authorization") == "Basic " + base64.b64encode(b"ana:open sesame").decode()
+        self.send_response(200 if known else 401)
+        self.end_headers()
+        self.wfile.write(b"[]" if known else b"{}")
+server = http.server.HTTPServer(("127.0.0.1", 0), Door)
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("tls.pem", "tls.key")
+server.socket = context.wrap_socket(server.socket, server_side=True)
+print(server.server_address[1], flush=True)
+server.serve_forever()
+P
+launch door /usr/bin/python3 tls.py
+within 10 test -s door.out || die "the https server started"
+echo 'open sesame' >password && echo 'close sesame' >wrong && chmod 600 password wrong
+reachable() { # options...: what the probe says
+    "$bin/svc-ingest" "${kafka[@]}" --set "SchemaRegistry:Url=https://127.0.0.1:$(cat door.out)" --check "$@" 2>&1 |
+        grep -E '^[a-zA-Z]+ +registry\.reachable' || echo "no such probe"
+}
+user=(--set SchemaRegistry:User=ana --set SchemaRegistry:PasswordFile="$work/password")
+has "https with its authority and a user" "$(reachable --set SchemaRegistry:CaFile=tls.pem "${user[@]}")" '^ok '
+has "a certificate that nobody vouches for is refused" "$(reachable "${user[@]}")" '^FAIL .*SchemaRegistry:CaFile'
+has "a wrong password is named" "$(reachable --set SchemaRegistry:CaFile=tls.pem --set SchemaRegistry:User=ana \
+    --set SchemaRegistry:PasswordFile="$work/wrong")" '^FAIL .*SchemaRegistry:PasswordFile'
+send TERM door
+
 # --- one writer ------------------------------------------------------------------------------------------
 
 log_of() { kcat -b "$KAFKA_BOOTSTRAP" -C -t "$1" -e -q -f '%S:%s'; }

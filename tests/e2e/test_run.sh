@@ -67,6 +67,8 @@ refused INGESTS 9 dev
 refused AGGREGATORS 0 dev
 refused BROKERS 3 dev
 refused BROKERS 2 stack
+refused REGISTRY 2 stack
+refused REGISTRY 1 dev
 out=$(INGESTS=2 INGEST_PORT=8080 API_PORT=8090 bash "$run" dev "$bin" "$work/dev" 2>&1)
 is "two processes at one port: exit" $? 64
 has "two processes at one port: both variables are named" "$out" 'API_PORT=8090: .*INGEST_PORT=8080'

@@ -18,6 +18,7 @@ struct entry {
     char subject[300];
     struct px_buf text;
     enum state state;
+    bool unguarded; /* plan: it has no level yet by which a version could be judged */
 };
 
 struct work {
@@ -30,7 +31,7 @@ struct work {
 
 /* Says what the subject's level is, and gives it one when it has none. NONE is no level either:
  * some registries say so of every subject that was never given one, and it promises nothing. */
-static enum px_code level(const struct work *w, const struct entry *e, bool *ret_good,
+static enum px_code level(const struct work *w, struct entry *e, bool *ret_good,
                           struct px_err *reterr) {
     struct px_registry_level have = {.name = ""};
     enum px_code rc = px_registry_level(w->r, e->subject, &have, reterr);
@@ -46,6 +47,7 @@ static enum px_code level(const struct work *w, const struct entry *e, bool *ret
     }
     printf("%s: compatibility %s\n", e->subject, w->apply ? "FORWARD (set)" : "would be FORWARD");
     *ret_good = true;
+    e->unguarded = !w->apply;
     return w->apply ? px_registry_set_level(w->r, e->subject, PX_REGISTRY_LEVEL, reterr) : PX_OK;
 }
 
@@ -67,7 +69,9 @@ static enum px_code look_new(struct work *w, struct entry *e, struct px_err *ret
         return rc;
     } else {
         printf("%s: %s %s\n", e->subject, e->name,
-               rc == PX_OK ? "can be the next version" : "will be the first version");
+               rc == PX_NOT_FOUND ? "will be the first version"
+               : e->unguarded     ? "is judged by apply, after it has set the compatibility"
+                                  : "can be the next version");
     }
     return PX_OK;
 }

@@ -61,6 +61,8 @@ print(json.dumps(schema))
 P
 "${other[@]}" add "$REGISTRY_URL" "$strange" strange.avsc >strange.id
 before=$(subjects)
+has "plan does not judge without a level" "$(register plan --set Kafka:EnvironmentName=TST)" \
+    "^$strange: event.avsc is judged by apply"
 out=$(register apply --set Kafka:EnvironmentName=TST)
 has "an incompatible schema is refused, by subject, file and field" "$out" "^$strange: REFUSED event.avsc: .*brand"
 has "the command fails" "$out" '^exit 78'
@@ -182,6 +184,8 @@ check "svc-ingest is still ready" http_ok "http://127.0.0.1:$(port ingest admin.
 "$bin/svc-ingest" "${kafka[@]}" "${registry[@]}" --set Ingest:Port=0 --set Admin:Port=0 >down.out 2>down.log
 is "a new svc-ingest does not start without it" $? 69
 has "and names the option" "$(cat down.log)" 'SchemaRegistry:Url: the registry cannot be reached'
+"$bin/svc-aggregator" "${kafka[@]}" "${registry[@]}" "${database[@]}" --set Admin:Port=0 >down.out 2>down.log
+is "nor does a new svc-aggregator" $? 69
 registry_up
 third() { [ "$(sql "select count(*) from events where player_id like 'third-%'")" = 5 ]; }
 need "what waited is counted when it is back" within 40 third

@@ -79,6 +79,7 @@ clean_up() {
         if running "${pids[$name]}"; then kill -9 "${pids[$name]}"; fi
     done
     [ ! -d "$work/kafka" ] || kafka_sh kill "$work/kafka"
+    [ -z "${registry_start:-}" ] || kill "$registry_start" 2>/dev/null
     [ ! -d "$work/registry" ] || registry_sh kill
     [ ! -d "$work/postgres" ] || "$real/postgres.sh" stop "$work/postgres"
     if [ "$failures" -gt 0 ]; then
@@ -130,8 +131,13 @@ kafka_topics() { # [partitions]
 registry_sh() { # start|stop|kill
     env ${jar_cache:+PX_CACHE="$jar_cache"} "$real/registry.sh" "$1" "$work/registry" >>"$work/servers.log" 2>&1
 }
-registry_up() { # the schema registry, for the first time or again
-    registry_sh start || die "the schema registry started ($(tail -n 3 "$work/servers.log"))"
+registry_begin() { # start it, for the first time or again, beside what else starts
+    registry_sh start &
+    registry_start=$!
+}
+registry_up() { # wait until it answers
+    wait "$registry_start" || die "the schema registry started ($(tail -n 3 "$work/servers.log"))"
+    registry_start=''
     # shellcheck source=/dev/null
     . "$work/registry/env"
     registry=(--set "SchemaRegistry:Url=$REGISTRY_URL")

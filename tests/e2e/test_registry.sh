@@ -10,12 +10,13 @@ ours=$root/schemas/avro
 database=(--set "Sql:ConnectionString=Driver={SQLite3};Database=$work/a.db")
 sql() { sqlite3 -readonly -cmd '.timeout 5000' "$work/a.db" "$1" 2>&1; }
 
-registry_up
-check "the registry listens on loopback only" test -z \
-    "$(ss -Hltnp | grep "pid=$REGISTRY_PID," | grep -vE ' (127\.0\.0\.1|\[::ffff:127\.0\.0\.1\]):' )"
+registry_begin
 kafka_up
 kafka_topics 2
 migrate
+registry_up
+check "the registry listens on loopback only" test -z \
+    "$(ss -Hltnp | grep "pid=$REGISTRY_PID," | grep -vE ' (127\.0\.0\.1|\[::ffff:127\.0\.0\.1\]):' )"
 subjects() { curl -fsS -m 5 "$REGISTRY_URL/subjects" | tr -d '"[]' | tr ',' '\n' | sort | paste -sd ' '; }
 
 # --- registering -----------------------------------------------------------------------------------------
@@ -186,6 +187,7 @@ is "a new svc-ingest does not start without it" $? 69
 has "and names the option" "$(cat down.log)" 'SchemaRegistry:Url: the registry cannot be reached'
 "$bin/svc-aggregator" "${kafka[@]}" "${registry[@]}" "${database[@]}" --set Admin:Port=0 >down.out 2>down.log
 is "nor does a new svc-aggregator" $? 69
+registry_begin
 registry_up
 third() { [ "$(sql "select count(*) from events where player_id like 'third-%'")" = 5 ]; }
 need "what waited is counted when it is back" within 40 third

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "fake_registry.h"
+#include "torture.h"
 #include "unit.h"
 
 struct rig {
@@ -193,6 +194,24 @@ static void test_registry_options(void **state PX_UNUSED) {
     px_registry_close(r);
 }
 
+static enum px_code ask_once(void *arg) {
+    const struct rig *rig = arg;
+    PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(1 << 16);
+    struct px_registry *r = NULL;
+    struct px_registry_id id;
+    enum px_code rc = px_registry_open(&rig->conf, &r, NULL);
+    rc = rc ? rc : px_registry_find(r, "s", PX_S("x"), &id, NULL);
+    rc = rc ? rc : px_registry_schema(r, 7, &out, NULL);
+    px_registry_close(r);
+    return rc;
+}
+
+static void test_registry_torture(void **state) {
+    struct rig *rig = *state;
+    fake_registry_say(rig->fake, 200, NULL, "{\"id\":3,\"version\":1,\"schema\":\"x\"}");
+    assert_true(torture(ask_once, rig) >= 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_registry_what_answers_mean),
@@ -202,6 +221,7 @@ int main(void) {
         cmocka_unit_test(test_registry_follows_no_redirect),
         cmocka_unit_test(test_registry_says_who_asks),
         cmocka_unit_test(test_registry_options),
+        cmocka_unit_test(test_registry_torture),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -62,7 +62,8 @@ static enum px_code learn(struct dlq *d, struct px_err *reterr) {
         rc = PX_FAIL(reterr, PX_UNAVAILABLE, "no broker told its cluster id: set Kafka:LogId");
     }
     d->names.log_id = px_str_c(d->log_id);
-    return rc;
+    /* with a registry the ids of frames are its own */
+    return rc == PX_OK ? agg_schemas_start(d->a->schemas, reterr) : rc;
 }
 
 static enum px_code open_letters(const struct dlq *d, struct agg_letters *l,
@@ -71,7 +72,9 @@ static enum px_code open_letters(const struct dlq *d, struct agg_letters *l,
                                    .client_id = d->a->client_id,
                                    .topic = d->a->dlq,
                                    .timeout = READ_WAIT};
-    return agg_letters_open(l, &c, &d->ask.filter, reterr);
+    const struct agg_letter_ids ids = {.event = agg_schemas_event(d->a->schemas),
+                                       .letter = agg_schemas_letter(d->a->schemas)};
+    return agg_letters_open(l, &c, &d->ask.filter, ids, reterr);
 }
 
 /* --- list and show ---------------------------------------------------------------------------- */
@@ -173,6 +176,7 @@ static enum px_code judge(struct dlq *d, bool dry, bool aloud, struct agg_replay
                                 .sql = &a->conf->sql,
                                 .catalog = a->catalog,
                                 .zone = a->zone,
+                                .schemas = a->schemas,
                                 .clock = &px_clock_system,
                                 .topic = a->topic,
                                 .dlq = a->dlq,

@@ -141,9 +141,8 @@ static bool each_field(const struct agg_letter *l, struct px_arena *arena, field
                        void *arg) {
     struct px_event e;
     char id[PX_UUID_TEXT];
-    int reason = 0;
     px_arena_reset(arena);
-    if (!l->readable || px_event_from_avro(l->d.payload, arena, &e, &reason, NULL) != PX_OK) {
+    if (!l->body.p || px_event_read(NULL, l->body, arena, &e, NULL) != PX_OK) {
         return false;
     }
     px_uuid_fmt(&e.id, id);

@@ -5,8 +5,9 @@
 #include <px/validate.h>
 
 enum px_code agg_letters_open(struct agg_letters *l, const struct px_log_reader_conf *conf,
-                              const struct agg_letter_filter *filter, struct px_err *reterr) {
-    *l = (struct agg_letters){.filter = *filter};
+                              const struct agg_letter_filter *filter, struct agg_letter_ids ids,
+                              struct px_err *reterr) {
+    *l = (struct agg_letters){.filter = *filter, .ids = ids};
     struct px_log_reader_conf c = *conf;
     c.since = filter->since; /* a letter's record is never older than the letter */
     struct px_err err = PX_ERR_INIT;
@@ -36,12 +37,7 @@ enum px_code agg_letters_again(struct agg_letters *l, struct px_err *reterr) {
 }
 
 /* The type stands in front, so that bytes which go wrong further on, or are cut there, tell it. */
-static struct px_str type_of(struct px_str value) {
-    uint32_t schema = 0;
-    struct px_str body;
-    if (!px_wire_get(value, &schema, &body) || schema != PX_SCHEMA_EVENT) {
-        return PX_S("");
-    }
+static struct px_str type_of(struct px_str body) {
     struct px_avro_in in = px_avro_on(body);
     (void)px_avro_bytes(&in);      /* event_id        */
     (void)px_avro_opt_string(&in); /* client_event_id */
@@ -49,12 +45,15 @@ static struct px_str type_of(struct px_str value) {
     return in.failed || type.n > PX_ID_MAX || !px_utf8_valid(type) ? PX_S("") : type;
 }
 
-void agg_letter_parse(struct px_str bytes, struct agg_letter *ret) {
+void agg_letter_parse(struct px_str bytes, struct agg_letter_ids ids, struct agg_letter *ret) {
+    uint32_t schema = 0;
     struct px_dead_letter d = {.partition = -1, .offset = -1};
     ret->bytes = bytes;
-    ret->readable = bytes.p && px_dead_letter_from_avro(bytes, &d, NULL) == PX_OK;
+    ret->readable = bytes.p && px_dead_letter_read(bytes, ids.letter, &d, NULL) == PX_OK;
     ret->d = d;
-    ret->type = ret->readable ? type_of(d.payload) : PX_S("");
+    bool event = px_wire_get(d.payload, &schema, &ret->body) && schema == ids.event;
+    ret->body = event ? ret->body : (struct px_str){.p = NULL};
+    ret->type = event ? type_of(ret->body) : PX_S("");
 }
 
 bool agg_letter_of_log(const struct agg_letter *l) {
@@ -100,7 +99,7 @@ enum px_code agg_letters_next(struct agg_letters *l, struct agg_letter *ret,
         }
         *ret = (struct agg_letter){.at_partition = l->message.partition,
                                    .at_offset = l->message.offset};
-        agg_letter_parse(l->message.value, ret);
+        agg_letter_parse(l->message.value, l->ids, ret);
         l->seen++;
         l->unreadable += ret->readable ? 0 : 1;
         if (agg_letter_matches(&l->filter, ret)) {

@@ -14,6 +14,11 @@ struct agg_letter_filter {
     int64_t partition, offset;  /* of the origin; -1 = any         */
 };
 
+/* The schema ids in the frames of the letters and of the records that they hold. */
+struct agg_letter_ids {
+    uint32_t event, letter;
+};
+
 struct agg_letter {
     struct px_dead_letter d; /* views into ${bytes} */
     struct px_str bytes;     /* the record of the dead-letter topic */
@@ -21,21 +26,23 @@ struct agg_letter {
     int64_t at_offset;
     bool readable;      /* false: no dead letter at all; ${d} is empty */
     struct px_str type; /* of the event, as far as the bytes tell; n = 0 = they do not */
+    struct px_str body; /* of a payload that is framed as our event; .p NULL = it is not */
 };
 
 struct agg_letters {
     struct px_log_reader *reader;
     struct agg_letter_filter filter;
+    struct agg_letter_ids ids;
     struct px_message message; /* of the letter given last */
     int64_t seen, unreadable;  /* since the last begin     */
 };
 
-/* agg_letters_open(l, conf, filter, reterr): begin with the first one. Errors: as
+/* agg_letters_open(l, conf, filter, ids, reterr): begin with the first one. Errors: as
  * px_log_reader_open; a topic that is missing names the remedy. */
 PX_MUST_USE enum px_code agg_letters_open(struct agg_letters *l,
                                           const struct px_log_reader_conf *conf,
                                           const struct agg_letter_filter *filter,
-                                          struct px_err *reterr);
+                                          struct agg_letter_ids ids, struct px_err *reterr);
 void agg_letters_close(struct agg_letters *l); /* fine on a zeroed one */
 /* agg_letters_again(l, reterr): from the first one, to the same end. */
 PX_MUST_USE enum px_code agg_letters_again(struct agg_letters *l, struct px_err *reterr);
@@ -45,8 +52,8 @@ PX_MUST_USE enum px_code agg_letters_again(struct agg_letters *l, struct px_err 
 PX_MUST_USE enum px_code agg_letters_next(struct agg_letters *l, struct agg_letter *ret,
                                           struct px_err *reterr);
 
-/* agg_letter_parse(bytes, ret): fill d, bytes, readable and type. Threads: pure. */
-void agg_letter_parse(struct px_str bytes, struct agg_letter *ret);
+/* agg_letter_parse(bytes, ids, ret): fill d, bytes, readable, type and body. Threads: pure. */
+void agg_letter_parse(struct px_str bytes, struct agg_letter_ids ids, struct agg_letter *ret);
 /* agg_letter_matches(f, l): Threads: pure. */
 bool agg_letter_matches(const struct agg_letter_filter *f, const struct agg_letter *l);
 /* agg_letter_of_log(l): of a record of the log (not of a refused request)? agg_letter_whole(l): all

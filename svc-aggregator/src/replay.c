@@ -105,14 +105,20 @@ static enum px_code fill_shelf(struct agg_replayer *r, struct px_err *reterr) {
 
 /* --- a chunk ---------------------------------------------------------------------------------- */
 
+static struct agg_letter_ids ids_of(const struct agg_replayer *r) {
+    return (struct agg_letter_ids){.event = agg_schemas_event(r->conf->schemas),
+                                   .letter = agg_schemas_letter(r->conf->schemas)};
+}
+
 static enum px_code take_up(struct agg_replayer *r, size_t from, struct px_err *reterr) {
-    const struct agg_decoder decoder = {.catalog = r->conf->catalog, .zone = r->conf->zone};
+    const struct agg_decoder decoder = {
+        .catalog = r->conf->catalog, .zone = r->conf->zone, .schemas = r->conf->schemas};
     enum px_code rc = PX_OK;
     px_arena_reset(&r->arena);
     for (r->n = 0; rc == PX_OK && r->n < AGG_REPLAY_CHUNK && from + r->n < r->shelf.n; r->n++) {
         struct replaying *x = &r->v[r->n];
         *x = (struct replaying){.outcome = AGG_FIXED};
-        agg_letter_parse(r->shelf.v[from + r->n].bytes, &x->letter);
+        agg_letter_parse(r->shelf.v[from + r->n].bytes, ids_of(r), &x->letter);
         x->item.value = agg_letter_value(&x->letter);
         rc = agg_decode(&decoder, &x->item, &r->arena, reterr);
         x->row = (struct agg_replay_row){.log_id = log_of(r, &x->letter),
@@ -285,7 +291,7 @@ static enum px_code open_all(struct agg_replayer *r, struct px_err *reterr) {
     enum px_code code = r->v ? PX_OK : PX_FAIL(reterr, PX_NOMEM, "no memory for a replay");
     code = code == PX_OK ? agg_replay_sql_open(&r->sql, c->sql, !c->dry, reterr) : code;
     code = code == PX_OK && !c->dry ? agg_sender_open(&sc, &r->sender, reterr) : code;
-    return code == PX_OK ? agg_letters_open(&r->letters, &rc, &c->filter, reterr) : code;
+    return code == PX_OK ? agg_letters_open(&r->letters, &rc, &c->filter, ids_of(r), reterr) : code;
 }
 
 enum px_code agg_replay(const struct agg_replay_conf *conf, struct agg_replay_counts *ret,

@@ -6,6 +6,7 @@
 #define AGG_REPLAY_H
 
 #include "letters.h"
+#include "schemas.h"
 
 #include <px/catalog.h>
 #include <px/clock.h>
@@ -48,6 +49,7 @@ struct agg_replay_conf {
     const struct px_sql_conf *sql;
     const struct px_catalog *catalog;
     const struct px_zone *zone;
+    struct agg_schemas *schemas; /* started; NULL = fixed ids */
     const struct px_clock *clock;
     const char *topic, *dlq, *client_id;
     struct px_str log_id; /* of letters that do not name theirs */

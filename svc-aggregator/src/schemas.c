@@ -86,6 +86,10 @@ void agg_schemas_free(struct agg_schemas *s) {
     px_free(s);
 }
 
+uint32_t agg_schemas_event(const struct agg_schemas *s) {
+    return s ? s->event : PX_SCHEMA_EVENT;
+}
+
 uint32_t agg_schemas_letter(const struct agg_schemas *s) {
     return s ? s->letter : PX_SCHEMA_DLQ;
 }
@@ -262,7 +266,7 @@ static struct agg_schema result(const struct entry *e) {
 }
 
 struct agg_schema agg_schemas_get(struct agg_schemas *s, uint32_t id) {
-    if (id == (s ? s->event : PX_SCHEMA_EVENT)) {
+    if (id == agg_schemas_event(s)) {
         return (struct agg_schema){.state = AGG_SCHEMA_KNOWN};
     }
     if (!s || !s->running) {

@@ -26,7 +26,9 @@ PX_MUST_USE enum px_code agg_schemas_new(const struct agg_schemas_conf *conf,
 PX_MUST_USE enum px_code agg_schemas_start(struct agg_schemas *s, struct px_err *reterr);
 void agg_schemas_free(struct agg_schemas *s);
 
-/* agg_schemas_letter(s): the id that our dead letters carry. ${s} may be NULL: the fixed one. */
+/* agg_schemas_event, agg_schemas_letter: the ids that our events and our dead letters carry. ${s}
+ * may be NULL: the fixed ones. */
+uint32_t agg_schemas_event(const struct agg_schemas *s);
 uint32_t agg_schemas_letter(const struct agg_schemas *s);
 
 enum agg_schema_state {

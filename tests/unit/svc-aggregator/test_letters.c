@@ -19,6 +19,8 @@ struct params { /* name, value, name, value, ... NULL */
     const char *v[12];
 };
 
+static const struct agg_letter_ids ids = {.event = PX_SCHEMA_EVENT, .letter = PX_SCHEMA_DLQ};
+
 static const char *get(const void *arg, const char *name) {
     const struct params *p = arg;
     for (size_t i = 0; p->v[i]; i += 2) {
@@ -134,7 +136,7 @@ static struct agg_letter letter_of(struct px_buf *b, struct px_str payload, cons
     px_buf_reset(b);
     px_dead_letter_to_avro(&d, b);
     assert_int_equal(px_buf_ok(b, NULL), PX_OK);
-    agg_letter_parse(px_buf_view(b), &l);
+    agg_letter_parse(px_buf_view(b), ids, &l);
     assert_true(l.readable);
     return l;
 }
@@ -287,7 +289,7 @@ static void test_filters_take_what_they_name(void **state) {
         assert_false(agg_letter_matches(&no[i], &l));
     }
     struct agg_letter junk = {.at_partition = 0};
-    agg_letter_parse(PX_S("junk"), &junk);
+    agg_letter_parse(PX_S("junk"), ids, &junk);
     assert_false(junk.readable);
     assert_true(agg_letter_matches(&all, &junk));
     assert_false(agg_letter_matches(&f, &junk));
@@ -313,7 +315,7 @@ static void test_stats_count_and_stay_small(void **state) {
         agg_letter_stats_add(&s, &l);
     }
     struct agg_letter junk = {.at_partition = 0};
-    agg_letter_parse(PX_S("junk"), &junk);
+    agg_letter_parse(PX_S("junk"), ids, &junk);
     agg_letter_stats_add(&s, &junk);
 
     agg_letter_stats_print(&s, &out);

@@ -175,9 +175,11 @@ static bool names_a_book(const struct ledger *l, struct px_str payload) {
 static void take_content(struct decoding *d, const struct px_dead_letter *letter,
                          struct lg_letter *to) {
     struct px_event e;
-    int reason = PX_REASON_BAD_AVRO;
+    struct px_str body;
+    uint32_t id = 0;
     px_arena_reset(&d->arena);
-    if (px_event_from_avro(letter->payload, &d->arena, &e, &reason, NULL) == PX_OK) {
+    if (px_wire_get(letter->payload, &id, &body) && id == d->l->conf.event_schema &&
+        px_event_read(NULL, body, &d->arena, &e, NULL) == PX_OK) {
         px_buf_reset(&d->text);
         px_event_metadata(&e, &d->text);
         px_assert(!d->text.failed);

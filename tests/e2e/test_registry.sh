@@ -131,6 +131,10 @@ need "the refused request became a dead letter" within 10 letter_stored
 is "dead letters carry theirs" "$(log_of "$dlq" | "${other[@]}" read "$REGISTRY_URL" reason | paste -sd ' ')" \
     "$letter_id:1 $letter_id missing_field"
 
+"$bin/svc-aggregator" "${kafka[@]}" "${registry[@]}" "${database[@]}" --dlq=stats >dlq.out 2>&1
+is "--dlq reads them" $? 0
+has "and what they say" "$(cat dlq.out)" 'by reason +1  missing_field'
+
 # --- a later version beside it ---------------------------------------------------------------------------
 
 put() { # partition folder: its files, a record each

@@ -15,10 +15,16 @@ held() { # folder: how many brokers it has data of, or nothing
     if [ -s "$1/kafka/brokers" ]; then cat "$1/kafka/brokers"; elif [ -d "$1/kafka/data" ]; then echo 1; fi
 }
 
-# Only the stack has a schema registry, and it can be left out.
-read_registry() {
-    if [ "$mode" = dev ]; then registry=${REGISTRY:-0}; else registry=${REGISTRY:-1}; fi
+# Only the stack has a schema registry, and it can be left out. A folder goes on with what it has: ids of both
+# kinds in one log would spoil the comparison.
+read_registry() { # folder
+    local had=''
+    if [ -n "$(held "$1")" ]; then had=0; fi
+    if [ -n "$had" ] && [ -d "$1/registry" ]; then had=1; fi
+    if [ "$mode" = dev ]; then registry=${REGISTRY:-0}; else registry=${REGISTRY:-${had:-1}}; fi
     number REGISTRY "$registry" 0 1
+    [ "$mode" = dev ] || [ "${had:-$registry}" = "$registry" ] ||
+        refuse REGISTRY "$registry" "$1 holds a log of REGISTRY=$had; give that, another STACK_DIR, or remove that folder"
     [ "$mode:$registry" != dev:1 ] || refuse REGISTRY 1 "the dev broker comes without one; make stack has it"
 }
 
@@ -74,7 +80,7 @@ read_values() { # folder
     number INGESTS "$ingests" 1 8
     number AGGREGATORS "$aggregators" 1 8
     read_brokers "$1"
-    read_registry
+    read_registry "$1"
     claim_ports INGEST_PORT "$ingests"
     claim_ports API_PORT 1
     claim_ports INGEST_ADMIN_PORT "$ingests"

@@ -37,8 +37,18 @@ enum px_statement {
 
     /* --- settings -------------------------------------------------------------------------------
      */
-    PX_ST_SETTING_GET, /* (name) -> value */
-    PX_ST_SETTING_ADD, /* (name, value): kept as it is when the name exists; read it back */
+    PX_ST_SETTING_GET,   /* (name) -> value */
+    PX_ST_SETTING_ADD,   /* (name, value): kept as it is when the name exists; read it back */
+    PX_ST_SETTING_RAISE, /* (name, value): kept when the stored one is greater, as text */
+
+    /* --- retention (aggregator) ------------------------------------------------------------------
+     */
+    /* (log_id, topic, partition_id) -> next_offset, once nobody is in the middle of moving it */
+    PX_ST_OFFSETS_WAIT,
+    PX_ST_RETENTION_SOLE,   /* -> 1: this session is the only one that removes rows; 0: it is not */
+    PX_ST_RETENTION_OLDEST, /* -> received_at of the first raw row, day of the first claim; or NULL
+                             */
+    PX_ST_NOW,              /* -> the database's clock */
 
     /* --- reconciliation and rebuild (aggregator) ------------------------------------------------
      */

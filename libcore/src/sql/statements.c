@@ -1,7 +1,7 @@
 /* The statements of the services besides the set-based ones, written once; what differs between
  * databases stands in braces and is filled in by the dialect: {rows} the bound rows as v(...),
  * {dml} what a plain INSERT or DELETE must begin with, {date} {time} a bound value, {day:c}
- * {us:c} a stored one. */
+ * {us:c} a stored one, {lock} what locks the rows of a SELECT, {sole} the lock of retention. */
 #include <px/statements.h>
 
 #include "internal.h"
@@ -112,6 +112,22 @@ static const struct statement statements[] = {
                            "{dml}INSERT INTO px_settings (name, value) VALUES (" TEXT ", " TEXT
                            ")\nON CONFLICT DO NOTHING",
                            NULL},
+    [PX_ST_SETTING_RAISE] = {"setting_raise",
+                             "{dml}INSERT INTO px_settings (name, value) VALUES (" TEXT ", " TEXT
+                             ")\nON CONFLICT (name) DO UPDATE SET value = excluded.value "
+                             "WHERE excluded.value > px_settings.value",
+                             NULL},
+
+    [PX_ST_OFFSETS_WAIT] = {"offsets_wait",
+                            "SELECT next_offset FROM consumer_offsets\nWHERE log_id = " TEXT
+                            " AND topic = " TEXT " AND partition_id = " INT "{lock}",
+                            NULL},
+    [PX_ST_RETENTION_SOLE] = {"retention_sole", "SELECT {sole}", NULL},
+    [PX_ST_RETENTION_OLDEST] = {"retention_oldest",
+                                "SELECT (SELECT {us:received_at} FROM events ORDER BY id LIMIT 1),"
+                                "\n    (SELECT {day:day} FROM dedupe_day ORDER BY day LIMIT 1)",
+                                NULL},
+    [PX_ST_NOW] = {"now", "SELECT {us:CURRENT_TIMESTAMP}", NULL},
 
     [PX_ST_ACCOUNTS] =
         {"accounts",
@@ -209,6 +225,10 @@ static void fill(const struct statement *st, const struct px_dialect *d, struct 
         px_buf_c(out, d->date_param);
     } else if (px_str_is(what, "time")) {
         d->time_param(out);
+    } else if (px_str_is(what, "lock")) {
+        px_buf_c(out, d->row_lock);
+    } else if (px_str_is(what, "sole")) {
+        px_buf_c(out, d->sole);
     } else if (px_str_is(what, "day")) {
         d->date_text(out, px_buf_cstr(&column));
     } else {

@@ -36,6 +36,37 @@ SELECT to_char(t."event_date", 'YYYY-MM-DD'), t."banner_tag", CAST(t."id" AS tex
 FROM v CROSS JOIN "sample" AS t
 WHERE t."event_date" = v."event_date" AND t."banner_tag" = v."banner_tag" AND t."id" = v."id";
 
+-- old rows of a sample table, with all parts
+SELECT to_char("event_date", 'YYYY-MM-DD'), "banner_tag", CAST("id" AS text), "count", CAST(EXTRACT(EPOCH FROM "first_seen") * 1000000 AS bigint)
+FROM "sample"
+WHERE "id" < CAST(? AS uuid) AND "last_seen" < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')
+    AND ("event_date", "banner_tag", "id", "count", "first_seen") > (CAST(? AS date), CAST(? AS text), CAST(? AS uuid), CAST(? AS bigint), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond'))
+ORDER BY "event_date", "banner_tag", "id", "count", "first_seen"
+LIMIT CAST(? AS bigint);
+WITH v("event_date", "banner_tag", "id", "count", "first_seen") AS (SELECT DATE '1970-01-01' + c0, c1, c2, c3, TIMESTAMPTZ 'epoch' + c4 * INTERVAL '1 microsecond'
+FROM unnest(CAST(? AS integer[]), CAST(? AS text[]), CAST(? AS uuid[]), CAST(? AS bigint[]), CAST(? AS bigint[])) AS u(c0, c1, c2, c3, c4))
+DELETE FROM "sample"
+WHERE ("event_date", "banner_tag", "id", "count", "first_seen") IN (SELECT "event_date", "banner_tag", "id", "count", "first_seen" FROM v)
+    AND "id" < CAST(? AS uuid) AND "last_seen" < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond');
+SELECT count(*)
+FROM "sample"
+WHERE "id" < CAST(? AS uuid) AND "last_seen" < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond');
+
+-- old rows of a sample table
+SELECT "count"
+FROM "sample"
+WHERE "event_date" < CAST(? AS date)
+ORDER BY "event_date"
+LIMIT CAST(? AS bigint);
+WITH v("count") AS (SELECT c0
+FROM unnest(CAST(? AS bigint[])) AS u(c0))
+DELETE FROM "sample"
+WHERE ("count") IN (SELECT "count" FROM v)
+    AND "event_date" < CAST(? AS date);
+SELECT count(*)
+FROM "sample"
+WHERE "event_date" < CAST(? AS date);
+
 -- fence
 WITH v("log_id", "topic", "partition_id", "lo", "hi", "epoch", "high_watermark", "looked_at", "max_event_at") AS (SELECT c0, c1, c2, c3, c4, c5, c6, TIMESTAMPTZ 'epoch' + c7 * INTERVAL '1 microsecond', TIMESTAMPTZ 'epoch' + c8 * INTERVAL '1 microsecond'
 FROM unnest(CAST(? AS text[]), CAST(? AS text[]), CAST(? AS bigint[]), CAST(? AS bigint[]), CAST(? AS bigint[]), CAST(? AS bigint[]), CAST(? AS bigint[]), CAST(? AS bigint[]), CAST(? AS bigint[])) AS u(c0, c1, c2, c3, c4, c5, c6, c7, c8))
@@ -172,6 +203,24 @@ ON CONFLICT (log_id, topic, partition_id) DO UPDATE SET first_offset = excluded.
 -- ledger_drop
 DELETE FROM partition_ledger
 WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint);
+-- setting_raise
+INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
+ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > px_settings.value;
+
+-- offsets_wait
+SELECT next_offset FROM consumer_offsets
+WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint)
+FOR UPDATE;
+
+-- retention_sole
+SELECT CASE WHEN pg_try_advisory_lock(7017280453) THEN 1 ELSE 0 END;
+
+-- retention_oldest
+SELECT (SELECT CAST(EXTRACT(EPOCH FROM received_at) * 1000000 AS bigint) FROM events ORDER BY id LIMIT 1),
+    (SELECT to_char(day, 'YYYY-MM-DD') FROM dedupe_day ORDER BY day LIMIT 1);
+
+-- now
+SELECT CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) * 1000000 AS bigint);
 
 -- freshness
 SELECT log_id, topic, partition_id, next_offset, high_watermark,

@@ -36,6 +36,37 @@ SELECT t."event_date", t."banner_tag", CAST(t."id" AS text), t."count", (CAST(st
 FROM v CROSS JOIN "sample" AS t
 WHERE t."event_date" = v."event_date" AND t."banner_tag" = v."banner_tag" AND t."id" = v."id";
 
+-- old rows of a sample table, with all parts
+SELECT "event_date", "banner_tag", CAST("id" AS text), "count", (CAST(strftime('%s', substr("first_seen", 1, 19)) AS INTEGER) * 1000000 + CAST(substr("first_seen", 21) AS INTEGER))
+FROM "sample"
+WHERE "id" < ? AND "last_seen" < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
+    AND ("event_date", "banner_tag", "id", "count", "first_seen") > (?, CAST(? AS text), ?, CAST(? AS bigint), (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
+ORDER BY "event_date", "banner_tag", "id", "count", "first_seen"
+LIMIT CAST(? AS bigint);
+WITH p(j) AS (SELECT ?), q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),
+v("event_date", "banner_tag", "id", "count", "first_seen") AS (SELECT json_extract(r, '$[0]'), json_extract(r, '$[1]'), json_extract(r, '$[2]'), json_extract(r, '$[3]'), json_extract(r, '$[4]') FROM q)
+DELETE FROM "sample"
+WHERE ("event_date", "banner_tag", "id", "count", "first_seen") IN (SELECT "event_date", "banner_tag", "id", "count", "first_seen" FROM v)
+    AND "id" < ? AND "last_seen" < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us));
+SELECT count(*)
+FROM "sample"
+WHERE "id" < ? AND "last_seen" < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us));
+
+-- old rows of a sample table
+SELECT "count"
+FROM "sample"
+WHERE "event_date" < ?
+ORDER BY "event_date"
+LIMIT CAST(? AS bigint);
+WITH p(j) AS (SELECT ?), q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),
+v("count") AS (SELECT json_extract(r, '$[0]') FROM q)
+DELETE FROM "sample"
+WHERE ("count") IN (SELECT "count" FROM v)
+    AND "event_date" < ?;
+SELECT count(*)
+FROM "sample"
+WHERE "event_date" < ?;
+
 -- fence
 WITH p(j) AS (SELECT ?), q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),
 v("log_id", "topic", "partition_id", "lo", "hi", "epoch", "high_watermark", "looked_at", "max_event_at") AS (SELECT json_extract(r, '$[0]'), json_extract(r, '$[1]'), json_extract(r, '$[2]'), json_extract(r, '$[3]'), json_extract(r, '$[4]'), json_extract(r, '$[5]'), json_extract(r, '$[6]'), json_extract(r, '$[7]'), json_extract(r, '$[8]') FROM q)
@@ -172,6 +203,24 @@ ON CONFLICT (log_id, topic, partition_id) DO UPDATE SET first_offset = excluded.
 -- ledger_drop
 WITH w(x) AS (SELECT 1) DELETE FROM partition_ledger
 WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint);
+
+-- setting_raise
+WITH w(x) AS (SELECT 1) INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
+ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > px_settings.value;
+
+-- offsets_wait
+SELECT next_offset FROM consumer_offsets
+WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint);
+
+-- retention_sole
+SELECT 1;
+
+-- retention_oldest
+SELECT (SELECT (CAST(strftime('%s', substr(received_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(received_at, 21) AS INTEGER)) FROM events ORDER BY id LIMIT 1),
+    (SELECT day FROM dedupe_day ORDER BY day LIMIT 1);
+
+-- now
+SELECT (CAST(strftime('%s', substr(CURRENT_TIMESTAMP, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(CURRENT_TIMESTAMP, 21) AS INTEGER));
 
 -- freshness
 SELECT log_id, topic, partition_id, next_offset, high_watermark,

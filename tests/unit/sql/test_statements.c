@@ -1,6 +1,7 @@
 /* Rendered SQL, as a reviewer wants to see it: tests/golden/sql/<dialect>.sql holds every statement
  * and a sample of each set-based one. PX_GOLDEN=write (`make golden`) refreshes the files. */
 #include <px/recount.h>
+#include <px/expiry.h>
 #include <px/statements.h>
 
 #include <setjmp.h>
@@ -53,6 +54,20 @@ static const struct px_recount recount_keys = {
                  {.column = "last_seen", .op = PX_OP_MAX, .of_time = true, .on = PX_ON_ACCEPTED}},
     .nmeasures = 2,
     .since = 0};
+static const struct px_expiry walking = {.table = "sample",
+                                         .keys = columns,
+                                         .types = types,
+                                         .nkeys = 5,
+                                         .bound = "id",
+                                         .bound_type = PX_COL_UUID,
+                                         .guard = "last_seen",
+                                         .walks = true};
+static const struct px_expiry plain = {.table = "sample",
+                                       .keys = columns + 3,
+                                       .types = types + 3,
+                                       .nkeys = 1,
+                                       .bound = "event_date",
+                                       .bound_type = PX_COL_DATE};
 
 static void title(struct px_buf *out, const char *name) {
     px_buf_printf(out, "\n-- %s\n", name);
@@ -97,6 +112,16 @@ static void render_all(const struct px_dialect *d, struct px_buf *out) {
     title(out, "lookup in a sample table");
     d->lookup(d, &sample, out);
     px_buf_c(out, ";\n");
+    for (size_t i = 0; i < 2; i++) {
+        const struct px_expiry *x = i ? &plain : &walking;
+        title(out, i ? "old rows of a sample table" : "old rows of a sample table, with all parts");
+        px_expiry_pick(d, x, out);
+        px_buf_c(out, ";\n");
+        px_expiry_remove(d, x, out);
+        px_buf_c(out, ";\n");
+        px_expiry_count(d, x, out);
+        px_buf_c(out, ";\n");
+    }
     title(out, "fence");
     d->fence(d, out);
     px_buf_c(out, ";\n");

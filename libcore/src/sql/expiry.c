@@ -1,0 +1,116 @@
+/* Statements that find and remove old rows. Keys are picked without a lock and removed in a short
+ * transaction of their own; the bound stands in both, so that a key which somebody made anew in
+ * between stays. Pure. */
+#include <px/expiry.h>
+
+#include "internal.h"
+
+static void param(const struct px_dialect *d, enum px_column type, struct px_buf *out) {
+    switch (type) {
+    case PX_COL_INT:
+        px_buf_c(out, "CAST(? AS bigint)");
+        break;
+    case PX_COL_TEXT:
+        px_buf_c(out, "CAST(? AS text)");
+        break;
+    case PX_COL_DATE:
+        px_buf_c(out, d->date_param);
+        break;
+    case PX_COL_TIME:
+        d->time_param(out);
+        break;
+    case PX_COL_UUID:
+        px_buf_c(out, d->uuid_param);
+        break;
+    }
+}
+
+static void key_list(const struct px_expiry *x, struct px_buf *out) {
+    for (size_t i = 0; i < x->nkeys; i++) {
+        px_buf_c(out, i ? ", " : "");
+        px_render_ident(out, x->keys[i]);
+    }
+}
+
+static void old(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
+    px_render_ident(out, x->bound);
+    px_buf_c(out, " < ");
+    param(d, x->bound_type, out);
+    if (x->guard) {
+        px_buf_c(out, " AND ");
+        px_render_ident(out, x->guard);
+        px_buf_c(out, " < ");
+        param(d, PX_COL_TIME, out);
+    }
+}
+
+static void selected(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
+    for (size_t i = 0; i < x->nkeys; i++) {
+        PX_DEFER(px_buf_fini) struct px_buf column = PX_BUF_INIT(256);
+        px_render_ident(&column, x->keys[i]);
+        px_buf_c(out, i ? ", " : "");
+        if (x->types[i] == PX_COL_DATE) {
+            d->date_text(out, px_buf_cstr(&column));
+        } else if (x->types[i] == PX_COL_TIME) {
+            d->time_us(out, px_buf_cstr(&column));
+        } else if (x->types[i] == PX_COL_UUID) {
+            px_buf_printf(out, "CAST(%s AS text)", px_buf_cstr(&column));
+        } else {
+            px_buf_str(out, px_buf_view(&column));
+        }
+    }
+}
+
+void px_expiry_pick(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
+    px_buf_c(out, "SELECT ");
+    selected(d, x, out);
+    px_buf_c(out, "\nFROM ");
+    px_render_ident(out, x->table);
+    px_buf_c(out, "\nWHERE ");
+    old(d, x, out);
+    if (x->walks) {
+        px_buf_c(out, "\n    AND (");
+        key_list(x, out);
+        px_buf_c(out, ") > (");
+        for (size_t i = 0; i < x->nkeys; i++) {
+            px_buf_c(out, i ? ", " : "");
+            param(d, x->types[i], out);
+        }
+        px_buf_byte(out, ')');
+    }
+    px_buf_c(out, "\nORDER BY ");
+    if (x->walks) {
+        key_list(x, out);
+    } else {
+        px_render_ident(out, x->bound);
+    }
+    px_buf_c(out, "\nLIMIT CAST(? AS bigint)");
+}
+
+void px_expiry_remove(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
+    struct px_table_stmt t = px_expiry_rows(x);
+    d->rows(&t, out);
+    px_buf_c(out, "\nDELETE FROM ");
+    px_render_ident(out, x->table);
+    px_buf_c(out, "\nWHERE (");
+    key_list(x, out);
+    px_buf_c(out, ") IN (SELECT ");
+    key_list(x, out);
+    px_buf_c(out, " FROM v)\n    AND ");
+    old(d, x, out);
+}
+
+void px_expiry_count(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
+    px_buf_c(out, "SELECT count(*)\nFROM ");
+    px_render_ident(out, x->table);
+    px_buf_c(out, "\nWHERE ");
+    old(d, x, out);
+}
+
+struct px_table_stmt px_expiry_rows(const struct px_expiry *x) {
+    return (struct px_table_stmt){.table = x->table,
+                                  .columns = x->keys,
+                                  .types = x->types,
+                                  .ncolumns = x->nkeys,
+                                  .nkeys = x->nkeys};
+}

@@ -4,6 +4,8 @@
  * tables, and must neither retry nor reconnect. */
 #include "apply.h"
 
+#include "settings.h"
+
 #include <px/defect.h>
 #include <px/failpoint.h>
 #include <px/mem.h>
@@ -18,6 +20,7 @@ struct agg_apply {
     struct px_sql *sql; /* NULL = detached */
     struct agg_claims claims;
     struct agg_table fence, client, client_lookup, natural;
+    struct px_stmt *setting; /* of the open connection */
     struct agg_ops ops;
     struct px_arena arena; /* scratch of one attempt */
 };
@@ -111,6 +114,7 @@ enum px_code agg_apply_attach(struct agg_apply *a, struct px_sql *s, struct px_e
     for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(tables); i++) {
         rc = agg_table_prepare(tables[i], s, reterr);
     }
+    rc = rc == PX_OK ? agg_stmt(s, PX_ST_SETTING_GET, &a->setting, reterr) : rc;
     if (rc == PX_OK) {
         rc = agg_ops_prepare(&a->ops, s, reterr);
     }
@@ -128,18 +132,8 @@ void agg_apply_detach(struct agg_apply *a) {
     agg_table_forget(&a->client_lookup);
     agg_table_forget(&a->natural);
     agg_ops_forget(&a->ops);
+    a->setting = NULL;
     a->sql = NULL;
-}
-
-enum px_code agg_apply_try(struct agg_apply *a, struct px_err *reterr) {
-    struct agg_table *const tables[] = {&a->fence, &a->client, &a->client_lookup, &a->natural};
-    enum px_code rc = px_tx_begin(a->sql, reterr);
-    for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(tables); i++) {
-        rc = agg_table_try(tables[i], reterr);
-    }
-    rc = rc == PX_OK ? agg_ops_try(&a->ops, reterr) : rc;
-    px_tx_rollback(a->sql);
-    return rc;
 }
 
 /* --- step 1: the fence ------------------------------------------------------------------------ */
@@ -186,6 +180,25 @@ static enum px_code fence(struct agg_apply *a, const char *log_id, const struct 
     return PX_OK;
 }
 
+/* Behind the fence: retention raises the floor, then waits for everybody who is past the fence, and
+ * only then removes claims. So whoever reads an old floor here still finds them all. */
+static enum px_code read_floor(struct agg_apply *a, px_day *ret, struct px_err *reterr) {
+    return agg_setting_day(a->setting, AGG_CLAIMS_FROM, ret, reterr);
+}
+
+enum px_code agg_apply_try(struct agg_apply *a, struct px_err *reterr) {
+    struct agg_table *const tables[] = {&a->fence, &a->client, &a->client_lookup, &a->natural};
+    enum px_code rc = px_tx_begin(a->sql, reterr);
+    for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(tables); i++) {
+        rc = agg_table_try(tables[i], reterr);
+    }
+    px_day floor = 0;
+    rc = rc == PX_OK ? read_floor(a, &floor, reterr) : rc;
+    rc = rc == PX_OK ? agg_ops_try(&a->ops, reterr) : rc;
+    px_tx_rollback(a->sql);
+    return rc;
+}
+
 /* --- step 2: the claims ----------------------------------------------------------------------- */
 static enum px_code read_winners(struct agg_apply *a, struct agg_table *t, struct px_err *reterr) {
     enum px_code rc;
@@ -222,9 +235,9 @@ static enum px_code read_holders(struct agg_apply *a, struct px_err *reterr) {
     return rc == PX_NO_ROW ? PX_OK : rc;
 }
 
-static enum px_code claim_client_ids(struct agg_apply *a, const struct agg_slice *s,
+static enum px_code claim_client_ids(struct agg_apply *a, const struct agg_slice *s, px_day floor,
                                      struct px_err *reterr) {
-    enum px_code rc = agg_claim_client_begin(&a->claims, s, reterr);
+    enum px_code rc = agg_claim_client_begin(&a->claims, s, floor, reterr);
     if (rc != PX_OK || a->claims.n == 0) {
         return rc;
     }
@@ -316,7 +329,10 @@ static enum px_code steps(struct agg_apply *a, struct agg_applied *in, struct px
         return rc;
     }
     PX_FAILPOINT("agg.after_fence");
-    rc = claim_client_ids(a, in->slice, reterr);
+    px_day floor = 0;
+    rc = read_floor(a, &floor, reterr);
+    PX_FAILPOINT("agg.after_floor");
+    rc = rc == PX_OK ? claim_client_ids(a, in->slice, floor, reterr) : rc;
     if (rc != PX_OK) {
         return rc;
     }

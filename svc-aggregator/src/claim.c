@@ -33,11 +33,12 @@ static struct px_str key_bytes(const struct px_key128 *k) {
 }
 
 static bool has_client_id(const struct agg_item *it) {
-    return !it->dead && it->event.client_event_id.n > 0;
+    return !it->dead && it->disposition != PX_LATE && it->event.client_event_id.n > 0;
 }
 
 static bool makes_natural_claim(const struct agg_item *it) {
-    return !it->dead && it->disposition != PX_DUPLICATE && it->disposition != PX_CONFLICT;
+    return !it->dead && it->disposition != PX_LATE && it->disposition != PX_DUPLICATE &&
+           it->disposition != PX_CONFLICT;
 }
 
 static void claims_reset(struct agg_claims *c) {
@@ -85,13 +86,13 @@ static int by_natural_key(const void *x, const void *y, void *arg) {
     return key_cmp(&a->natural, &b->natural);
 }
 
-enum px_code agg_claim_client_begin(struct agg_claims *c, const struct agg_slice *s,
+enum px_code agg_claim_client_begin(struct agg_claims *c, const struct agg_slice *s, px_day floor,
                                     struct px_err *reterr) {
     claims_reset(c);
     for (size_t i = 0; i < s->n; i++) {
         struct agg_item *it = s->items[i];
         it->own_new_id = false;
-        it->disposition = it->dead ? PX_DEAD_LETTERED : PX_COUNTED;
+        it->disposition = it->dead ? PX_DEAD_LETTERED : it->day < floor ? PX_LATE : PX_COUNTED;
         if (has_client_id(it)) {
             enum px_code rc = collect(c, it, &it->client, reterr);
             if (rc != PX_OK) {

@@ -3,6 +3,7 @@
 #include "core.h"
 
 #include "retry.h"
+#include "settings.h"
 
 #include <px/hash.h>
 #include <px/log.h>

@@ -93,9 +93,4 @@ PX_MUST_USE enum px_code agg_offsets_touch(struct agg_offsets *o, const char *lo
                                            const struct agg_part *const *v, size_t n,
                                            struct px_err *reterr);
 
-/* agg_settings_zone(s, zone, reterr): the zone that cuts the days of this database: stored at the
- * first start, compared afterwards. Errors: PX_CONFIG (names both), PX_SQL*. */
-PX_MUST_USE enum px_code agg_settings_zone(struct px_sql *s, const char *zone,
-                                           struct px_err *reterr);
-
 #endif

@@ -26,6 +26,7 @@ struct world {
     int64_t fingerprint[MAX];
     px_day day[MAX];
     size_t nclient, nnatural;
+    px_day floor; /* events of days before it are late */
 };
 
 /* One row of a table: an event and what must become of it. */
@@ -90,7 +91,7 @@ static void ask_natural(struct world *w, struct agg_claims *c) {
 static void classify(struct world *w, const struct agg_slice *s) {
     struct agg_claims c;
     assert_int_equal(agg_claims_init(&c, MAX, NULL), PX_OK);
-    assert_int_equal(agg_claim_client_begin(&c, s, NULL), PX_OK);
+    assert_int_equal(agg_claim_client_begin(&c, s, w->floor, NULL), PX_OK);
     ask_client(w, &c);
     assert_int_equal(agg_claim_client_end(&c, s, NULL), PX_OK);
     assert_int_equal(agg_claim_natural_begin(&c, s, NULL), PX_OK);
@@ -236,6 +237,32 @@ static void test_claim_dead_records_claim_nothing(void **state) {
     assert_int_equal(items[1].disposition, PX_COUNTED);
 }
 
+/* Events of days whose claims may be gone make none, whatever they carry. */
+static void test_claim_late_events_claim_nothing(void **state) {
+    (void)state;
+    const struct row rows[] = {
+        {0, "p1", "b1", "e1", DAY1 - 1, PX_LATE, false, false},
+        {0, "p1", "b1", NULL, DAY1 - 1, PX_LATE, false, false},
+        {0, "p1", "b1", "e1", DAY1, PX_COUNTED, true, false},
+    };
+    struct world w = {.floor = 20000};
+    struct agg_item items[3];
+    struct agg_item *order[3];
+    for (size_t i = 0; i < 3; i++) {
+        fill(&items[i], &rows[i], (int64_t)i);
+        order[i] = &items[i];
+    }
+
+    classify(&w, &(struct agg_slice){.items = order, .n = 3});
+
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(items[i].disposition, rows[i].want);
+        assert_int_equal(items[i].own_new_id, rows[i].own);
+    }
+    assert_int_equal(w.nclient, 1);
+    assert_int_equal(w.nnatural, 1);
+}
+
 /* A redo after a rollback sees the same records and must come to the same result. */
 static void test_claim_redo_is_identical(void **state) {
     (void)state;
@@ -271,7 +298,7 @@ static void test_claim_loser_without_holder_is_a_defect(void **state) {
     struct agg_slice s = {.items = order, .n = 1};
     struct agg_claims c;
     assert_int_equal(agg_claims_init(&c, MAX, NULL), PX_OK);
-    assert_int_equal(agg_claim_client_begin(&c, &s, NULL), PX_OK);
+    assert_int_equal(agg_claim_client_begin(&c, &s, 0, NULL), PX_OK);
 
     assert_int_equal(agg_claims_lost(&c), 1);
     assert_int_equal(agg_claim_client_end(&c, &s, NULL), PX_INTERNAL);
@@ -295,7 +322,7 @@ static void test_claim_candidates_are_sorted(void **state) {
     struct agg_claims c;
     assert_int_equal(agg_claims_init(&c, MAX, NULL), PX_OK);
     assert_int_equal(
-        agg_claim_client_begin(&c, &(struct agg_slice){.items = order, .n = MAX}, NULL), PX_OK);
+        agg_claim_client_begin(&c, &(struct agg_slice){.items = order, .n = MAX}, 0, NULL), PX_OK);
     assert_int_equal(c.n, MAX);
     for (size_t i = 1; i < MAX; i++) {
         assert_true(c.v[c.sorted[i - 1]].holder->client.h1 < c.v[c.sorted[i]].holder->client.h1);
@@ -314,6 +341,7 @@ int main(void) {
         cmocka_unit_test(test_claim_ids_belong_to_player_and_type),
         cmocka_unit_test(test_claim_event_id_rule_counts_every_event),
         cmocka_unit_test(test_claim_dead_records_claim_nothing),
+        cmocka_unit_test(test_claim_late_events_claim_nothing),
         cmocka_unit_test(test_claim_redo_is_identical),
         cmocka_unit_test(test_claim_loser_without_holder_is_a_defect),
         cmocka_unit_test(test_claim_candidates_are_sorted),

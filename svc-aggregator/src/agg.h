@@ -4,6 +4,7 @@
 #define AGG_H
 
 #include "consume.h"
+#include "retain.h"
 #include "watchdog.h"
 
 #include <px/admin.h>
@@ -21,10 +22,10 @@ struct agg {
     struct px_admin *admin;
     struct agg_status status;
     struct agg_watchdog watchdog;
-    struct agg_core core;     /* of the aggregator thread while it runs */
-    struct agg_reader reader; /* likewise                               */
-    pthread_t thread;
-    bool threaded;
+    struct agg_core core;       /* of the aggregator thread while it runs */
+    struct agg_reader reader;   /* likewise                               */
+    pthread_t thread, retainer; /* the second one only with Retention:Every */
+    bool threaded, retains;
     char topic[256], dlq[256], client_id[160], schemas_dir[1024];
 };
 
@@ -33,6 +34,14 @@ extern const struct px_app_def agg_app;
 
 /* run.c: the aggregator thread; arg is the struct agg. */
 void *agg_run(void *arg);
+
+/* retain_cmd.c: --retention=plan|run. Errors: PX_USAGE, PX_CONFIG, those of retain.h. */
+enum px_code agg_retention(void *svc, const char *arg, struct px_err *reterr);
+/* agg_retain_open(a, run, ret, reterr): a connection for it, on a database that fits. */
+PX_MUST_USE enum px_code agg_retain_open(const struct agg *a, bool run, struct px_sql **ret,
+                                         struct px_err *reterr);
+/* retain_thread.c: the same every now and then; arg is the struct agg. */
+void *agg_retain_thread(void *arg);
 
 /* probes.c */
 extern const struct px_probe agg_probes[];

@@ -28,6 +28,30 @@ static const struct px_option rows[] = {
 const struct px_options agg_options = {
     .v = rows, .n = PX_ARRAY_LEN(rows), .conf_size = sizeof(struct agg_conf)};
 
+/* Rows without their claims could be counted again, and late events are those without claims. */
+static enum px_code check_retention(const struct agg_conf *c, struct px_err *reterr) {
+    const struct {
+        px_us shorter, longer;
+        const char *names;
+    } pairs[] = {
+        {c->retain_raw, c->retain_dedupe,
+         "Retention:Dedupe must not be shorter than Retention:Raw: claims are needed for as long "
+         "as events may come again"},
+        {c->retain_dedupe, c->retain_minutes,
+         "Retention:Minutes must not be shorter than Retention:Dedupe: what still counts would "
+         "make removed rows anew"},
+        {c->retain_dedupe, c->retain_aggregates,
+         "Retention:Aggregates must not be shorter than Retention:Dedupe: what still counts would "
+         "make removed rows anew"},
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(pairs); i++) {
+        if (pairs[i].longer < pairs[i].shorter) {
+            return PX_FAIL(reterr, PX_CONFIG, "%s", pairs[i].names);
+        }
+    }
+    return PX_OK;
+}
+
 enum px_code agg_conf_check(const struct agg_conf *c, struct px_err *reterr) {
     if (c->tx_budget > c->max_poll / 3) {
         return PX_FAIL(reterr, PX_CONFIG,
@@ -38,5 +62,5 @@ enum px_code agg_conf_check(const struct agg_conf *c, struct px_err *reterr) {
         return PX_FAIL(reterr, PX_CONFIG,
                        "Kafka:SessionTimeout must not be longer than Kafka:MaxPollInterval");
     }
-    return PX_OK;
+    return check_retention(c, reterr);
 }

@@ -54,5 +54,5 @@ enum px_code agg_metrics_new(const struct px_labels *types, struct px_metric_def
             }
         }
     }
-    return px_metrics_new(defs, AGG_METRICS, 1, ret, reterr);
+    return px_metrics_new(defs, AGG_METRICS, AGG_SHARDS, ret, reterr);
 }

@@ -1,10 +1,17 @@
-/* The metrics of svc-aggregator by number, and their closed label sets. Shard 0 belongs to the
- * aggregator thread, the only writer. */
+/* The metrics of svc-aggregator by number, and their closed label sets. A shard per thread
+ * that counts. */
 #ifndef AGG_METRICS_H
 #define AGG_METRICS_H
 
 #include <px/catalog.h>
 #include <px/metric.h>
+
+/* One writer each. */
+enum {
+    AGG_SHARD_MAIN,
+    AGG_SHARD_RETENTION,
+    AGG_SHARDS
+};
 
 enum {
 #include <px/metric_ids.h>

@@ -74,7 +74,7 @@ static enum px_code build(struct agg *a, struct px_err *reterr) {
                                 .zone = a->zone,
                                 .clock = &px_clock_system,
                                 .status = &a->status,
-                                .shard = px_metrics_shard(a->metrics, 0),
+                                .shard = px_metrics_shard(a->metrics, AGG_SHARD_MAIN),
                                 .topic = a->topic,
                                 .owner = px_app_instance(a->app)};
     bool accept = mode && strcmp(mode, "accept-gap") == 0;
@@ -155,6 +155,12 @@ static enum px_code start(void *svc, struct px_err *reterr) {
         return PX_FAIL(reterr, PX_NOMEM, "cannot start the aggregator thread");
     }
     a->threaded = true;
+    if (a->conf->retain_every > 0) {
+        if (pthread_create(&a->retainer, NULL, agg_retain_thread, a) != 0) {
+            return PX_FAIL(reterr, PX_NOMEM, "cannot start the retention thread");
+        }
+        a->retains = true;
+    }
     px_log(PX_LOG_INFO, "aggregator.started", PX_F_C("px.topic", a->topic),
            PX_F_C("px.group", a->conf->group), PX_F_INT("admin.port", px_admin_port(a->admin)));
     return PX_OK;
@@ -176,11 +182,14 @@ static void stop(void *svc) {
     if (a->threaded) {
         (void)pthread_join(a->thread, NULL);
     }
+    if (a->retains) {
+        (void)pthread_join(a->retainer, NULL);
+    }
     agg_status_set_done(&a->status);
     agg_watchdog_join(&a->watchdog);
     px_admin_stop(a->admin);
     a->admin = NULL;
-    a->threaded = false;
+    a->threaded = a->retains = false;
 }
 
 static void versions(struct px_buf *out) {
@@ -197,6 +206,10 @@ static const struct px_app_param topics_params[] = {
      .help = "topics and permissions; default: deploy/kafka/topics.yaml"},
     {.name = "json", .help = "print JSON lines"},
     {.name = "yes", .help = "also change what loses or moves something; the plan says what"},
+};
+
+static const struct px_app_param retention_params[] = {
+    {.name = "json", .help = "The result for programs."},
 };
 
 static const struct px_app_command commands[] = {
@@ -235,6 +248,12 @@ static const struct px_app_command commands[] = {
      .run = agg_topics,
      .params = topics_params,
      .nparams = PX_ARRAY_LEN(topics_params)},
+    {.name = "retention",
+     .args = "plan|run",
+     .help = "Show or remove the rows that are older than the options of Retention say.",
+     .run = agg_retention,
+     .params = retention_params,
+     .nparams = PX_ARRAY_LEN(retention_params)},
 };
 
 const struct px_app_def agg_app = {

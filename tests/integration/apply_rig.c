@@ -122,6 +122,7 @@ struct agg_item *rig_add(struct rig *r, const struct rig_event *e) {
                           .banner_tag = px_str_c(e->banner),
                           .client_event_id = px_str_c(e->eid),
                           .received_at = px_wall(&r->clock.clock),
+                          .occurred_at = e->occurred,
                           .attrs = attrs,
                           .nattrs = 1,
                           .source_ip = PX_S("192.0.2.1")};

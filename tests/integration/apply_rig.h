@@ -35,6 +35,7 @@ struct rig {
 struct rig_event {
     int32_t partition;
     const char *type, *player, *banner, *eid; /* eid NULL = none */
+    px_us occurred;                           /* the sender's time; 0 = none */
 };
 
 /* rig_open(r, d): a migrated database, the partitions taken from offset 0. */

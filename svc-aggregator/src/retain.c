@@ -1,0 +1,176 @@
+/* The order of a run is the point of this file: px_settings says first what will be gone; then
+ * every batch that began before that is waited for; then rows go. So no batch ever looks for a
+ * claim that was just removed, and whoever reads raw_complete_from in a snapshot finds all rows it
+ * promises. */
+#include "retain_priv.h"
+
+#include <px/failpoint.h>
+
+#define AGG_TRIES      10
+#define AGG_TRY_PAUSE  (100 * PX_US_PER_MS)
+#define AGG_CLOCK_SKEW PX_US_PER_HOUR
+
+static px_us now_of(const struct agg_retain *r) {
+    return px_wall(r->clock);
+}
+
+/* --- how far -------------------------------------------------------------------------------------
+ */
+
+/* A clock that is wrong by days would remove days; whose it is does not matter. */
+static enum px_code check_clock(const struct agg_retain *r, struct px_err *reterr) {
+    struct px_stmt *st = NULL;
+    enum px_code rc = agg_stmt(r->sql, PX_ST_NOW, &st, reterr);
+    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
+    rc = rc == PX_OK ? px_stmt_next(st, reterr) : rc;
+    px_us theirs = rc == PX_OK ? px_col_i64(st, 0) : 0;
+    px_us apart = theirs - px_wall(&px_clock_system);
+    px_stmt_free(st);
+    if (rc == PX_OK && (apart > AGG_CLOCK_SKEW || apart < -AGG_CLOCK_SKEW)) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "this machine's clock and the database's are %lld s apart: nothing is "
+                       "removed until they agree",
+                       (long long)((apart < 0 ? -apart : apart) / PX_US_PER_S));
+    }
+    return rc;
+}
+
+/* Of a partition: everything received before this has been read. Where SQL stands behind the end of
+ * the log that is its last event; at the end, the moment when somebody looked. */
+static px_us read_until(const struct px_stmt *st) {
+    bool behind = px_col_i64(st, 3) < px_col_i64(st, 4);
+    return behind ? px_col_i64(st, 6) : px_col_i64(st, 5); /* NULL reads as 0: nothing is known */
+}
+
+struct newest { /* of one topic: the log that was looked at last; older ones are not read again */
+    char topic[256], log_id[128];
+    px_us looked_at, unread;
+};
+
+static void take_partition(const struct px_stmt *st, struct newest *log, px_us *unread) {
+    bool same_topic = px_str_is(px_col_text(st, 1), log->topic);
+    bool same_log = same_topic && px_str_is(px_col_text(st, 0), log->log_id);
+    px_us looked = px_col_i64(st, 5), until = read_until(st);
+    if (!same_topic) { /* sorted by topic: the one before is complete */
+        *unread = log->unread < *unread ? log->unread : *unread;
+        *log = (struct newest){.unread = AGG_NOTHING_UNREAD};
+    }
+    if (same_log) {
+        log->looked_at = looked > log->looked_at ? looked : log->looked_at;
+        log->unread = until < log->unread ? until : log->unread;
+    } else if (looked > log->looked_at) {
+        *log = (struct newest){.looked_at = looked, .unread = until};
+        px_assert(px_str_copy(px_col_text(st, 1), log->topic, sizeof log->topic));
+        px_assert(px_str_copy(px_col_text(st, 0), log->log_id, sizeof log->log_id));
+    }
+}
+
+static enum px_code read_progress(const struct agg_retain *r, px_us *ret_unread,
+                                  struct px_err *reterr) {
+    struct px_stmt *st = NULL;
+    struct newest log = {.unread = AGG_NOTHING_UNREAD};
+    size_t n = 0;
+    *ret_unread = AGG_NOTHING_UNREAD;
+    enum px_code rc = agg_stmt(r->sql, PX_ST_FRESHNESS, &st, reterr);
+    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
+    while (rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK) {
+        take_partition(st, &log, ret_unread);
+        n++;
+    }
+    *ret_unread = log.unread < *ret_unread ? log.unread : *ret_unread;
+    *ret_unread = n ? *ret_unread : 0; /* nobody has begun to read */
+    px_stmt_free(st);
+    return rc == PX_NO_ROW ? PX_OK : rc;
+}
+
+static enum px_code find_bounds(const struct agg_retain *r, struct agg_retained *ret,
+                                struct agg_olds *olds, struct px_err *reterr) {
+    px_us unread = AGG_NOTHING_UNREAD;
+    enum px_code rc = r->clock == &px_clock_system ? check_clock(r, reterr) : PX_OK;
+    rc = rc == PX_OK ? read_progress(r, &unread, reterr) : rc;
+    if (rc != PX_OK) {
+        return rc;
+    }
+    ret->bounds = agg_bounds_of(r->conf, r->zone, now_of(r), unread);
+    agg_olds_of(r->rollups, olds);
+    ret->n = olds->n;
+    for (size_t i = 0; i < olds->n; i++) {
+        ret->v[i] = (struct agg_removed){.table = olds->v[i].x.table,
+                                         .below = agg_old_below(&ret->bounds, olds->v[i].by)};
+    }
+    return PX_OK;
+}
+
+/* A short transaction, again when the database says so. */
+enum px_code agg_retain_tx(const struct agg_retain *r,
+                           enum px_code (*work)(void *arg, struct px_err *reterr), void *arg,
+                           px_us *ret_took, struct px_err *reterr) {
+    for (int tries = 1;; tries++) {
+        enum px_outcome outcome = PX_ROLLED_BACK;
+        enum px_code rc = px_tx_begin(r->sql, reterr);
+        px_us from = px_mono(r->clock);
+        if (rc == PX_OK) {
+            rc = work(arg, reterr);
+            PX_FAILPOINT("agg.retain_before_commit");
+            rc = rc == PX_OK ? px_tx_commit(r->sql, &outcome, reterr) : rc;
+            px_tx_rollback(r->sql);
+        }
+        if (rc != PX_SQL_RETRY || tries == AGG_TRIES) {
+            *ret_took = px_mono(r->clock) - from;
+            return rc;
+        }
+        if (r->pause(r->arg, AGG_TRY_PAUSE)) {
+            return PX_FAIL(reterr, PX_CANCELLED, "asked to stop");
+        }
+    }
+}
+
+/* --- plan and run --------------------------------------------------------------------------------
+ */
+
+enum px_code agg_retain_plan(const struct agg_retain *r, struct agg_retained *ret,
+                             struct px_err *reterr) {
+    struct agg_olds olds;
+    px_us from = px_mono(r->clock);
+    *ret = (struct agg_retained){.n = 0};
+    enum px_code rc = find_bounds(r, ret, &olds, reterr);
+    for (size_t i = 0; rc == PX_OK && i < olds.n; i++) {
+        rc = agg_retain_count(r, &olds.v[i], &ret->bounds, &ret->v[i].rows, reterr);
+    }
+    ret->took = px_mono(r->clock) - from;
+    return rc;
+}
+
+static enum px_code is_sole(const struct agg_retain *r, bool *ret, struct px_err *reterr) {
+    struct px_stmt *st = NULL;
+    enum px_code rc = agg_stmt(r->sql, PX_ST_RETENTION_SOLE, &st, reterr);
+    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
+    rc = rc == PX_OK ? px_stmt_next(st, reterr) : rc;
+    *ret = rc == PX_OK && px_col_i64(st, 0) == 1;
+    px_stmt_free(st);
+    return rc;
+}
+
+enum px_code agg_retain_run(const struct agg_retain *r, struct agg_retained *ret,
+                            struct px_err *reterr) {
+    struct agg_olds olds;
+    bool sole = false;
+    px_us from = px_mono(r->clock);
+    *ret = (struct agg_retained){.n = 0};
+    enum px_code rc = is_sole(r, &sole, reterr);
+    if (rc != PX_OK || !sole) {
+        ret->busy = rc == PX_OK;
+        return rc;
+    }
+    rc = find_bounds(r, ret, &olds, reterr);
+    rc = rc == PX_OK ? agg_retain_announce(r, &ret->bounds, reterr) : rc;
+    for (size_t i = 0; rc == PX_OK && i < olds.n && !ret->stopped; i++) {
+        rc = agg_retain_sweep(r, &olds.v[i], ret, &ret->v[i], reterr);
+    }
+    if (rc == PX_CANCELLED) {
+        ret->stopped = true;
+        rc = PX_OK;
+    }
+    ret->took = px_mono(r->clock) - from;
+    return rc;
+}

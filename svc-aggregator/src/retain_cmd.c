@@ -1,0 +1,94 @@
+/* --retention: made for cron, a timer or a CronJob. Prints its own result; SIGTERM and Ctrl-C are
+ * looked at between transactions. */
+#include "agg.h"
+
+#include "settings.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define AGG_TEXT_MAX (1 << 20)
+
+enum px_code agg_retain_open(const struct agg *a, bool run, struct px_sql **ret,
+                             struct px_err *reterr) {
+    struct px_sql *s = NULL;
+    char version[64];
+    enum px_code rc = px_sql_open(&a->conf->sql, run ? PX_SQL_WRITE : PX_SQL_READ, &s, reterr);
+    rc = rc == PX_OK ? agg_schema_current(a, s, version, sizeof version, reterr) : rc;
+    rc = rc == PX_OK ? agg_settings_zone_same(s, a->conf->sql.zone, reterr) : rc;
+    if (rc != PX_OK) {
+        px_sql_close(s);
+        return rc;
+    }
+    *ret = s;
+    return PX_OK;
+}
+
+static void stop_signals(sigset_t *set) {
+    (void)sigemptyset(set);
+    (void)sigaddset(set, SIGTERM);
+    (void)sigaddset(set, SIGINT);
+}
+
+/* A signal that waits since the last look ends the pause as well. */
+static bool pause_or_stop(void *arg, px_us span) {
+    const sigset_t *set = arg;
+    struct timespec t = {.tv_sec = span / PX_US_PER_S, .tv_nsec = span % PX_US_PER_S * 1000};
+    int got;
+    while ((got = sigtimedwait(set, NULL, &t)) < 0 && errno == EINTR) {
+    }
+    return got > 0;
+}
+
+static enum px_code print(const struct agg_retained *ret, bool plan, bool json,
+                          struct px_err *reterr) {
+    PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(AGG_TEXT_MAX);
+    (json ? agg_retained_json : agg_retained_text)(ret, plan, &out);
+    enum px_code rc = px_buf_ok(&out, reterr);
+    if (rc == PX_OK && (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout) != 0)) {
+        return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
+    }
+    return rc;
+}
+
+static enum px_code work(const struct agg *a, bool run, sigset_t *set, struct px_err *reterr) {
+    struct agg_retained ret = {.n = 0};
+    struct agg_retain r = {.conf = a->conf,
+                           .rollups = a->rollups,
+                           .zone = a->zone,
+                           .clock = &px_clock_system,
+                           .pause = pause_or_stop,
+                           .arg = set};
+    struct px_err err = PX_ERR_INIT;
+    enum px_code rc = agg_retain_open(a, run, &r.sql, &err);
+    if (rc == PX_OK) {
+        rc = run ? agg_retain_run(&r, &ret, &err) : agg_retain_plan(&r, &ret, &err);
+        px_sql_close(r.sql);
+    }
+    if (run) {
+        agg_retained_log(&ret, rc == PX_OK ? NULL : &err);
+    }
+    if (rc == PX_OK || ret.n > 0) { /* what was done, also when it ended early */
+        enum px_code printed = print(&ret, !run, px_app_param(a->app, "json") != NULL, reterr);
+        rc = rc == PX_OK ? printed : rc;
+    }
+    if (err.code != PX_OK && reterr) {
+        *reterr = err;
+    }
+    return rc;
+}
+
+enum px_code agg_retention(void *svc, const char *arg, struct px_err *reterr) {
+    const struct agg *a = svc;
+    sigset_t set, before;
+    stop_signals(&set);
+    if (pthread_sigmask(SIG_BLOCK, &set, &before) != 0) {
+        return px_err_errno(reterr, PX_INTERNAL, PX_HERE, "pthread_sigmask");
+    }
+    enum px_code rc = work(a, strcmp(arg, "run") == 0, &set, reterr);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return rc;
+}

@@ -4,6 +4,7 @@
 
 #include <px/http.h>
 #include <px/kafka_access.h>
+#include <px/num.h>
 #include <px/rights.h>
 #include <px/sql_tls.h>
 
@@ -218,6 +219,42 @@ static enum px_code probe_sql_offsets(void *svc, struct px_probe_out *out, struc
     return rc;
 }
 
+/* Rows that a run of yesterday would have removed: nobody runs it. */
+static enum px_code overdue(const struct agg *a, const struct px_stmt *st, struct px_probe_out *out,
+                            struct px_err *reterr) {
+    px_us now = px_wall(&px_clock_system);
+    struct agg_bounds b = agg_bounds_of(a->conf, a->zone, now - PX_US_PER_DAY, AGG_NOTHING_UNREAD);
+    px_day claim = 0;
+    const char *table =
+        !px_col_null(st, 0) && px_col_i64(st, 0) < b.raw_at ? "events"
+        : !px_col_null(st, 1) && px_parse_date(px_col_text(st, 1), &claim) && claim < b.claims_from
+            ? "dedupe_day"
+            : NULL;
+    if (table) {
+        return PX_FAIL(reterr, PX_INVALID,
+                       "%s holds rows that should be gone: run svc-aggregator --retention=run "
+                       "every day, or set Retention:Every",
+                       table);
+    }
+    snprintf(out->detail, sizeof out->detail, "no row is a day overdue");
+    return PX_OK;
+}
+
+static enum px_code probe_sql_retention(void *svc, struct px_probe_out *out,
+                                        struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_sql *s = NULL;
+    struct px_stmt *st = NULL;
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, reterr);
+    rc = rc == PX_OK ? agg_stmt(s, PX_ST_RETENTION_OLDEST, &st, reterr) : rc;
+    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
+    rc = rc == PX_OK ? px_stmt_next(st, reterr) : rc;
+    rc = rc == PX_OK ? overdue(a, st, out, reterr) : rc;
+    px_stmt_free(st);
+    px_sql_close(s);
+    return rc;
+}
+
 /* --- Kafka --------------------------------------------------------------------------------------
  */
 static enum px_code probe_kafka_security(void *svc, struct px_probe_out *out,
@@ -376,6 +413,8 @@ const struct px_probe agg_probes[] = {
      probe_sql_write},
     {"sql.offsets", "the offsets can be read", PX_PROBE_FATAL, "sql.schema_version",
      probe_sql_offsets},
+    {"sql.retention", "old rows are removed", PX_PROBE_WARN, "sql.schema_version",
+     probe_sql_retention},
     {"kafka.security", "the options of TLS and SASL and their files are right", OFFLINE, NULL,
      probe_kafka_security},
     {"kafka.advice", "nothing about security should be better", PX_PROBE_WARN | PX_PROBE_OFFLINE,

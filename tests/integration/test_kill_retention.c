@@ -70,6 +70,38 @@ static void checked(struct service_rig *s, const char *says) {
     }
 }
 
+/* The independent checker, on what retention has left. */
+static void ledger_says(struct service_rig *s, const char *says) {
+    char out[16384], password[300];
+    snprintf(password, sizeof password, "%s/password", proc_tmpdir());
+    const char *argv[] = {proc_bin("px-ledger"),
+                          "--kafka",
+                          s->log->conf.bootstrap,
+                          "--log-id",
+                          "log-1",
+                          "--sql-dialect",
+                          rig_dialect()->name,
+                          "--sql",
+                          s->db.conf.connection,
+                          s->db.conf.password[0] ? "--sql-password-file" : NULL,
+                          password,
+                          NULL};
+    (void)proc_run(argv, s->env, out, sizeof out);
+    if (!strstr(out, says)) {
+        fail_msg("px-ledger does not say %s: %s", says, out);
+    }
+}
+
+/* ${query} breaks something that the checker must see; ${mend} takes it back. */
+static void ledger_finds(struct service_rig *s, const char *query, const char *class,
+                         const char *mend) {
+    char says[64];
+    snprintf(says, sizeof says, "VIOLATION %s:", class);
+    sql_do(s->db.s, query);
+    ledger_says(s, says);
+    sql_do(s->db.s, mend);
+}
+
 static void stopped_between_transactions(struct service_rig *s) {
     int64_t before = old_rows(s);
     service_rig_set(s, "PX_FAILPOINTS_AT", "agg.retain_after_batch=sleep:1500@2");
@@ -113,6 +145,7 @@ static void test_retention_goes_on_whatever_ends_it(void **state) {
     run_to(&s, "--retention=run", 0, "retention.done");
 
     assert_int_equal(old_rows(&s), 0);
+    ledger_says(&s, "ledger: exact");
     asks_json(&s, "--retention=run", "\"table\":\"events\",");
     checked(&s, "ok    sql.retention");
     totals(&s, after);
@@ -127,6 +160,9 @@ static void test_retention_goes_on_whatever_ends_it(void **state) {
     assert_int_equal(sql_int(s.db.s, "SELECT SUM(rewound) FROM partition_ledger"), SERVICE_EVENTS);
     assert_int_equal(sql_int(s.db.s, "SELECT SUM(2 * late + dead_lettered) FROM partition_ledger"),
                      2 * SERVICE_EVENTS);
+    ledger_says(&s, "ledger: exact");
+    ledger_finds(&s, "UPDATE daily_metrics SET count = count + 1", "daily_differs",
+                 "UPDATE daily_metrics SET count = count - 1");
     service_rig_close(&s);
 }
 
@@ -178,6 +214,17 @@ static void test_retention_beside_a_service_at_work(void **state) {
         sql_int(s.db.s, "SELECT SUM(next_offset - first_offset - counted - repeated - duplicate - "
                         "conflict - late - dead_lettered) FROM partition_ledger"),
         0);
+    ledger_says(&s, "ledger: exact");
+    ledger_finds(&s, "UPDATE daily_metrics SET count = count - 1", "daily_differs",
+                 "UPDATE daily_metrics SET count = count + 1");
+    ledger_finds(&s, "UPDATE players SET player_id = 'x' || player_id WHERE player_id = 'young-7'",
+                 "player_differs",
+                 "UPDATE players SET player_id = 'young-7' WHERE player_id = 'xyoung-7'");
+    ledger_finds(&s, "UPDATE events SET disposition = 'repeat' WHERE player_id = 'young-8'",
+                 "disposition_differs",
+                 "UPDATE events SET disposition = 'counted' WHERE player_id = 'young-8'");
+    ledger_finds(&s, "DELETE FROM events WHERE player_id = 'young-9'", "missing_in_sql",
+                 "SELECT 1");
     service_rig_close(&s);
     log_rig_close(&l);
 }

@@ -134,8 +134,9 @@ struct ledger {
     int64_t dead_valid; /* records that today's rules accept, dead by their letters */
 
     struct px_sql *db;
+    struct lg_kept kept;              /* what px_settings says about retention */
     struct lg_vec gaps, others, cuts; /* struct lg_range, lg_other, lg_range */
-    int64_t sql_rows, foreign, foreign_missing, unseen;
+    int64_t sql_rows, foreign, foreign_missing, unseen, removed;
     struct lg_sums sums;
     struct lg_event **order; /* those that take part, as lg_decide sorted them */
     size_t norder;

@@ -5,6 +5,7 @@
 
 #include <px/dialect.h>
 #include <px/mem.h>
+#include <px/num.h>
 
 #define PAGE 20000
 
@@ -105,7 +106,7 @@ static struct lg_other *other_log(struct ledger *l, const struct lg_event *row) 
 
 /* Can something else than this log have shown a row? ${ret_flags}: LG_BELOW, when it was this log
  * before its first records were deleted. */
-static bool shown_elsewhere(struct ledger *l, const struct lg_event *row, uint8_t *ret_flags) {
+static bool shown_elsewhere(struct ledger *l, const struct lg_event *row, uint16_t *ret_flags) {
     bool mine = row->partition >= 0 && (size_t)row->partition < l->nparts;
     const struct lg_part *p = mine ? &l->parts[row->partition] : NULL;
     struct lg_other *other = other_log(l, row);
@@ -127,7 +128,7 @@ static bool shown_elsewhere(struct ledger *l, const struct lg_event *row, uint8_
 }
 
 static void unknown_row(struct ledger *l, const struct lg_event *row) {
-    uint8_t flags = 0;
+    uint16_t flags = 0;
     if (!shown_elsewhere(l, row, &flags)) {
         const struct lg_event *there = lg_event_at(l, row->partition, row->offset);
         lg_violation(l, LG_PHANTOM_IN_SQL, (struct lg_about){.id = &row->id},
@@ -176,7 +177,7 @@ static struct lg_event *record_of(struct ledger *l, const struct lg_event *row) 
     struct lg_event *e = lg_event_no(l, (size_t)here->want);
     id->want = here->want;
     first->flags |= LG_AGAIN;
-    e->flags &= (uint8_t)~LG_AGAIN;
+    e->flags &= (uint16_t)~LG_AGAIN;
     return e;
 }
 
@@ -247,7 +248,12 @@ static enum px_code count_rows(struct ledger *l, struct px_err *reterr) {
 static void find_missing(struct ledger *l) {
     for (size_t i = 0; i < l->ids.rows.n; i++) {
         const struct lg_event *e = lg_event_no(l, (size_t)lg_row_at(&l->ids, i)->want);
-        if (lg_takes_part(e) && !(e->flags & LG_STORED)) {
+        if (!lg_takes_part(e) || (e->flags & LG_STORED)) {
+            continue;
+        }
+        if (px_zone_day(l->zone, lg_time(e)) < l->kept.raw_from) {
+            l->removed++;
+        } else {
             lg_violation(l, LG_MISSING_IN_SQL, (struct lg_about){.event = e},
                          "partition %d offset %lld", e->partition, (long long)e->offset);
         }
@@ -261,6 +267,8 @@ static void mark(struct ledger *l) {
         const struct lg_part *p = &l->parts[e->partition];
         int64_t next = p->next > p->ledger_next ? p->next : p->ledger_next;
         e->flags |= e->offset < next ? LG_APPLIED : 0;
+        bool old = e->want != LG_DEAD && px_zone_day(l->zone, lg_time(e)) < l->kept.claims_from;
+        e->flags |= old ? LG_OLD : 0;
         for (size_t g = 0; g < l->gaps.n; g++) {
             const struct lg_range *r = lg_vec_at(&l->gaps, g);
             if (r->partition == e->partition && e->offset >= r->from && e->offset < r->to) {
@@ -305,6 +313,11 @@ static int64_t below_start(const struct ledger *l) {
 }
 
 static void say_foreign(struct ledger *l) {
+    if (l->removed) {
+        char day[PX_TIME_TEXT];
+        lg_note(l, "%lld records of days before %.*s have no raw row any more: retention",
+                (long long)l->removed, (int)px_fmt_date(l->kept.raw_from, day), day);
+    }
     if (l->foreign) {
         lg_note(l,
                 "%lld rows of events belong to other logs or to offsets below the log's start: not "
@@ -314,8 +327,11 @@ static void say_foreign(struct ledger *l) {
     if (l->foreign_missing) {
         lg_note(l,
                 "%lld events of other logs or of offsets below the log's start have no raw row any "
-                "more: sums are only checked to be no smaller than what is known",
-                (long long)l->foreign_missing);
+                "more: %s",
+                (long long)l->foreign_missing,
+                l->kept.raw_from && !l->conf.no_raw
+                    ? "sums of days whose rows retention has taken are not compared"
+                    : "sums are only checked to be no smaller than what is known");
     }
 }
 

@@ -28,6 +28,7 @@ enum lg_disposition lg_disposition_of(struct px_str s) {
 
 struct claims {
     const struct px_zone *zone;
+    const struct lg_kept *kept;
     struct lg_table ids;     /* (type, player, eid): got = the holder's address */
     struct lg_table natural; /* (day, type, player, banner), or an event id     */
 };
@@ -55,13 +56,32 @@ static bool says_the_same(const struct lg_event *a, const struct lg_event *b) {
     return a->banner == b->banner && a->occurred == b->occurred && a->content == b->content;
 }
 
+static bool before(const struct claims *c, const struct lg_event *e, px_day day) {
+    return px_zone_day(c->zone, lg_time(e)) < day;
+}
+
+static enum lg_disposition by_key(const struct claims *c, const struct lg_event *e) {
+    return lg_row_find(&c->natural, natural_key(c, e)) ? LG_REPEAT : LG_COUNTED;
+}
+
+/* Can ${e} have lost to an event that nothing shows any more? Of ids, always; of a day's key only
+ * when that day's rows may be gone. */
+static bool lost_to_unseen(const struct claims *c, const struct lg_event *e) {
+    bool by_id = e->eid && (e->got == LG_DUPLICATE || e->got == LG_CONFLICT);
+    bool by_day = e->got == LG_REPEAT && before(c, e, c->kept->raw_from);
+    return c->kept->unseen && c->kept->raw_from > 0 && (by_id || by_day);
+}
+
 /* What ${e} would be now. */
 static enum lg_disposition outcome(const struct claims *c, const struct lg_event *e) {
     const struct lg_row *held = e->eid ? lg_row_find(&c->ids, id_key(e)) : NULL;
+    if (held && before(c, holder(held), c->kept->claims_from) && e->got == by_key(c, e)) {
+        return by_key(c, e); /* the holder's claim was gone by then */
+    }
     if (held) {
         return says_the_same(holder(held), e) ? LG_DUPLICATE : LG_CONFLICT;
     }
-    return lg_row_find(&c->natural, natural_key(c, e)) ? LG_REPEAT : LG_COUNTED;
+    return lost_to_unseen(c, e) ? (enum lg_disposition)e->got : by_key(c, e);
 }
 
 /* ${e} is ${d}: it holds the claims that it won. */
@@ -73,7 +93,7 @@ static void settle(struct claims *c, struct lg_event *e, enum lg_disposition d) 
     }
     if (e->eid) {
         struct lg_row *row = lg_row(&c->ids, id_key(e), &is_new);
-        if (is_new) {
+        if (is_new || before(c, holder(row), c->kept->claims_from)) {
             row->got = (int64_t)(uintptr_t)e;
         }
     }
@@ -147,9 +167,17 @@ static struct head *next_head(const struct claims *c, struct head *heads, size_t
     return first;
 }
 
+/* The holder of its id may have been forgotten when it came, and no row says what became of it. */
+static bool is_open(const struct claims *c, const struct lg_event *e) {
+    const struct lg_row *held = e->eid ? lg_row_find(&c->ids, id_key(e)) : NULL;
+    return e->got == LG_NONE && held && before(c, holder(held), c->kept->claims_from);
+}
+
 /* What SQL alone shows stands as it is stored. */
 static void decide_one(struct claims *c, struct lg_event *e) {
-    settle(c, e, e->flags & LG_FOREIGN ? (enum lg_disposition)e->got : outcome(c, e));
+    bool stands = (e->flags & LG_FOREIGN) || ((e->flags & LG_OLD) && e->got != LG_NONE);
+    e->flags |= is_open(c, e) ? LG_UNSURE : 0;
+    settle(c, e, stands ? (enum lg_disposition)e->got : outcome(c, e));
 }
 
 static void decide_split(struct claims *c, struct lg_event **v, size_t n) {
@@ -177,8 +205,9 @@ static void decide_player(struct claims *c, struct lg_event **v, size_t n) {
     }
 }
 
-void lg_decide(struct lg_event **v, size_t n, const struct px_zone *zone) {
-    struct claims c = {.zone = zone};
+void lg_decide(struct lg_event **v, size_t n, const struct px_zone *zone,
+               const struct lg_kept *kept) {
+    struct claims c = {.zone = zone, .kept = kept};
     size_t to;
     if (n > 0) {
         qsort(v, n, sizeof *v, by_player);
@@ -232,6 +261,9 @@ void lg_sum(struct lg_event *const *v, size_t n, const struct px_zone *zone, str
         }
         px_us t = lg_time(e);
         struct lg_player *p = lg_player_of(ret, e->player, true);
+        bool unsure = (e->flags & LG_UNSURE) != 0;
+        p->unsure = p->unsure || unsure;
+        p->sure = p->sure || !unsure;
         earliest(&p->first_seen, t);
         p->last_event_at = t > p->last_event_at ? t : p->last_event_at;
         if (e->want == LG_COUNTED) {
@@ -246,6 +278,7 @@ void lg_sum(struct lg_event *const *v, size_t n, const struct px_zone *zone, str
         if (e->type == text.deposit &&
             (e->want == LG_COUNTED || (e->want == LG_REPEAT && e->eid))) {
             p->total_deposits++;
+            p->unsure_deposits += unsure ? 1 : 0;
         }
     }
 }

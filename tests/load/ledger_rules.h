@@ -33,7 +33,9 @@ enum {
     LG_BY_ID = 1 << 5,   /* its type counts every event id (dedupe: event_id)               */
     LG_BELOW =
         1 << 7, /* with FOREIGN: of this log, below its first offset: its partition's first */
-    LG_SPLIT = 1 << 6, /* its player is in several partitions: their order is not known   */
+    LG_SPLIT = 1 << 6,  /* its player is in several partitions: their order is not known   */
+    LG_OLD = 1 << 8,    /* its day is before claims_from: late, or read before that was set  */
+    LG_UNSURE = 1 << 9, /* nothing shows any more what SQL decided                          */
 };
 
 /* One record of the log, or one row of SQL that no log shows any more. */
@@ -47,7 +49,7 @@ struct lg_event {
     int32_t partition;
     uint8_t want, got; /* enum lg_disposition: by the rules, by SQL */
     uint8_t reason;    /* of a dead one: enum px_reason */
-    uint8_t flags;
+    uint16_t flags;
 };
 static inline px_us lg_time(const struct lg_event *e) {
     return e->occurred ? e->occurred : e->received;
@@ -58,18 +60,27 @@ static inline bool lg_takes_part(const struct lg_event *e) {
            ((e->flags & LG_APPLIED) && !(e->flags & LG_GAP) && e->want != LG_DEAD);
 }
 
-/* lg_decide(v, n, zone): sort ${v} by player, what came first first, and give each event that takes
- * part its disposition (want). Foreign ones keep what SQL says and hold the claims it says they
- * won. A player in several partitions (their number grew) has no known order between them: there
- * the order is taken that explains what SQL stored (got), when there is one, else by time of
- * arrival. */
-void lg_decide(struct lg_event **v, size_t n, const struct px_zone *zone);
+/* What retention has taken, as the database itself says; zero: nothing. */
+struct lg_kept {
+    px_day claims_from; /* events of earlier days may be late, and their claims gone   */
+    px_day raw_from;    /* rows of earlier days may be gone                            */
+    bool unseen;        /* events were applied that neither the log nor a row shows    */
+};
+
+/* lg_decide(v, n, zone, kept): sort ${v} by player, what came first first, and give each event that
+ * takes part its disposition (want). Foreign ones keep what SQL says and hold the claims it says
+ * they won. A player in several partitions (their number grew) has no known order between them:
+ * there the order is taken that explains what SQL stored (got), when there is one, else by time of
+ * arrival. What only events explain that retention has taken stands as SQL says, too: old events
+ * with a row, and losers to a claim that nobody shows any more. */
+void lg_decide(struct lg_event **v, size_t n, const struct px_zone *zone,
+               const struct lg_kept *kept);
 
 struct lg_player {
     px_us first_seen, last_event_at, registration_at, deposit_at; /* 0 = NULL */
-    int64_t total_deposits;
+    int64_t total_deposits, unsure_deposits; /* the second: those of them that are not sure */
     uint32_t player;
-    bool seen;
+    bool seen, sure, unsure; /* it has a row; events that are sure moved it, others may have */
 };
 struct lg_sums {
     struct lg_table daily;   /* (day, type)                   */

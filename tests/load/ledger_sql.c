@@ -5,6 +5,7 @@
 
 #include <px/dialect.h>
 #include <px/mem.h>
+#include <px/num.h>
 
 #include <stdio.h>
 
@@ -168,6 +169,27 @@ static enum px_code read_zone(struct ledger *l, struct px_err *reterr) {
     return px_zone_load(name, &l->zone, reterr);
 }
 
+static px_day *mark_of(struct ledger *l, struct px_str name) {
+    return px_str_is(name, "claims_from")         ? &l->kept.claims_from
+           : px_str_is(name, "raw_complete_from") ? &l->kept.raw_from
+                                                  : NULL;
+}
+
+/* From which days on nothing was taken. */
+static enum px_code read_kept(struct ledger *l, struct px_err *reterr) {
+    PX_DEFER(lg_stmt_free) struct px_stmt *st = NULL;
+    l->kept = (struct lg_kept){.unseen = false};
+    enum px_code rc = lg_ask(l->db, "SELECT name, value FROM px_settings", &st, reterr);
+    while (rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK) {
+        px_day *to = mark_of(l, px_col_text(st, 0));
+        if (to && !px_parse_date(px_col_text(st, 1), to)) {
+            return PX_FAIL(reterr, PX_INVALID, "px_settings: %.*s is no day",
+                           PX_S_ARG(px_col_text(st, 0)));
+        }
+    }
+    return rc == PX_NO_ROW ? PX_OK : rc;
+}
+
 enum px_code lg_sql_progress(struct ledger *l, struct px_err *reterr) {
     enum px_code rc = px_tx_begin(l->db, reterr);
     rc = rc == PX_OK ? read_offsets(l, reterr) : rc;
@@ -210,5 +232,6 @@ enum px_code lg_sql_offsets(struct ledger *l, struct px_err *reterr) {
     rc = rc == PX_OK ? read_ledger(l, reterr) : rc;
     rc = rc == PX_OK ? read_gaps(l, reterr) : rc;
     rc = rc == PX_OK ? read_zone(l, reterr) : rc;
+    rc = rc == PX_OK ? read_kept(l, reterr) : rc;
     return rc == PX_OK ? known_log(l, reterr) : rc;
 }

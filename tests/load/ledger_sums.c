@@ -20,15 +20,37 @@ static void collect(struct ledger *l) {
     }
 }
 
+/* Without a row only the rules are left, and they need what came before. */
+static void mark_unsure(struct ledger *l) {
+    l->kept.unseen = l->foreign_missing > 0;
+    for (size_t i = 0; i < l->norder; i++) {
+        struct lg_event *e = l->order[i];
+        bool row = e->got != LG_NONE;
+        bool taken = px_zone_day(l->zone, lg_time(e)) < l->kept.raw_from;
+        e->flags |= !row && ((e->flags & LG_OLD) || (taken && l->kept.unseen)) ? LG_UNSURE : 0;
+    }
+}
+
+/* Its row was taken, and when its offset was read once more it came back as what it was then. */
+static bool came_back(const struct ledger *l, const struct lg_event *e) {
+    return (e->got == LG_REPEAT || e->got == LG_DUPLICATE) &&
+           px_zone_day(l->zone, lg_time(e)) < l->kept.raw_from &&
+           l->parts[e->partition].column[LG_COL_REWOUND] > 0;
+}
+
 void lg_way_dispositions(struct ledger *l) {
-    int64_t by[LG_DISPOSITIONS] = {0}, split = 0;
+    int64_t by[LG_DISPOSITIONS] = {0}, split = 0, unsure = 0;
     collect(l);
-    lg_decide(l->order, l->norder, l->zone);
+    mark_unsure(l);
+    lg_decide(l->order, l->norder, l->zone, &l->kept);
     for (size_t i = 0; i < l->norder; i++) {
         const struct lg_event *e = l->order[i];
         by[e->want]++;
         split += e->flags & LG_SPLIT ? 1 : 0;
-        if ((e->flags & LG_STORED) && !(e->flags & (LG_AGAIN | LG_FOREIGN)) && e->got != e->want) {
+        unsure += e->flags & LG_UNSURE ? 1 : 0;
+        l->foreign_missing += (e->flags & LG_UNSURE) && !(e->flags & LG_OLD) ? 1 : 0;
+        if ((e->flags & LG_STORED) && !(e->flags & (LG_AGAIN | LG_FOREIGN)) && e->got != e->want &&
+            !came_back(l, e)) {
             lg_violation(l, LG_DISPOSITION_DIFFERS, (struct lg_about){.event = e},
                          "SQL says %s, the rules say %s",
                          lg_disposition_name((enum lg_disposition)e->got),
@@ -44,6 +66,12 @@ void lg_way_dispositions(struct ledger *l) {
                 "%lld events are of players in several partitions; without raw rows their order "
                 "is taken by time of arrival",
                 (long long)split);
+    }
+    if (unsure) {
+        lg_note(l,
+                "%lld records are older than the claims or what they were measured against: they "
+                "may have been late",
+                (long long)unsure);
     }
     px_buf_printf(&l->facts, "rules: %lld counted, %lld repeat, %lld duplicate, %lld conflict\n",
                   (long long)by[LG_COUNTED], (long long)by[LG_REPEAT], (long long)by[LG_DUPLICATE],
@@ -71,9 +99,24 @@ static void show(const struct ledger *l, const struct counting *c, const struct 
     px_buf_printf(out, " %.*s %.*s", PX_S_ARG(type), PX_S_ARG(banner));
 }
 
+/* Of days whose raw rows are all there every number must be right. Before them: what nobody shows
+ * cannot be summed up; of days before the claims, late events are not in it, and the row may be
+ * gone.
+ */
+static bool fits(const struct ledger *l, const struct lg_row *row, px_day day) {
+    bool kept_raw = l->kept.raw_from > 0 && !l->conf.no_raw;
+    if (row->got == row->want || (kept_raw && l->foreign_missing && day < l->kept.raw_from)) {
+        return true;
+    }
+    if (l->foreign_missing && !kept_raw) {
+        return row->got > row->want;
+    }
+    return day < l->kept.claims_from && row->got < row->want;
+}
+
 static void differs(struct ledger *l, const struct counting *c, const struct lg_row *row) {
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1024);
-    if (row->got == row->want || (l->foreign_missing && row->got > row->want)) {
+    if (fits(l, row, c->by_time ? px_zone_day(l->zone, row->key[0]) : (px_day)row->key[0])) {
         return;
     }
     show(l, c, row, &b);
@@ -148,14 +191,17 @@ static void compare_player(struct ledger *l, const struct px_stmt *st) {
     }
     p->seen = true;
     int64_t deposits = px_col_i64(st, 5);
-    const char *what =
-        !same_time(l, px_col_i64(st, 1), p->first_seen, true)        ? "first_seen"
-        : !same_time(l, px_col_i64(st, 2), p->last_event_at, false)  ? "last_event_at"
-        : !same_time(l, px_col_i64(st, 3), p->registration_at, true) ? "registration_at"
-        : !same_time(l, px_col_i64(st, 4), p->deposit_at, true)      ? "deposit_at"
-        : deposits < p->total_deposits || (!l->foreign_missing && deposits != p->total_deposits)
-            ? "total_deposits"
-            : NULL;
+    bool fewer = deposits < p->total_deposits - p->unsure_deposits;
+    const char *what = p->unsure                                                   ? NULL
+                       : !same_time(l, px_col_i64(st, 1), p->first_seen, true)     ? "first_seen"
+                       : !same_time(l, px_col_i64(st, 2), p->last_event_at, false) ? "last_event_at"
+                       : !same_time(l, px_col_i64(st, 3), p->registration_at, true)
+                           ? "registration_at"
+                       : !same_time(l, px_col_i64(st, 4), p->deposit_at, true) ? "deposit_at"
+                                                                               : NULL;
+    if (!what && (fewer || (!l->foreign_missing && deposits > p->total_deposits))) {
+        what = "total_deposits";
+    }
     if (what) {
         lg_violation(l, LG_PLAYER_DIFFERS, (struct lg_about){0},
                      "%.*s: %s does not follow from its events (total_deposits %lld, by them %lld)",
@@ -184,7 +230,7 @@ static enum px_code compare_players(struct ledger *l, struct px_err *reterr) {
     for (size_t i = 0; i < l->sums.players.n; i++) {
         const struct lg_player *p = lg_vec_at(&l->sums.players, i);
         struct px_str name = lg_text_of(&l->texts, p->player);
-        if (!p->seen) {
+        if (!p->seen && p->sure) {
             lg_violation(l, LG_PLAYER_DIFFERS, (struct lg_about){0}, "%.*s: no row",
                          PX_S_ARG(name));
         }

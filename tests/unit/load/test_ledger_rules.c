@@ -24,6 +24,8 @@ enum {
 #define E1 30
 #define E2 31
 
+static const struct lg_kept all_kept = {.unseen = false};
+
 struct record {
     uint32_t type, player, banner, eid;
     px_us received, occurred;
@@ -138,7 +140,7 @@ static size_t lay_out(const struct log *log, struct lg_event *e, struct lg_event
                                  .eid = r->eid,
                                  .partition = r->partition,
                                  .got = (uint8_t)r->got,
-                                 .flags = (uint8_t)(LG_APPLIED | r->flags)};
+                                 .flags = (uint16_t)(LG_APPLIED | r->flags)};
         v[n] = &e[n];
     }
     return n;
@@ -149,13 +151,67 @@ static void test_ledger_rules_decide(void **state PX_UNUSED) {
         struct lg_event e[MAX], *v[MAX];
         size_t n = lay_out(&logs[i], e, v);
         assert_true(n > 0);
-        lg_decide(v, n, NULL);
+        lg_decide(v, n, NULL, &all_kept);
         for (size_t k = 0; k < n; k++) {
             if (e[k].want != logs[i].v[k].want) {
                 fail_msg("%s: record %zu is %s", logs[i].says, k,
                          lg_disposition_name((enum lg_disposition)e[k].want));
             }
         }
+    }
+}
+
+/* --- what retention has taken -------------------------------------------------------------------
+ */
+
+#define OLD (LG_OLD)
+/* Claims are kept from day 5 on, raw rows from day 8 on. */
+static const struct log taken[] = {
+    {"old events with a row stand as they are stored",
+     {{VISIT, ANA, SPRING, 0, DAY, 0, 0, 0, LG_REPEAT, LG_REPEAT, OLD},
+      {VISIT, ANA, SPRING, 0, DAY + 1, 0, 0, 0, LG_COUNTED, LG_COUNTED, OLD}}},
+    {"an id whose holder is old may count again, if SQL says so",
+     {{VISIT, ANA, SPRING, E1, DAY, 0, 0, 0, LG_COUNTED, LG_NONE, OLD},
+      {VISIT, ANA, SPRING, E1, 9 * DAY, 0, 0, 0, LG_COUNTED, LG_COUNTED, 0},
+      {VISIT, ANA, SPRING, E1, 9 * DAY + 1, 0, 0, 0, LG_DUPLICATE, LG_COUNTED, 0}}},
+    {"or may not",
+     {{VISIT, ANA, SPRING, E1, DAY, 0, 0, 0, LG_COUNTED, LG_NONE, OLD},
+      {VISIT, ANA, SPRING, E1, 9 * DAY, 0, 0, 0, LG_DUPLICATE, LG_DUPLICATE, 0}}},
+    {"an id whose holder is young may not count again",
+     {{VISIT, ANA, SPRING, E1, 6 * DAY, 0, 0, 0, LG_COUNTED, LG_NONE, 0},
+      {VISIT, ANA, SPRING, E1, 9 * DAY, 0, 0, 0, LG_DUPLICATE, LG_COUNTED, 0}}},
+    {"a day's key is not forgotten within its day",
+     {{VISIT, ANA, SPRING, 0, 9 * DAY, 0, 0, 0, LG_COUNTED, LG_COUNTED, 0},
+      {VISIT, ANA, SPRING, 0, 9 * DAY + 1, 0, 0, 0, LG_REPEAT, LG_COUNTED, 0}}},
+};
+static const struct log unseen[] = {
+    {"who lost to an event that nothing shows stands as stored",
+     {{VISIT, ANA, SPRING, E1, 9 * DAY, 0, 0, 0, LG_DUPLICATE, LG_DUPLICATE, 0},
+      {VISIT, ANA, SPRING, 0, 9 * DAY + 1, 7 * DAY, 0, 0, LG_REPEAT, LG_REPEAT, 0}}},
+    {"but not to one whose row would be there",
+     {{VISIT, ANA, SPRING, 0, 9 * DAY, 0, 0, 0, LG_COUNTED, LG_REPEAT, 0}}},
+};
+
+static void check_kept(const struct log *log, const struct lg_kept *kept) {
+    struct lg_event e[MAX], *v[MAX];
+    size_t n = lay_out(log, e, v);
+    lg_decide(v, n, NULL, kept);
+    for (size_t k = 0; k < n; k++) {
+        if (e[k].want != log->v[k].want) {
+            fail_msg("%s: record %zu is %s", log->says, k,
+                     lg_disposition_name((enum lg_disposition)e[k].want));
+        }
+    }
+}
+
+static void test_ledger_rules_know_what_retention_takes(void **state PX_UNUSED) {
+    struct lg_kept kept = {.claims_from = 5, .raw_from = 8};
+    for (size_t i = 0; i < PX_ARRAY_LEN(taken); i++) {
+        check_kept(&taken[i], &kept);
+    }
+    kept.unseen = true;
+    for (size_t i = 0; i < PX_ARRAY_LEN(unseen); i++) {
+        check_kept(&unseen[i], &kept);
     }
 }
 
@@ -179,7 +235,7 @@ static void test_ledger_rules_sums_count_the_counted(void **state PX_UNUSED) {
     struct lg_event e[MAX], *v[MAX];
     struct lg_sums s = {.counted = 0};
     size_t n = lay_out(&log, e, v);
-    lg_decide(v, n, NULL);
+    lg_decide(v, n, NULL, &all_kept);
     lg_sum(v, n, NULL, texts, &s);
 
     assert_int_equal(s.counted, 3);
@@ -203,7 +259,7 @@ static void test_ledger_rules_sums_players(void **state PX_UNUSED) {
     struct lg_event e[MAX], *v[MAX];
     struct lg_sums s = {.counted = 0};
     size_t n = lay_out(&log, e, v);
-    lg_decide(v, n, NULL);
+    lg_decide(v, n, NULL, &all_kept);
     lg_sum(v, n, NULL, texts, &s);
     const struct lg_player *p = lg_player_of(&s, ANA, false);
 
@@ -225,7 +281,7 @@ static void test_ledger_rules_day_zone(void **state PX_UNUSED) {
     struct px_zone *zone = NULL;
     size_t n = lay_out(&log, e, v);
     assert_int_equal(px_zone_load("Europe/Berlin", &zone, NULL), PX_OK);
-    lg_decide(v, n, zone);
+    lg_decide(v, n, zone, &all_kept);
     assert_int_equal(e[1].want, LG_REPEAT); /* both after midnight there */
     px_zone_free(zone);
 }
@@ -269,6 +325,7 @@ static void test_ledger_store_finds_what_it_keeps(void **state PX_UNUSED) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ledger_rules_decide),
+        cmocka_unit_test(test_ledger_rules_know_what_retention_takes),
         cmocka_unit_test(test_ledger_rules_sums_count_the_counted),
         cmocka_unit_test(test_ledger_rules_sums_players),
         cmocka_unit_test(test_ledger_rules_day_zone),

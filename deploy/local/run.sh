@@ -68,7 +68,8 @@ services() {
     for ((k = 1; k <= aggregators; k++)); do
         name=$(instance svc-aggregator "$k")
         agg_admins+=("http://127.0.0.1:$(nth_port "$AGG_ADMIN_PORT" "$k")")
-        with 'Kafka|Offsets|Sql|SchemaRegistry' "$name" "$bin/svc-aggregator" --set "Admin:Port=$(nth_port "$AGG_ADMIN_PORT" "$k")"
+        with 'Kafka|Offsets|Sql|SchemaRegistry' "$name" "$bin/svc-aggregator" --set "Admin:Port=$(nth_port "$AGG_ADMIN_PORT" "$k")" \
+            --set Retention:Every=10m
     done
     with 'Sql' svc-metrics-api "$bin/svc-metrics-api" --set "Api:Port=$API_PORT" --set "Admin:Port=$API_ADMIN_PORT"
 }

@@ -6,8 +6,10 @@
  * most: a zone ahead of UTC by 14 hours, and a sender's clock ahead by Events:MaxFuture, a day. */
 #define AGG_DAYS_AHEAD 2
 
-#define AGG_LONG  (100 * PX_US_PER_MS) /* a transaction; locks are promised for 200 ms */
-#define AGG_SHORT (40 * PX_US_PER_MS)
+/* A transaction. Locks are promised for 200 ms at most, and on a busy disk the next one may take
+ * three times as long as the last. */
+#define AGG_LONG  (50 * PX_US_PER_MS)
+#define AGG_SHORT (20 * PX_US_PER_MS)
 
 static px_day earlier(px_day a, px_day b) {
     return a < b ? a : b;

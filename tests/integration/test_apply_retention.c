@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define DUMP_MAX (1 << 18)
 #define DAYS     12
@@ -406,6 +407,36 @@ static void test_retention_refuses_a_floor_that_is_no_day(void **state) {
     agg_batch_reset(&r->batch);
 }
 
+/* What database/README.md says a role of its own needs, and nothing more. */
+static void test_retention_needs_few_rights(void **state) {
+    struct world *w = *state;
+    struct px_err e = PX_ERR_INIT;
+    char text[1024];
+    if (strcmp(rig_dialect()->name, "postgresql") != 0) {
+        skip();
+    }
+    some_days(&w->rig);
+    snprintf(text, sizeof text,
+             "CREATE ROLE cleaner_%d; GRANT SELECT ON ALL TABLES IN SCHEMA public TO cleaner_%d; "
+             "GRANT INSERT, UPDATE ON px_settings TO cleaner_%d; GRANT UPDATE (owner) ON "
+             "consumer_offsets TO cleaner_%d; GRANT DELETE ON events, dedupe_day, dedupe_event, "
+             "rollup_values, minute_summary, event_summary, daily_metrics TO cleaner_%d",
+             getpid(), getpid(), getpid(), getpid(), getpid());
+    sql_do(w->rig.db.s, text);
+    struct agg_retain r = work(w);
+    r.sql = sql_fixture_connect(&w->rig.db, PX_SQL_WRITE);
+    snprintf(text, sizeof text, "SET ROLE cleaner_%d", getpid());
+    sql_do(r.sql, text);
+
+    check(agg_retain_run(&r, &w->got, &e), &e);
+
+    assert_int_equal(agg_retained_rows(&w->got), 54);
+    px_sql_close(r.sql);
+    snprintf(text, sizeof text, "DROP OWNED BY cleaner_%d; DROP ROLE cleaner_%d", getpid(),
+             getpid());
+    sql_do(w->rig.db.s, text);
+}
+
 static int run(const char *group) {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
@@ -421,6 +452,7 @@ static int run(const char *group) {
         T(test_retention_waits_for_batches_under_way),
         T(test_retention_raises_its_marks_only),
         T(test_retention_refuses_a_floor_that_is_no_day),
+        T(test_retention_needs_few_rights),
     };
     return cmocka_run_group_tests_name(group, tests, NULL, NULL);
 }

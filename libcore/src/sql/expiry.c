@@ -25,9 +25,11 @@ static void param(const struct px_dialect *d, enum px_column type, struct px_buf
     }
 }
 
-static void key_list(const struct px_expiry *x, struct px_buf *out) {
+/* ${of}: "t." where a result has a column of the same name, which ORDER BY would take. */
+static void key_list(const struct px_expiry *x, const char *of, struct px_buf *out) {
     for (size_t i = 0; i < x->nkeys; i++) {
         px_buf_c(out, i ? ", " : "");
+        px_buf_c(out, of);
         px_render_ident(out, x->keys[i]);
     }
 }
@@ -66,11 +68,11 @@ void px_expiry_pick(const struct px_dialect *d, const struct px_expiry *x, struc
     selected(d, x, out);
     px_buf_c(out, "\nFROM ");
     px_render_ident(out, x->table);
-    px_buf_c(out, "\nWHERE ");
+    px_buf_c(out, " AS t\nWHERE ");
     old(d, x, out);
     if (x->walks) {
         px_buf_c(out, "\n    AND (");
-        key_list(x, out);
+        key_list(x, "t.", out);
         px_buf_c(out, ") > (");
         for (size_t i = 0; i < x->nkeys; i++) {
             px_buf_c(out, i ? ", " : "");
@@ -80,8 +82,9 @@ void px_expiry_pick(const struct px_dialect *d, const struct px_expiry *x, struc
     }
     px_buf_c(out, "\nORDER BY ");
     if (x->walks) {
-        key_list(x, out);
+        key_list(x, "t.", out);
     } else {
+        px_buf_c(out, "t.");
         px_render_ident(out, x->bound);
     }
     px_buf_c(out, "\nLIMIT CAST(? AS bigint)");
@@ -93,9 +96,9 @@ void px_expiry_remove(const struct px_dialect *d, const struct px_expiry *x, str
     px_buf_c(out, "\nDELETE FROM ");
     px_render_ident(out, x->table);
     px_buf_c(out, "\nWHERE (");
-    key_list(x, out);
+    key_list(x, "", out);
     px_buf_c(out, ") IN (SELECT ");
-    key_list(x, out);
+    key_list(x, "", out);
     px_buf_c(out, " FROM v)\n    AND ");
     old(d, x, out);
 }

@@ -38,10 +38,10 @@ WHERE t."event_date" = v."event_date" AND t."banner_tag" = v."banner_tag" AND t.
 
 -- old rows of a sample table, with all parts
 SELECT to_char("event_date", 'YYYY-MM-DD'), "banner_tag", CAST("id" AS text), "count", CAST(EXTRACT(EPOCH FROM "first_seen") * 1000000 AS bigint)
-FROM "sample"
+FROM "sample" AS t
 WHERE "id" < CAST(? AS uuid) AND "last_seen" < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')
-    AND ("event_date", "banner_tag", "id", "count", "first_seen") > (CAST(? AS date), CAST(? AS text), CAST(? AS uuid), CAST(? AS bigint), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond'))
-ORDER BY "event_date", "banner_tag", "id", "count", "first_seen"
+    AND (t."event_date", t."banner_tag", t."id", t."count", t."first_seen") > (CAST(? AS date), CAST(? AS text), CAST(? AS uuid), CAST(? AS bigint), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond'))
+ORDER BY t."event_date", t."banner_tag", t."id", t."count", t."first_seen"
 LIMIT CAST(? AS bigint);
 WITH v("event_date", "banner_tag", "id", "count", "first_seen") AS (SELECT DATE '1970-01-01' + c0, c1, c2, c3, TIMESTAMPTZ 'epoch' + c4 * INTERVAL '1 microsecond'
 FROM unnest(CAST(? AS integer[]), CAST(? AS text[]), CAST(? AS uuid[]), CAST(? AS bigint[]), CAST(? AS bigint[])) AS u(c0, c1, c2, c3, c4))
@@ -54,9 +54,9 @@ WHERE "id" < CAST(? AS uuid) AND "last_seen" < (TIMESTAMPTZ 'epoch' + CAST(? AS 
 
 -- old rows of a sample table
 SELECT "count"
-FROM "sample"
+FROM "sample" AS t
 WHERE "event_date" < CAST(? AS date)
-ORDER BY "event_date"
+ORDER BY t."event_date"
 LIMIT CAST(? AS bigint);
 WITH v("count") AS (SELECT c0
 FROM unnest(CAST(? AS bigint[])) AS u(c0))

@@ -38,10 +38,10 @@ WHERE t."event_date" = v."event_date" AND t."banner_tag" = v."banner_tag" AND t.
 
 -- old rows of a sample table, with all parts
 SELECT "event_date", "banner_tag", CAST("id" AS text), "count", (CAST(strftime('%s', substr("first_seen", 1, 19)) AS INTEGER) * 1000000 + CAST(substr("first_seen", 21) AS INTEGER))
-FROM "sample"
+FROM "sample" AS t
 WHERE "id" < ? AND "last_seen" < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
-    AND ("event_date", "banner_tag", "id", "count", "first_seen") > (?, CAST(? AS text), ?, CAST(? AS bigint), (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
-ORDER BY "event_date", "banner_tag", "id", "count", "first_seen"
+    AND (t."event_date", t."banner_tag", t."id", t."count", t."first_seen") > (?, CAST(? AS text), ?, CAST(? AS bigint), (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
+ORDER BY t."event_date", t."banner_tag", t."id", t."count", t."first_seen"
 LIMIT CAST(? AS bigint);
 WITH p(j) AS (SELECT ?), q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),
 v("event_date", "banner_tag", "id", "count", "first_seen") AS (SELECT json_extract(r, '$[0]'), json_extract(r, '$[1]'), json_extract(r, '$[2]'), json_extract(r, '$[3]'), json_extract(r, '$[4]') FROM q)
@@ -54,9 +54,9 @@ WHERE "id" < ? AND "last_seen" < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000
 
 -- old rows of a sample table
 SELECT "count"
-FROM "sample"
+FROM "sample" AS t
 WHERE "event_date" < ?
-ORDER BY "event_date"
+ORDER BY t."event_date"
 LIMIT CAST(? AS bigint);
 WITH p(j) AS (SELECT ?), q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),
 v("count") AS (SELECT json_extract(r, '$[0]') FROM q)

@@ -80,8 +80,8 @@ static void test_retain_rows_follow_the_time(void **state) {
     assert_int_equal(agg_retain_rows(500, 10 * ms, 5000), 1000);
     assert_int_equal(agg_retain_rows(3000, 10 * ms, 5000), 5000);
     assert_int_equal(agg_retain_rows(5000, 10 * ms, 5000), 5000);
-    assert_int_equal(agg_retain_rows(1000, 70 * ms, 5000), 1000);
-    assert_int_equal(agg_retain_rows(1000, 101 * ms, 5000), 500);
+    assert_int_equal(agg_retain_rows(1000, 35 * ms, 5000), 1000);
+    assert_int_equal(agg_retain_rows(1000, 51 * ms, 5000), 500);
     assert_int_equal(agg_retain_rows(1, 900 * ms, 5000), 1);
     assert_int_equal(agg_retain_rows(1, 1 * ms, 1), 1);
 }

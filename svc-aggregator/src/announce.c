@@ -14,7 +14,7 @@ struct raise {
 
 static enum px_code raise_work(void *arg, struct px_err *reterr) {
     const struct raise *w = arg;
-    enum px_code rc = agg_setting_raise(w->sql, AGG_RAW_COMPLETE_FROM, w->b->raw_from, reterr);
+    enum px_code rc = agg_setting_raise(w->sql, AGG_RAW_COMPLETE_FROM, w->b->raw_complete, reterr);
     return rc == PX_OK ? agg_setting_raise(w->sql, AGG_CLAIMS_FROM, w->b->claims_from, reterr) : rc;
 }
 

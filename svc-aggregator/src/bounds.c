@@ -26,6 +26,7 @@ struct agg_bounds agg_bounds_of(const struct agg_conf *conf, const struct px_zon
     px_day open =
         unread == AGG_NOTHING_UNREAD ? b.claims_wanted : day_before(zone, unread, conf->retain_raw);
     b.claims_from = earlier(b.claims_wanted, open);
+    b.raw_complete = conf->raw_store ? b.raw_from : px_zone_day(zone, now) + 1;
     b.raw_at = px_zone_day_start(zone, b.raw_from);
     b.seen_from = b.claims_from > AGG_DAYS_AHEAD ? b.claims_from - AGG_DAYS_AHEAD : 0;
     b.minutes_from = earlier(day_before(zone, now, conf->retain_minutes), b.claims_from);

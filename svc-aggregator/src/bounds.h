@@ -14,6 +14,7 @@ struct agg_bounds {
     px_day raw_from;      /* events of this day and later keep their raw rows            */
     px_us raw_at;         /* its first instant: rows go that were received before it, and
                              whose own time is before it                                 */
+    px_day raw_complete;  /* the same, or tomorrow when Raw:Store is off: no row is kept  */
     px_day claims_from;   /* events of earlier days are late; their claims may go        */
     px_day claims_wanted; /* what Retention:Dedupe says; claims_from is earlier when events
                              that nobody has read yet may be that old                    */

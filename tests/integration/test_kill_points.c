@@ -22,6 +22,7 @@ static const char *const points[] = {
     "agg.after_begin",
     "agg.before_fence",
     "agg.after_fence",
+    "agg.after_floor",
     "agg.after_client_claims",
     "agg.after_natural_claims",
     "agg.after_store_events",

@@ -58,25 +58,25 @@ greatest() { sort -n "$1" | tail -n 1; }
 median() { sort -n "$1" | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 
 measure() { # dialect
-    local d=$1 began took watcher
+    local d=$1 began took
     database_up "$d"
     aggregator_up "agg-$d" --set "Kafka:GroupId=$d" --set Retention:Every=0s
     ready "agg-$d" 60
     load_up "load-$d" ingest --rate "$rate" --duration 20s --prefix "before-$d"
     watch_lag "agg-$d" "lag-$d.before" &
-    watcher=$!
+    pids[watcher]=$!
     ended "load-$d" 60
-    kill "$watcher"
+    kill "${pids[watcher]}"
     load_up "beside-$d" ingest --rate "$rate" --prefix "beside-$d"
     sleep 2
     watch_lag "agg-$d" "lag-$d" &
-    watcher=$!
+    pids[watcher]=$!
     note "$d: load average $(cut -d ' ' -f 1 /proc/loadavg), $(nproc) cores"
     began=$(now_ms)
     "$bin/svc-aggregator" "${kafka[@]}" "${database[@]}" --retention=run --json >"retention-$d.json" 2>"retention-$d.log"
     is "$d: retention ends with 0" "$?" 0
     took=$(($(now_ms) - began))
-    kill "$watcher"
+    kill "${pids[watcher]}"
     send TERM "beside-$d"
     ended "beside-$d" 60
     is "$d: every request was answered as it should be" "$status" 0

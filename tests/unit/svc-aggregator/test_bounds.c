@@ -5,7 +5,8 @@
 #include <px/num.h>
 
 static struct agg_conf conf(void) {
-    return (struct agg_conf){.retain_raw = 3 * PX_US_PER_DAY,
+    return (struct agg_conf){.raw_store = true,
+                             .retain_raw = 3 * PX_US_PER_DAY,
                              .retain_dedupe = 7 * PX_US_PER_DAY,
                              .retain_minutes = 30 * PX_US_PER_DAY,
                              .retain_aggregates = 550 * PX_US_PER_DAY};
@@ -36,6 +37,11 @@ static void test_bounds_in_utc(void **state) {
     assert_int_equal(b.aggregates_from, day("2025-05-25"));
     b = agg_bounds_of(&c, NULL, at("2026-11-25T23:59:59.999999Z"), AGG_NOTHING_UNREAD);
     assert_int_equal(b.raw_from, day("2026-11-22"));
+    assert_int_equal(b.raw_complete, b.raw_from);
+    c.raw_store = false;
+    b = agg_bounds_of(&c, NULL, at("2026-11-25T23:59:59.999999Z"), AGG_NOTHING_UNREAD);
+    assert_int_equal(b.raw_from, day("2026-11-22"));
+    assert_int_equal(b.raw_complete, day("2026-11-26"));
 }
 
 /* The 25 hours of 25 October 2026 in Berlin, and the 23 of 29 March. */

@@ -6,10 +6,9 @@
  * most: a zone ahead of UTC by 14 hours, and a sender's clock ahead by Events:MaxFuture, a day. */
 #define AGG_DAYS_AHEAD 2
 
-/* A transaction. Locks are promised for 200 ms at most, and on a busy disk the next one may take
- * three times as long as the last. */
-#define AGG_LONG  (50 * PX_US_PER_MS)
-#define AGG_SHORT (20 * PX_US_PER_MS)
+/* A transaction; locks are promised for 200 ms at most. */
+#define AGG_LONG  (100 * PX_US_PER_MS)
+#define AGG_SHORT (25 * PX_US_PER_MS)
 
 static px_day earlier(px_day a, px_day b) {
     return a < b ? a : b;
@@ -53,14 +52,18 @@ px_day agg_old_below(const struct agg_bounds *b, enum agg_bound by) {
     return 0;
 }
 
-int64_t agg_retain_rows(int64_t rows, px_us took, int64_t max) {
+void agg_stride_took(struct agg_stride *s, px_us took) {
+    bool halved = s->before == 2 * s->rows;
+    bool helped = !halved || took * 4 < s->took_before * 3;
+    int64_t next = s->rows;
     if (took > AGG_LONG) {
-        return rows > 1 ? rows / 2 : 1;
+        next = !helped ? s->before : s->rows > 1 ? s->rows / 2 : 1;
+    } else if (took < AGG_SHORT) {
+        next = s->rows < s->max / 2 ? s->rows * 2 : s->max;
     }
-    if (took < AGG_SHORT) {
-        return rows < max / 2 ? rows * 2 : max;
-    }
-    return rows;
+    s->before = s->rows;
+    s->took_before = took;
+    s->rows = next;
 }
 
 /* --- the rules ----------------------------------------------------------------------------------

@@ -57,8 +57,15 @@ void agg_olds_of(const struct px_rollups *rollups, struct agg_olds *o);
 /* agg_old_below(b, by): the day below which rows go. */
 px_day agg_old_below(const struct agg_bounds *b, enum agg_bound by);
 
-/* agg_retain_rows(rows, took, max): how many rows the next transaction takes, after one of ${rows}
- * took ${took}: half as many when that was long, twice as many when it was short. Threads: pure. */
-int64_t agg_retain_rows(int64_t rows, px_us took, int64_t max);
+/* How many rows the next transaction takes. */
+struct agg_stride {
+    int64_t rows, max;
+    int64_t before; /* of the one before, and how long that took */
+    px_us took_before;
+};
+/* agg_stride_took(s, took): the transaction of s->rows took ${took}. Half as many when that was
+ * long, unless halving did not help (then it is the disk's sync that takes the time, not the rows);
+ * twice as many when it was short. Threads: pure. */
+void agg_stride_took(struct agg_stride *s, px_us took);
 
 #endif

@@ -191,10 +191,11 @@ static enum px_code remove_work(void *arg, struct px_err *reterr) {
 static enum px_code sweep_rows(struct sweep *w, struct agg_retained *ret, struct agg_removed *to,
                                struct px_err *reterr) {
     const struct agg_retain *r = w->r;
-    int64_t max = r->conf->retain_rows, rows = max < AGG_FIRST_ROWS ? max : AGG_FIRST_ROWS;
+    struct agg_stride s = {.max = r->conf->retain_rows};
+    s.rows = s.max < AGG_FIRST_ROWS ? s.max : AGG_FIRST_ROWS;
     while (!ret->stopped) {
         px_us from = px_mono(r->clock), took = 0;
-        enum px_code rc = pick(w, rows, reterr);
+        enum px_code rc = pick(w, s.rows, reterr);
         if (rc != PX_OK || px_rows_count(w->rows) == 0) {
             return rc;
         }
@@ -206,7 +207,7 @@ static enum px_code sweep_rows(struct sweep *w, struct agg_retained *ret, struct
         to->batches++;
         to->longest = took > to->longest ? took : to->longest;
         PX_FAILPOINT("agg.retain_after_batch");
-        rows = agg_retain_rows(rows, took, max);
+        agg_stride_took(&s, took);
         ret->stopped = r->pause(r->arg, px_mono(r->clock) - from); /* half of the time is ours */
     }
     return PX_OK;

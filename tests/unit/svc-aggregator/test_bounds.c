@@ -80,16 +80,38 @@ static void test_bounds_hold_what_nobody_has_read(void **state) {
     assert_int_equal(b.raw_from, day("2026-11-23"));
 }
 
-static void test_retain_rows_follow_the_time(void **state) {
+static void took(struct agg_stride *s, int ms, int64_t want) {
+    agg_stride_took(s, ms * PX_US_PER_MS);
+    assert_int_equal(s->rows, want);
+}
+
+static void test_stride_follows_the_time(void **state) {
     (void)state;
-    const px_us ms = PX_US_PER_MS;
-    assert_int_equal(agg_retain_rows(500, 10 * ms, 5000), 1000);
-    assert_int_equal(agg_retain_rows(3000, 10 * ms, 5000), 5000);
-    assert_int_equal(agg_retain_rows(5000, 10 * ms, 5000), 5000);
-    assert_int_equal(agg_retain_rows(1000, 35 * ms, 5000), 1000);
-    assert_int_equal(agg_retain_rows(1000, 51 * ms, 5000), 500);
-    assert_int_equal(agg_retain_rows(1, 900 * ms, 5000), 1);
-    assert_int_equal(agg_retain_rows(1, 1 * ms, 1), 1);
+    struct agg_stride s = {.rows = 500, .max = 5000};
+    took(&s, 5, 1000);
+    took(&s, 8, 2000);
+    took(&s, 15, 4000);
+    took(&s, 24, 5000);
+    took(&s, 10, 5000);
+    took(&s, 60, 5000);
+    took(&s, 101, 2500);
+    took(&s, 52, 2500);
+    took(&s, 400, 1250);
+    took(&s, 200, 625);
+    took(&s, 101, 312);
+}
+
+/* A disk that needs 150 ms for a sync: fewer rows would only take longer in all. */
+static void test_stride_does_not_halve_in_vain(void **state) {
+    (void)state;
+    struct agg_stride s = {.rows = 500, .max = 5000};
+    took(&s, 150, 250);
+    took(&s, 148, 500);
+    took(&s, 150, 250);
+    took(&s, 150, 500);
+    s = (struct agg_stride){.rows = 1, .max = 1};
+    took(&s, 900, 1);
+    took(&s, 1, 1);
 }
 
 int main(void) {
@@ -97,7 +119,8 @@ int main(void) {
         cmocka_unit_test(test_bounds_in_utc),
         cmocka_unit_test(test_bounds_where_clocks_change),
         cmocka_unit_test(test_bounds_hold_what_nobody_has_read),
-        cmocka_unit_test(test_retain_rows_follow_the_time),
+        cmocka_unit_test(test_stride_follows_the_time),
+        cmocka_unit_test(test_stride_does_not_halve_in_vain),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,9 +6,10 @@
  * most: a zone ahead of UTC by 14 hours, and a sender's clock ahead by Events:MaxFuture, a day. */
 #define AGG_DAYS_AHEAD 2
 
-/* A transaction; locks are promised for 200 ms at most. */
-#define AGG_LONG  (100 * PX_US_PER_MS)
-#define AGG_SHORT (25 * PX_US_PER_MS)
+/* A transaction. Locks are promised for 200 ms at most; on a busy machine one takes several times
+ * as long as the next. */
+#define AGG_LONG  (60 * PX_US_PER_MS)
+#define AGG_SHORT (15 * PX_US_PER_MS)
 
 static px_day earlier(px_day a, px_day b) {
     return a < b ? a : b;

@@ -54,6 +54,7 @@ watch_lag() { # name file: milliseconds, five times a second
         sleep 0.2
     done
 }
+caught_up() { [ "$(metric "$1" px_consumer_partitions)" = 10 ] && [ "$(metric "$1" px_consumer_lag_messages)" = 0 ]; }
 greatest() { sort -n "$1" | tail -n 1; }
 median() { sort -n "$1" | awk '{v[NR] = $1} END {print v[int((NR + 1) / 2)]}'; }
 
@@ -62,6 +63,7 @@ measure() { # dialect
     database_up "$d"
     aggregator_up "agg-$d" --set "Kafka:GroupId=$d" --set Retention:Every=0s
     ready "agg-$d" 60
+    check "$d: the aggregator has caught up" within 300 caught_up "agg-$d"
     load_up "load-$d" ingest --rate "$rate" --duration 20s --prefix "before-$d"
     watch_lag "agg-$d" "lag-$d.before" &
     pids[watcher]=$!

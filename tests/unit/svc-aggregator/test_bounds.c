@@ -90,15 +90,15 @@ static void test_stride_follows_the_time(void **state) {
     struct agg_stride s = {.rows = 500, .max = 5000};
     took(&s, 5, 1000);
     took(&s, 8, 2000);
-    took(&s, 15, 4000);
-    took(&s, 24, 5000);
+    took(&s, 14, 4000);
+    took(&s, 14, 5000);
     took(&s, 10, 5000);
     took(&s, 60, 5000);
-    took(&s, 101, 2500);
-    took(&s, 52, 2500);
+    took(&s, 61, 2500);
+    took(&s, 32, 2500);
     took(&s, 400, 1250);
     took(&s, 200, 625);
-    took(&s, 101, 312);
+    took(&s, 61, 312);
 }
 
 /* A disk that needs 150 ms for a sync: fewer rows would only take longer in all. */

@@ -88,7 +88,8 @@ static const struct agg_old fixed[] = {
            .bound_type = PX_COL_UUID,
            .guard = "created_at",
            .walks = true},
-     .by = AGG_BOUND_RAW},
+     .by = AGG_BOUND_RAW,
+     .name = "raw"},
     {.x = {.table = "dedupe_day",
            .keys = claim_keys,
            .types = claim_types,
@@ -145,6 +146,7 @@ static void add_rollup(struct agg_olds *o, const struct px_rollup *r) {
         .by = day                         ? AGG_BOUND_DAYS
               : r->bucket < PX_US_PER_DAY ? AGG_BOUND_MINUTES
                                           : AGG_BOUND_AGGREGATES,
+        .name = r->name,
     };
     o->n++;
 }

@@ -40,6 +40,7 @@ enum agg_bound {
 struct agg_old {
     struct px_expiry x;
     enum agg_bound by;
+    const char *name; /* of "<name>_complete_from" in px_settings; NULL = none */
 };
 /* The rules of a database. */
 #define AGG_MAX_OLD 68

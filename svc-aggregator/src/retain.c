@@ -154,6 +154,7 @@ static enum px_code is_sole(const struct agg_retain *r, bool *ret, struct px_err
 enum px_code agg_retain_run(const struct agg_retain *r, struct agg_retained *ret,
                             struct px_err *reterr) {
     struct agg_olds olds;
+    struct agg_found found = {.v = {false}};
     bool sole = false;
     px_us from = px_mono(r->clock);
     *ret = (struct agg_retained){.n = 0};
@@ -163,9 +164,13 @@ enum px_code agg_retain_run(const struct agg_retain *r, struct agg_retained *ret
         return rc;
     }
     rc = find_bounds(r, ret, &olds, reterr);
-    rc = rc == PX_OK ? agg_retain_announce(r, &ret->bounds, reterr) : rc;
-    for (size_t i = 0; rc == PX_OK && i < olds.n && !ret->stopped; i++) {
-        rc = agg_retain_sweep(r, &olds.v[i], ret, &ret->v[i], reterr);
+    for (size_t i = 0; rc == PX_OK && i < ret->n; i++) {
+        rc = agg_retain_any(r, &olds.v[i], &ret->bounds, &found.v[i], reterr);
+    }
+    const struct agg_removal what = {.olds = &olds, .found = &found, .bounds = &ret->bounds};
+    rc = rc == PX_OK ? agg_retain_announce(r, &what, reterr) : rc;
+    for (size_t i = 0; rc == PX_OK && i < ret->n && !ret->stopped; i++) {
+        rc = !found.v[i] ? PX_OK : agg_retain_sweep(r, &olds.v[i], ret, &ret->v[i], reterr);
     }
     if (rc == PX_CANCELLED) {
         ret->stopped = true;

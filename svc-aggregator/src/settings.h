@@ -5,10 +5,8 @@
 
 #include "table.h"
 
-/* Days, each only ever raised. Events of an earlier day than claims_from may have lost their
- * claims: they are late. Of days from raw_complete_from on, every raw row is there. */
-#define AGG_CLAIMS_FROM       "claims_from"
-#define AGG_RAW_COMPLETE_FROM "raw_complete_from"
+/* A day, only ever raised. Events of an earlier day may have lost their claims: they are late. */
+#define AGG_CLAIMS_FROM "claims_from"
 
 /* agg_settings_zone(s, zone, reterr): the zone that cuts the days of this database: stored at the
  * first start, compared afterwards. Errors: PX_CONFIG (names both), PX_SQL*. */

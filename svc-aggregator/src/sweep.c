@@ -213,6 +213,16 @@ static enum px_code sweep_rows(struct sweep *w, struct agg_retained *ret, struct
     return PX_OK;
 }
 
+enum px_code agg_retain_any(const struct agg_retain *r, const struct agg_old *old,
+                            const struct agg_bounds *b, bool *ret, struct px_err *reterr) {
+    struct sweep w = {.r = r, .old = old, .bound = bound_of(b, old)};
+    enum px_code rc = sweep_open(&w, reterr);
+    rc = rc == PX_OK ? pick(&w, 1, reterr) : rc;
+    *ret = rc == PX_OK && px_rows_count(w.rows) > 0;
+    sweep_close(&w);
+    return rc;
+}
+
 enum px_code agg_retain_sweep(const struct agg_retain *r, const struct agg_old *old,
                               struct agg_retained *ret, struct agg_removed *to,
                               struct px_err *reterr) {

@@ -115,6 +115,10 @@ struct agg_item *rig_raw(struct rig *r, int32_t partition, struct px_str bytes) 
 }
 
 struct agg_item *rig_add(struct rig *r, const struct rig_event *e) {
+    return rig_add_at(r, e, 0);
+}
+
+struct agg_item *rig_add_at(struct rig *r, const struct rig_event *e, px_us occurred) {
     static const struct px_attr attrs[] = {
         {.name = PX_S_INIT("s"), .kind = PX_ATTR_TEXT, .text = PX_S_INIT("a \"quoted\" ü")}};
     struct px_event ev = {.event_type = px_str_c(e->type),
@@ -122,7 +126,7 @@ struct agg_item *rig_add(struct rig *r, const struct rig_event *e) {
                           .banner_tag = px_str_c(e->banner),
                           .client_event_id = px_str_c(e->eid),
                           .received_at = px_wall(&r->clock.clock),
-                          .occurred_at = e->occurred,
+                          .occurred_at = occurred,
                           .attrs = attrs,
                           .nattrs = 1,
                           .source_ip = PX_S("192.0.2.1")};

@@ -35,7 +35,6 @@ struct rig {
 struct rig_event {
     int32_t partition;
     const char *type, *player, *banner, *eid; /* eid NULL = none */
-    px_us occurred;                           /* the sender's time; 0 = none */
 };
 
 /* rig_open(r, d): a migrated database, the partitions taken from offset 0. */
@@ -53,6 +52,8 @@ enum px_code rig_take(struct rig *r, struct agg_core *core, int64_t low, int64_t
  * p NULL = a null value. rig_hole: an offset without a record. rig_again: the same record bytes at
  * a new offset (a producer's retry). */
 struct agg_item *rig_add(struct rig *r, const struct rig_event *e);
+/* rig_add_at: the same with a time of the sender's own. */
+struct agg_item *rig_add_at(struct rig *r, const struct rig_event *e, px_us occurred);
 struct agg_item *rig_raw(struct rig *r, int32_t partition, struct px_str bytes);
 void rig_hole(struct rig *r, int32_t partition);
 

@@ -152,6 +152,25 @@ SELECT value FROM px_settings WHERE name = CAST(? AS text);
 INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
 ON CONFLICT DO NOTHING;
 
+-- setting_raise
+INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
+ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > px_settings.value;
+
+-- offsets_wait
+SELECT next_offset FROM consumer_offsets
+WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint)
+FOR UPDATE;
+
+-- retention_sole
+SELECT CASE WHEN pg_try_advisory_lock(7017280453) THEN 1 ELSE 0 END;
+
+-- retention_oldest
+SELECT (SELECT CAST(EXTRACT(EPOCH FROM received_at) * 1000000 AS bigint) FROM events ORDER BY id LIMIT 1),
+    (SELECT to_char(day, 'YYYY-MM-DD') FROM dedupe_day ORDER BY day LIMIT 1);
+
+-- now
+SELECT CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) * 1000000 AS bigint);
+
 -- accounts
 SELECT k.log_id, k.topic, k.partition_id, o.next_offset,
     l.first_offset, l.next_offset, l.rewound, l.counted, l.repeated, l.duplicate, l.conflict,
@@ -203,24 +222,6 @@ ON CONFLICT (log_id, topic, partition_id) DO UPDATE SET first_offset = excluded.
 -- ledger_drop
 DELETE FROM partition_ledger
 WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint);
--- setting_raise
-INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
-ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > px_settings.value;
-
--- offsets_wait
-SELECT next_offset FROM consumer_offsets
-WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint)
-FOR UPDATE;
-
--- retention_sole
-SELECT CASE WHEN pg_try_advisory_lock(7017280453) THEN 1 ELSE 0 END;
-
--- retention_oldest
-SELECT (SELECT CAST(EXTRACT(EPOCH FROM received_at) * 1000000 AS bigint) FROM events ORDER BY id LIMIT 1),
-    (SELECT to_char(day, 'YYYY-MM-DD') FROM dedupe_day ORDER BY day LIMIT 1);
-
--- now
-SELECT CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) * 1000000 AS bigint);
 
 -- freshness
 SELECT log_id, topic, partition_id, next_offset, high_watermark,

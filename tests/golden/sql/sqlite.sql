@@ -152,6 +152,24 @@ SELECT value FROM px_settings WHERE name = CAST(? AS text);
 WITH w(x) AS (SELECT 1) INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
 ON CONFLICT DO NOTHING;
 
+-- setting_raise
+WITH w(x) AS (SELECT 1) INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
+ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > px_settings.value;
+
+-- offsets_wait
+SELECT next_offset FROM consumer_offsets
+WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint);
+
+-- retention_sole
+SELECT 1;
+
+-- retention_oldest
+SELECT (SELECT (CAST(strftime('%s', substr(received_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(received_at, 21) AS INTEGER)) FROM events ORDER BY id LIMIT 1),
+    (SELECT day FROM dedupe_day ORDER BY day LIMIT 1);
+
+-- now
+SELECT (CAST(strftime('%s', substr(CURRENT_TIMESTAMP, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(CURRENT_TIMESTAMP, 21) AS INTEGER));
+
 -- accounts
 SELECT k.log_id, k.topic, k.partition_id, o.next_offset,
     l.first_offset, l.next_offset, l.rewound, l.counted, l.repeated, l.duplicate, l.conflict,
@@ -203,24 +221,6 @@ ON CONFLICT (log_id, topic, partition_id) DO UPDATE SET first_offset = excluded.
 -- ledger_drop
 WITH w(x) AS (SELECT 1) DELETE FROM partition_ledger
 WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint);
-
--- setting_raise
-WITH w(x) AS (SELECT 1) INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
-ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > px_settings.value;
-
--- offsets_wait
-SELECT next_offset FROM consumer_offsets
-WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint);
-
--- retention_sole
-SELECT 1;
-
--- retention_oldest
-SELECT (SELECT (CAST(strftime('%s', substr(received_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(received_at, 21) AS INTEGER)) FROM events ORDER BY id LIMIT 1),
-    (SELECT day FROM dedupe_day ORDER BY day LIMIT 1);
-
--- now
-SELECT (CAST(strftime('%s', substr(CURRENT_TIMESTAMP, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(CURRENT_TIMESTAMP, 21) AS INTEGER));
 
 -- freshness
 SELECT log_id, topic, partition_id, next_offset, high_watermark,

@@ -1,0 +1,2 @@
+-- px: runs-with-from 1
+-- SQLite has no grants; the dialects count alike.

@@ -266,6 +266,30 @@ static void test_rights_password_changed_while_running(void **state) {
     close_as(&s, &agg);
 }
 
+/* The service's own account may not delete; the one made for it needs nothing else. */
+static void test_rights_retention_has_a_role_of_its_own(void **state) {
+    struct service_rig s;
+    struct pg_user agg, cleaner;
+    open_as(&s, *state, &agg);
+    sql_do(s.db.s, "INSERT INTO dedupe_day (day, h1, h2) VALUES ('2024-10-04', 1, 1); INSERT INTO "
+                   "consumer_offsets VALUES ('l', 't', 0, 1, 1, '', 1, 1, now(), now())");
+
+    int status = service_rig_run(&s, proc_bin("svc-aggregator"), "--retention=run", 30);
+
+    assert_int_equal(status, 77);
+    assert_int_equal(sql_int(s.db.s, "SELECT count(*) FROM dedupe_day"), 1);
+    pg_user_make(&s.db, "cleaner", "px_retention", &cleaner);
+    run_as(&s, &cleaner);
+    status = service_rig_run(&s, proc_bin("svc-aggregator"), "--retention=run", 30);
+    if (status != 0) {
+        proc_log_show(&s.proc);
+    }
+    assert_int_equal(status, 0);
+    assert_int_equal(sql_int(s.db.s, "SELECT count(*) FROM dedupe_day"), 0);
+    pg_user_drop(&s.db, &cleaner);
+    close_as(&s, &agg);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rights_programs_work_with_least_privilege),
@@ -274,6 +298,7 @@ int main(void) {
         cmocka_unit_test(test_rights_check_warns_of_too_much),
         cmocka_unit_test(test_rights_lost_at_run_time),
         cmocka_unit_test(test_rights_password_changed_while_running),
+        cmocka_unit_test(test_rights_retention_has_a_role_of_its_own),
     };
     return cmocka_run_group_tests_name(postgresql, tests, service_rig_setup, service_rig_teardown);
 }

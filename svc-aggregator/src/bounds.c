@@ -8,8 +8,12 @@
 
 /* A transaction. Locks are promised for 200 ms at most; on a busy machine one takes several times
  * as long as the next. */
-#define AGG_LONG  (60 * PX_US_PER_MS)
-#define AGG_SHORT (15 * PX_US_PER_MS)
+#define AGG_TOO_LONG (200 * PX_US_PER_MS)
+#define AGG_LONG     (60 * PX_US_PER_MS)
+#define AGG_SHORT    (15 * PX_US_PER_MS)
+/* A few rows take as long as the disk's sync, and fewer would not be faster. */
+#define AGG_FEW   500
+#define AGG_LEAST 100
 
 static px_day earlier(px_day a, px_day b) {
     return a < b ? a : b;
@@ -54,17 +58,13 @@ px_day agg_old_below(const struct agg_bounds *b, enum agg_bound by) {
 }
 
 void agg_stride_took(struct agg_stride *s, px_us took) {
-    bool halved = s->before == 2 * s->rows;
-    bool helped = !halved || took * 4 < s->took_before * 3;
-    int64_t next = s->rows;
-    if (took > AGG_LONG) {
-        next = !helped ? s->before : s->rows > 1 ? s->rows / 2 : 1;
-    } else if (took < AGG_SHORT) {
-        next = s->rows < s->max / 2 ? s->rows * 2 : s->max;
+    bool few = s->rows <= AGG_FEW;
+    int64_t least = s->max < AGG_LEAST ? s->max : AGG_LEAST;
+    if (took > (few ? AGG_TOO_LONG : AGG_LONG)) {
+        s->rows = s->rows / 2 > least ? s->rows / 2 : least;
+    } else if (took < (s->rows < AGG_FEW ? AGG_LONG : AGG_SHORT)) {
+        s->rows = s->rows < s->max / 2 ? s->rows * 2 : s->max;
     }
-    s->before = s->rows;
-    s->took_before = took;
-    s->rows = next;
 }
 
 /* --- the rules ----------------------------------------------------------------------------------

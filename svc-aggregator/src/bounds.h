@@ -61,12 +61,10 @@ px_day agg_old_below(const struct agg_bounds *b, enum agg_bound by);
 /* How many rows the next transaction takes. */
 struct agg_stride {
     int64_t rows, max;
-    int64_t before; /* of the one before, and how long that took */
-    px_us took_before;
 };
 /* agg_stride_took(s, took): the transaction of s->rows took ${took}. Half as many when that was
- * long, unless halving did not help (then it is the disk's sync that takes the time, not the rows);
- * twice as many when it was short. Threads: pure. */
+ * long, twice as many when it was short; few rows are halved only when a promise is broken, and
+ * never below a hundred: it is the disk's sync that takes the time then. Threads: pure. */
 void agg_stride_took(struct agg_stride *s, px_us took);
 
 #endif

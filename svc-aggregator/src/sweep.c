@@ -71,7 +71,8 @@ struct sweep {
     struct px_table_stmt rows_def;
     struct px_rows *rows;
     struct px_stmt *pick, *remove;
-    struct px_buf last[PX_ROLLUP_MAX_KEYS]; /* of the key picked last */
+    /* the key picked last, and the one before that was picked from */
+    struct px_buf last[PX_ROLLUP_MAX_KEYS], from[PX_ROLLUP_MAX_KEYS];
 };
 
 static enum px_code prepare(struct px_sql *s, const struct px_expiry *x,
@@ -98,6 +99,7 @@ static enum px_code sweep_open(struct sweep *w, struct px_err *reterr) {
     w->rows_def = px_expiry_rows(x);
     for (size_t k = 0; k < x->nkeys; k++) {
         px_buf_init(&w->last[k], AGG_CELL_MAX);
+        px_buf_init(&w->from[k], AGG_CELL_MAX);
         px_buf_c(&w->last[k], least[x->types[k]]);
     }
     enum px_code rc =
@@ -112,23 +114,25 @@ static enum px_code sweep_open(struct sweep *w, struct px_err *reterr) {
 static void sweep_close(struct sweep *w) {
     for (size_t k = 0; k < w->old->x.nkeys; k++) {
         px_buf_fini(&w->last[k]);
+        px_buf_fini(&w->from[k]);
     }
     px_rows_free(w->rows);
     px_stmt_free(w->pick);
     px_stmt_free(w->remove);
 }
 
-static enum px_code bind_last(struct sweep *w, unsigned *at, struct px_err *reterr) {
+static enum px_code bind_key(const struct sweep *w, struct px_stmt *st, const struct px_buf *key,
+                             unsigned *at, struct px_err *reterr) {
     const struct px_expiry *x = &w->old->x;
     enum px_code rc = PX_OK;
     for (size_t k = 0; rc == PX_OK && x->walks && k < x->nkeys; k++, (*at)++) {
-        struct px_str v = px_buf_view(&w->last[k]);
+        struct px_str v = px_buf_view(&key[k]);
         int64_t i = x->types[k] == PX_COL_INT ? INT64_MIN : 0;
         if (x->types[k] == PX_COL_INT || x->types[k] == PX_COL_TIME) {
             px_assert(v.n == 0 || px_parse_i64(v, INT64_MIN, INT64_MAX, &i));
-            px_bind_i64(w->pick, *at, i);
+            px_bind_i64(st, *at, i);
         } else {
-            rc = px_bind_text(w->pick, *at, v, reterr);
+            rc = px_bind_text(st, *at, v, reterr);
         }
     }
     return rc;
@@ -159,8 +163,12 @@ static enum px_code keep_key(struct sweep *w, struct px_err *reterr) {
 static enum px_code pick(struct sweep *w, int64_t n, struct px_err *reterr) {
     unsigned at = 0;
     px_rows_reset(w->rows);
-    enum px_code rc = bind_bound(w->pick, &w->bound, &at, reterr);
-    rc = rc == PX_OK ? bind_last(w, &at, reterr) : rc;
+    for (size_t k = 0; k < w->old->x.nkeys; k++) {
+        px_buf_reset(&w->from[k]);
+        px_buf_str(&w->from[k], px_buf_view(&w->last[k]));
+    }
+    enum px_code rc = bind_key(w, w->pick, w->from, &at, reterr);
+    rc = rc == PX_OK ? bind_bound(w->pick, &w->bound, &at, reterr) : rc;
     if (rc != PX_OK) {
         return rc;
     }
@@ -173,11 +181,21 @@ static enum px_code pick(struct sweep *w, int64_t n, struct px_err *reterr) {
     return rc == PX_NO_ROW ? PX_OK : rc;
 }
 
+static enum px_code bind_remove(struct sweep *w, struct px_err *reterr) {
+    bool columns = px_sql_dialect(w->r->sql)->rows_as_columns;
+    unsigned at = 0;
+    enum px_code rc = PX_OK;
+    if (!w->old->x.walks) {
+        rc = px_rows_bind(w->rows, w->remove, 0, reterr);
+        at = columns ? (unsigned)w->old->x.nkeys : 1;
+    }
+    rc = rc == PX_OK ? bind_key(w, w->remove, w->from, &at, reterr) : rc;
+    rc = rc == PX_OK ? bind_key(w, w->remove, w->last, &at, reterr) : rc;
+    return rc == PX_OK ? bind_bound(w->remove, &w->bound, &at, reterr) : rc;
+}
+
 static enum px_code remove_in_tx(struct sweep *w, struct px_err *reterr) {
-    const struct px_dialect *d = px_sql_dialect(w->r->sql);
-    unsigned at = d->rows_as_columns ? (unsigned)w->old->x.nkeys : 1;
-    enum px_code rc = px_rows_bind(w->rows, w->remove, 0, reterr);
-    rc = rc == PX_OK ? bind_bound(w->remove, &w->bound, &at, reterr) : rc;
+    enum px_code rc = bind_remove(w, reterr);
     rc = rc == PX_OK ? px_stmt_run(w->remove, reterr) : rc;
     px_stmt_end(w->remove);
     return rc;

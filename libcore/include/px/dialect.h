@@ -60,7 +60,8 @@ struct px_dialect {
     void (*time_param)(struct px_buf *out);                    /* int64 us -> time                */
     /* bucket: a stored time rounded down to a multiple of ${width} since 1970, as a stored time */
     void (*bucket)(struct px_buf *out, const char *column, px_us width);
-    const char *uuid_param; /* text of 36 characters -> id     */
+    const char *int_param, *text_param; /* a key to compare with: as plain as its type allows */
+    const char *uuid_param;             /* text of 36 characters -> id     */
     const char *row_lock; /* behind a SELECT: its rows wait for, and then keep out, other writers */
     const char *sole;     /* 1 when no other session runs retention: until this one ends, else 0  */
     /* The smaller or greater of a stored and a given value, where NULL gives way to the other. */

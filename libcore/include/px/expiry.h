@@ -21,9 +21,10 @@ struct px_expiry {
 
 /* Each renders SQL of ${d}. Parameters, in this order; <bound> is the bound and, if there is one,
  * the guard:
- * pick: <bound>, the last key when it walks, the number of rows -> keys; without a lock.
- * remove: the rows of px_expiry_rows by px_rows_bind, then <bound>: those of the rows that are
- * still old. count: <bound> -> how many there are. Threads: pure. */
+ * pick: the last key when it walks, <bound>, the number of rows -> keys; without a lock.
+ * remove: when it walks the key that the pick began behind, the last that it found, <bound>; else
+ * the rows of px_expiry_rows by px_rows_bind, then <bound>. What is not old any more stays. count:
+ * <bound> -> how many there are. Threads: pure. */
 void px_expiry_pick(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out);
 void px_expiry_remove(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out);
 void px_expiry_count(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out);

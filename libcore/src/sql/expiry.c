@@ -8,10 +8,10 @@
 static void param(const struct px_dialect *d, enum px_column type, struct px_buf *out) {
     switch (type) {
     case PX_COL_INT:
-        px_buf_c(out, "CAST(? AS bigint)");
+        px_buf_c(out, d->int_param);
         break;
     case PX_COL_TEXT:
-        px_buf_c(out, "CAST(? AS text)");
+        px_buf_c(out, d->text_param);
         break;
     case PX_COL_DATE:
         px_buf_c(out, d->date_param);
@@ -63,23 +63,30 @@ static void selected(const struct px_dialect *d, const struct px_expiry *x, stru
     }
 }
 
+/* (keys) > (parameters) AND: before the bound, because SQLite takes the first that limits a column.
+ */
+static void key_against(const struct px_dialect *d, const struct px_expiry *x, const char *of,
+                        const char *op, struct px_buf *out) {
+    px_buf_byte(out, '(');
+    key_list(x, of, out);
+    px_buf_printf(out, ") %s (", op);
+    for (size_t i = 0; i < x->nkeys; i++) {
+        px_buf_c(out, i ? ", " : "");
+        param(d, x->types[i], out);
+    }
+    px_buf_c(out, ")\n    AND ");
+}
+
 void px_expiry_pick(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
     px_buf_c(out, "SELECT ");
     selected(d, x, out);
     px_buf_c(out, "\nFROM ");
     px_render_ident(out, x->table);
     px_buf_c(out, " AS t\nWHERE ");
-    old(d, x, out);
     if (x->walks) {
-        px_buf_c(out, "\n    AND (");
-        key_list(x, "t.", out);
-        px_buf_c(out, ") > (");
-        for (size_t i = 0; i < x->nkeys; i++) {
-            px_buf_c(out, i ? ", " : "");
-            param(d, x->types[i], out);
-        }
-        px_buf_byte(out, ')');
+        key_against(d, x, "t.", ">", out);
     }
+    old(d, x, out);
     px_buf_c(out, "\nORDER BY ");
     if (x->walks) {
         key_list(x, "t.", out);
@@ -87,10 +94,21 @@ void px_expiry_pick(const struct px_dialect *d, const struct px_expiry *x, struc
         px_buf_c(out, "t.");
         px_render_ident(out, x->bound);
     }
-    px_buf_c(out, "\nLIMIT CAST(? AS bigint)");
+    px_buf_c(out, "\nLIMIT ");
+    px_buf_c(out, d->int_param);
 }
 
-void px_expiry_remove(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
+static void remove_span(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
+    px_buf_c(out, d->dml);
+    px_buf_c(out, "DELETE FROM ");
+    px_render_ident(out, x->table);
+    px_buf_c(out, "\nWHERE ");
+    key_against(d, x, "", ">", out);
+    key_against(d, x, "", "<=", out);
+    old(d, x, out);
+}
+
+static void remove_keys(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
     struct px_table_stmt t = px_expiry_rows(x);
     d->rows(&t, out);
     px_buf_c(out, "\nDELETE FROM ");
@@ -101,6 +119,12 @@ void px_expiry_remove(const struct px_dialect *d, const struct px_expiry *x, str
     key_list(x, "", out);
     px_buf_c(out, " FROM v)\n    AND ");
     old(d, x, out);
+}
+
+/* A span of the key where there is one: databases look up a list of keys of several columns by the
+ * first column alone at times. */
+void px_expiry_remove(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
+    (x->walks ? remove_span : remove_keys)(d, x, out);
 }
 
 void px_expiry_count(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {

@@ -39,14 +39,13 @@ WHERE t."event_date" = v."event_date" AND t."banner_tag" = v."banner_tag" AND t.
 -- old rows of a sample table, with all parts
 SELECT to_char("event_date", 'YYYY-MM-DD'), "banner_tag", CAST("id" AS text), "count", CAST(EXTRACT(EPOCH FROM "first_seen") * 1000000 AS bigint)
 FROM "sample" AS t
-WHERE "id" < CAST(? AS uuid) AND "last_seen" < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')
-    AND (t."event_date", t."banner_tag", t."id", t."count", t."first_seen") > (CAST(? AS date), CAST(? AS text), CAST(? AS uuid), CAST(? AS bigint), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond'))
+WHERE (t."event_date", t."banner_tag", t."id", t."count", t."first_seen") > (CAST(? AS date), CAST(? AS text), CAST(? AS uuid), CAST(? AS bigint), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond'))
+    AND "id" < CAST(? AS uuid) AND "last_seen" < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')
 ORDER BY t."event_date", t."banner_tag", t."id", t."count", t."first_seen"
 LIMIT CAST(? AS bigint);
-WITH v("event_date", "banner_tag", "id", "count", "first_seen") AS (SELECT DATE '1970-01-01' + c0, c1, c2, c3, TIMESTAMPTZ 'epoch' + c4 * INTERVAL '1 microsecond'
-FROM unnest(CAST(? AS integer[]), CAST(? AS text[]), CAST(? AS uuid[]), CAST(? AS bigint[]), CAST(? AS bigint[])) AS u(c0, c1, c2, c3, c4))
 DELETE FROM "sample"
-WHERE ("event_date", "banner_tag", "id", "count", "first_seen") IN (SELECT "event_date", "banner_tag", "id", "count", "first_seen" FROM v)
+WHERE ("event_date", "banner_tag", "id", "count", "first_seen") > (CAST(? AS date), CAST(? AS text), CAST(? AS uuid), CAST(? AS bigint), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond'))
+    AND ("event_date", "banner_tag", "id", "count", "first_seen") <= (CAST(? AS date), CAST(? AS text), CAST(? AS uuid), CAST(? AS bigint), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond'))
     AND "id" < CAST(? AS uuid) AND "last_seen" < (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond');
 SELECT count(*)
 FROM "sample"

@@ -39,14 +39,13 @@ WHERE t."event_date" = v."event_date" AND t."banner_tag" = v."banner_tag" AND t.
 -- old rows of a sample table, with all parts
 SELECT "event_date", "banner_tag", CAST("id" AS text), "count", (CAST(strftime('%s', substr("first_seen", 1, 19)) AS INTEGER) * 1000000 + CAST(substr("first_seen", 21) AS INTEGER))
 FROM "sample" AS t
-WHERE "id" < ? AND "last_seen" < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
-    AND (t."event_date", t."banner_tag", t."id", t."count", t."first_seen") > (?, CAST(? AS text), ?, CAST(? AS bigint), (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
+WHERE (t."event_date", t."banner_tag", t."id", t."count", t."first_seen") > (?, ?, ?, ?, (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
+    AND "id" < ? AND "last_seen" < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
 ORDER BY t."event_date", t."banner_tag", t."id", t."count", t."first_seen"
-LIMIT CAST(? AS bigint);
-WITH p(j) AS (SELECT ?), q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),
-v("event_date", "banner_tag", "id", "count", "first_seen") AS (SELECT json_extract(r, '$[0]'), json_extract(r, '$[1]'), json_extract(r, '$[2]'), json_extract(r, '$[3]'), json_extract(r, '$[4]') FROM q)
-DELETE FROM "sample"
-WHERE ("event_date", "banner_tag", "id", "count", "first_seen") IN (SELECT "event_date", "banner_tag", "id", "count", "first_seen" FROM v)
+LIMIT ?;
+WITH w(x) AS (SELECT 1) DELETE FROM "sample"
+WHERE ("event_date", "banner_tag", "id", "count", "first_seen") > (?, ?, ?, ?, (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
+    AND ("event_date", "banner_tag", "id", "count", "first_seen") <= (?, ?, ?, ?, (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us)))
     AND "id" < ? AND "last_seen" < (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us));
 SELECT count(*)
 FROM "sample"
@@ -57,7 +56,7 @@ SELECT "count"
 FROM "sample" AS t
 WHERE "event_date" < ?
 ORDER BY t."event_date"
-LIMIT CAST(? AS bigint);
+LIMIT ?;
 WITH p(j) AS (SELECT ?), q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),
 v("count") AS (SELECT json_extract(r, '$[0]') FROM q)
 DELETE FROM "sample"

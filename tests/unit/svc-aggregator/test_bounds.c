@@ -105,10 +105,17 @@ static void test_stride_follows_the_time(void **state) {
 static void test_stride_does_not_halve_in_vain(void **state) {
     (void)state;
     struct agg_stride s = {.rows = 500, .max = 5000};
-    took(&s, 150, 250);
-    took(&s, 148, 500);
-    took(&s, 150, 250);
     took(&s, 150, 500);
+    took(&s, 199, 500);
+    took(&s, 201, 250);
+    took(&s, 250, 125);
+    took(&s, 900, 100);
+    took(&s, 900, 100);
+    took(&s, 150, 100);
+    took(&s, 59, 200);
+    took(&s, 59, 400);
+    took(&s, 59, 800);
+    took(&s, 59, 800);
     s = (struct agg_stride){.rows = 1, .max = 1};
     took(&s, 900, 1);
     took(&s, 1, 1);

@@ -49,7 +49,7 @@ GRANT SELECT ON daily_metrics, event_summary, minute_summary, rollup_values, con
 
 GRANT SELECT ON events TO px_raw;
 
-GRANT SELECT ON events, px_schema_migrations TO px_operator;
+GRANT SELECT ON events, px_settings, px_schema_migrations TO px_operator;
 
 GRANT SELECT, DELETE ON events, dedupe_event, dedupe_day, minute_summary, rollup_values TO px_retention;
 

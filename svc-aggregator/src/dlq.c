@@ -233,6 +233,8 @@ static void counts_text(const struct agg_replay_counts *c, bool dry, struct px_b
     for (size_t i = 0; i < PX_REASON_COUNT; i++) {
         row(out, "", c->still_bad[i], px_reason_code((enum px_reason)i));
     }
+    row(out, "too old", c->of[AGG_TOO_OLD],
+        "the claims of their days may be gone (Retention:Dedupe): they would not count");
     row(out, "not asked for", c->of[AGG_NOT_ASKED],
         "refused_by_sql: written with --reason refused_by_sql only");
     row(out, "cut", c->of[AGG_CUT], "only the beginning of their bytes is kept");

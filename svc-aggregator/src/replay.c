@@ -46,6 +46,7 @@ const char *agg_outcome_name(enum agg_outcome o) {
         [AGG_STILL_BAD] = "still_bad",
         [AGG_ALREADY_COUNTED] = "already_counted",
         [AGG_ALREADY_REPLAYED] = "already_replayed",
+        [AGG_TOO_OLD] = "too_old",
         [AGG_NOT_ASKED] = "not_asked",
         [AGG_CUT] = "cut",
         [AGG_OF_REQUEST] = "of_request",
@@ -131,9 +132,9 @@ static enum px_code take_up(struct agg_replayer *r, size_t from, struct px_err *
     return rc;
 }
 
-/* The one place that decides. An event that is older than what the claims remember belongs here,
- * too, once claims are ever forgotten: it could count twice and must not be written. Today they are
- * kept for good, and a copy of whatever was counted is a repeat or a duplicate. */
+/* The one place that decides. While the claims of its day are there, a copy of whatever was counted
+ * is a repeat or a duplicate; behind them nobody can tell, and the aggregator would call it late.
+ */
 static enum agg_outcome judge(const struct agg_replayer *r, const struct replaying *x) {
     struct px_str refused = px_str_c(px_reason_code(PX_REASON_REFUSED_BY_SQL));
     if (x->row.replayed) {
@@ -144,6 +145,9 @@ static enum agg_outcome judge(const struct agg_replayer *r, const struct replayi
     }
     if (x->row.counted) {
         return AGG_ALREADY_COUNTED;
+    }
+    if (x->item.day < r->sql.claims_from) {
+        return AGG_TOO_OLD;
     }
     if (px_str_eq(x->letter.d.reason, refused) && !px_str_eq(r->conf->filter.reason, refused)) {
         return AGG_NOT_ASKED;

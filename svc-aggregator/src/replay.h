@@ -20,6 +20,7 @@ enum agg_outcome {
     AGG_STILL_BAD,        /* refused today as well; agg_replayed.reason says why    */
     AGG_ALREADY_COUNTED,  /* the table events holds an event of this id            */
     AGG_ALREADY_REPLAYED, /* an earlier replay wrote it                           */
+    AGG_TOO_OLD,          /* its day's claims may be gone: it would be late, and not count */
     AGG_NOT_ASKED,        /* SQL refused it: only written when asked for by name    */
     AGG_CUT,              /* only the beginning of its bytes is kept                */
     AGG_OF_REQUEST,       /* never got into the log; its sender was told            */

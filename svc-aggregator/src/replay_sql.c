@@ -1,6 +1,8 @@
 /* The table dead_letter_replays, and a look into events. Knows rows, not what follows from them. */
 #include "replay_sql.h"
 
+#include "settings.h"
+
 #include <px/failpoint.h>
 
 #define ROWS_MAX                                                                                   \
@@ -56,6 +58,7 @@ enum px_code agg_replay_sql_open(struct agg_replay_sql *q, const struct px_sql_c
     const struct px_dialect *d = px_sql_dialect(q->sql);
     rc = table(q, &q->events, &event_ids, d->lookup, reterr);
     rc = rc == PX_OK ? table(q, &q->replays, &replay_keys, d->lookup, reterr) : rc;
+    rc = rc == PX_OK ? agg_stmt(q->sql, PX_ST_SETTING_GET, &q->setting, reterr) : rc;
     if (rc == PX_OK && write) {
         rc = table(q, &q->remember, &replay_rows, d->append, reterr);
     }
@@ -134,7 +137,8 @@ enum px_code agg_replay_sql_ask(struct agg_replay_sql *q, struct agg_replay_row 
             id_cell(q->events.rows, &v[i]);
         }
     }
-    enum px_code rc = look_up(&q->replays, v, n, is_replayed, reterr);
+    enum px_code rc = agg_setting_day(q->setting, AGG_CLAIMS_FROM, &q->claims_from, reterr);
+    rc = rc == PX_OK ? look_up(&q->replays, v, n, is_replayed, reterr) : rc;
     return rc == PX_OK ? look_up(&q->events, v, n, is_counted, reterr) : rc;
 }
 

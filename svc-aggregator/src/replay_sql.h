@@ -26,6 +26,8 @@ struct agg_replay_row {
 struct agg_replay_sql {
     struct px_sql *sql;
     struct agg_table events, replays, remember;
+    struct px_stmt *setting;
+    px_day claims_from; /* as of the last ask: events of earlier days are late */
 };
 
 /* agg_replay_sql_open(q, conf, write, reterr): without ${write} nothing can be changed. Errors:
@@ -35,7 +37,8 @@ PX_MUST_USE enum px_code agg_replay_sql_open(struct agg_replay_sql *q,
                                              struct px_err *reterr);
 void agg_replay_sql_close(struct agg_replay_sql *q); /* fine on a zeroed one */
 
-/* agg_replay_sql_ask(q, v, n, reterr): fill replayed and counted of ${n} <= AGG_REPLAY_CHUNK rows.
+/* agg_replay_sql_ask(q, v, n, reterr): fill claims_from, and replayed and counted of ${n} <=
+ * AGG_REPLAY_CHUNK rows.
  */
 PX_MUST_USE enum px_code agg_replay_sql_ask(struct agg_replay_sql *q, struct agg_replay_row *v,
                                             size_t n, struct px_err *reterr);

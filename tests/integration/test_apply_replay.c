@@ -162,6 +162,12 @@ static void test_replay_goes_on_where_it_was_left(void **state) {
     letters_apply_once(f);
     letters_mend_catalog(f);
 
+    sql_do(f->s.db.s, "INSERT INTO px_settings (name, value) VALUES ('claims_from', '2024-10-05')");
+    LETTERS_OK(f, "--dlq=replay"); /* the day after: nobody can tell any more what was counted */
+    assert_int_equal(letters_row(f, "replayed"), 0);
+    assert_int_equal(letters_row(f, "too old"), LETTERS_UNKNOWN);
+    sql_do(f->s.db.s, "UPDATE px_settings SET value = '2024-10-04' WHERE name = 'claims_from'");
+
     LETTERS_OK(f, "--dlq=replay", "--limit", "5", "--type", "bonus");
     assert_int_equal(letters_row(f, "replayed"), 5);
     replay_and_die(f, "agg.replay_remembered=kill@1");

@@ -34,20 +34,26 @@ THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loo
               $(filter %/test_http_life %/test_http_admin %/test_http_limits %_threads %/test_api \
                 %/test_apply_service %/test_apply_owners,$(INTEGRATION_BIN)) $(filter $(BUILD)/tests/integration/test_ingest_%,$(INTEGRATION_BIN))
 
+# The long ones begin first, so that none of them is left alone at the end. Those that drive svc-aggregator wait for
+# the mock broker's groups most of the time: five at once.
+INTEGRATION_LONG := service kill_points letters rights reconcile kill_retention kill_rebuild apply_retention owners replay trouble
+E2E_LONG         := ledger run three_brokers dead_letters ledger_logs
+long_first        = $(foreach n,$(1),$(filter %_$(n) %_$(n).sh,$(2))) $(filter-out $(foreach n,$(1),%_$(n) %_$(n).sh),$(2))
+
 # COUNTS=file collects the results of several steps (tests/test.sh).
 RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tests/e2e/kafka_real tests/run.sh $(if $(COUNTS),--add $(COUNTS))
 .PHONY: check unit integration lints threads e2e test test-scram
 unit: $(UNIT_BIN) ## unit tests only (seconds)
 	@$(RUN) $(UNIT_BIN)
 integration: $(INTEGRATION_BIN) programs ## real binaries and drivers, mock broker
-	@$(RUN) $(INTEGRATION_BIN)
+	@JOBS=$${JOBS:-5} $(RUN) $(call long_first,$(INTEGRATION_LONG),$(INTEGRATION_BIN))
 # The lints and the proof that each can fail, counted like other tests.
 lints: programs
 	@$(RUN) tests/lint/run.sh tests/lint/selftest.sh
 threads: $(THREAD_BIN) programs
 	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
 e2e: programs $(BUILD)/tests/e2e/kafka_real $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
-	@$(RUN) $(sort $(wildcard tests/e2e/test_*.sh))
+	@$(RUN) $(call long_first,$(E2E_LONG),$(sort $(wildcard tests/e2e/test_*.sh)))
 test-scram: programs ## SCRAM-SHA-512 on Kafka 3.9 (fetches 59 MiB once); not part of test
 	@$(RUN) tests/e2e/scram.sh
 check: unit integration ## unit and integration tests

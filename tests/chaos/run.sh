@@ -36,7 +36,7 @@ export CHAOS_TABLE
 : >"$CHAOS_TABLE"
 out=$(mktemp)
 trap 'rm -f "$out"' EXIT
-JOBS=1 TEST_TIMEOUT=${TEST_TIMEOUT:-330} tests/run.sh "${add[@]}" "${scripts[@]}" | tee "$out" | sed '$d'
+JOBS=1 TEST_TIMEOUT=${TEST_TIMEOUT:-330} tests/run.sh "${add[@]}" "${scripts[@]}" | tee "$out" | sed -u '$d'
 status=${PIPESTATUS[0]}
 echo
 {

@@ -1,6 +1,7 @@
 /* Taking partitions: first sight, epochs, gaps, logs cut back, rewinds, foreign logs, idle
  * progress, and the day zone of a database. On every database. */
 #include "apply_rig.h"
+#include "settings.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -167,7 +167,7 @@ static void test_retention_goes_on_whatever_ends_it(void **state) {
 }
 
 static void send_young(struct log_rig *l, int i) {
-    char player[16];
+    char player[32];
     px_us now = px_wall(&px_clock_system);
     snprintf(player, sizeof player, "young-%d", i);
     struct px_event ev = {.event_type = PX_S("visit"),

@@ -263,8 +263,9 @@ static enum px_code may_go_up(const struct px_migrations *m, const struct px_his
     return PX_OK;
 }
 
-static enum px_code up_locked(struct px_sql *s, const struct px_migrations *m, struct px_buf *out,
-                              struct px_err *reterr) {
+static enum px_code up_alone(struct px_sql *s, const struct px_migrate_job *job, struct px_buf *out,
+                             struct px_err *reterr) {
+    const struct px_migrations *m = job->files;
     PX_DEFER(px_history_fini) struct px_history h = {.v = NULL};
     enum px_code code = px_history_load(s, &h, reterr);
     if (!code && h.n == 0) {
@@ -278,21 +279,28 @@ static enum px_code up_locked(struct px_sql *s, const struct px_migrations *m, s
     return code;
 }
 
-enum px_code px_migrate_lock(struct px_sql *s, bool take, struct px_err *reterr) {
+static enum px_code lock(struct px_sql *s, bool take, struct px_err *reterr) {
     const struct px_dialect *d = px_sql_dialect(s);
     return d->migrate_lock ? d->migrate_lock(s, take, reterr) : PX_OK;
 }
 
-enum px_code px_migrate_up(struct px_sql *s, const char *dir, struct px_buf *out,
-                           struct px_err *reterr) {
+enum px_code px_migrate_alone(struct px_sql *s, struct px_migrate_job job, struct px_buf *out,
+                              struct px_err *reterr) {
     PX_DEFER(px_migrations_fini) struct px_migrations m = {.v = NULL};
-    enum px_code code = px_migrations_load(dir, px_sql_dialect(s)->name, &m, reterr);
-    code = code ? code : px_migrate_lock(s, true, reterr);
+    enum px_code code = px_migrations_load(job.dir, px_sql_dialect(s)->name, &m, reterr);
+    code = code ? code : lock(s, true, reterr);
     if (code) {
         return code;
     }
-    code = up_locked(s, &m, out, reterr);
-    enum px_code unlocked = px_migrate_lock(s, false, code ? NULL : reterr);
+    job.files = &m;
+    code = job.work(s, &job, out, reterr);
+    enum px_code unlocked = lock(s, false, code ? NULL : reterr);
     code = code ? code : unlocked;
     return code ? code : px_buf_ok(out, reterr);
+}
+
+enum px_code px_migrate_up(struct px_sql *s, const char *dir, struct px_buf *out,
+                           struct px_err *reterr) {
+    const struct px_migrate_job up = {.dir = dir, .work = up_alone};
+    return px_migrate_alone(s, up, out, reterr);
 }

@@ -181,25 +181,20 @@ static enum px_code last_file(const struct px_migrations *m, const struct px_his
     return PX_OK;
 }
 
-struct down {
-    const char *dir;
-    const struct px_migrations *m;
-    bool lose_rows;
-};
-
-static enum px_code down_locked(struct px_sql *s, const struct down *d, struct px_buf *out,
-                                struct px_err *reterr) {
+static enum px_code down_alone(struct px_sql *s, const struct px_migrate_job *job,
+                               struct px_buf *out, struct px_err *reterr) {
     PX_DEFER(px_history_fini) struct px_history h = {.v = NULL};
     PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(1 << 20);
-    struct step step = {.lose_rows = d->lose_rows};
+    struct step step = {.lose_rows = job->lose_rows};
     enum px_code code = px_history_load(s, &h, reterr);
     if (!code && h.n == 0) {
         px_buf_c(out, "nothing is applied\n");
         return PX_OK;
     }
-    code = code ? code : last_file(d->m, &h, &step.file, reterr);
-    code = code ? code
-                : px_migration_down_text(d->dir, px_sql_dialect(s)->name, step.file, &text, reterr);
+    code = code ? code : last_file(job->files, &h, &step.file, reterr);
+    code =
+        code ? code
+             : px_migration_down_text(job->dir, px_sql_dialect(s)->name, step.file, &text, reterr);
     if (code) {
         return code;
     }
@@ -209,17 +204,8 @@ static enum px_code down_locked(struct px_sql *s, const struct down *d, struct p
 
 enum px_code px_migrate_down(struct px_sql *s, const char *dir, bool lose_rows, struct px_buf *out,
                              struct px_err *reterr) {
-    PX_DEFER(px_migrations_fini) struct px_migrations m = {.v = NULL};
-    struct down d = {.dir = dir, .m = &m, .lose_rows = lose_rows};
-    enum px_code code = px_migrations_load(dir, px_sql_dialect(s)->name, &m, reterr);
-    code = code ? code : px_migrate_lock(s, true, reterr);
-    if (code) {
-        return code;
-    }
-    code = down_locked(s, &d, out, reterr);
-    enum px_code unlocked = px_migrate_lock(s, false, code ? NULL : reterr);
-    code = code ? code : unlocked;
-    return code ? code : px_buf_ok(out, reterr);
+    const struct px_migrate_job down = {.dir = dir, .work = down_alone, .lose_rows = lose_rows};
+    return px_migrate_alone(s, down, out, reterr);
 }
 
 /* --- adopt -------------------------------------------------------------------------------------
@@ -270,8 +256,9 @@ static enum px_code adopt_in_tx(struct px_sql *s, const struct px_migrations *m,
     return code;
 }
 
-static enum px_code adopt_locked(struct px_sql *s, const struct px_migrations *m,
-                                 struct px_buf *out, struct px_err *reterr) {
+static enum px_code adopt_alone(struct px_sql *s, const struct px_migrate_job *job,
+                                struct px_buf *out, struct px_err *reterr) {
+    const struct px_migrations *m = job->files;
     PX_DEFER(px_buf_fini) struct px_buf done = PX_BUF_INIT(1 << 20);
     enum px_outcome outcome = PX_ROLLED_BACK;
     int version = 0;
@@ -295,14 +282,6 @@ static enum px_code adopt_locked(struct px_sql *s, const struct px_migrations *m
 
 enum px_code px_migrate_adopt(struct px_sql *s, const char *dir, struct px_buf *out,
                               struct px_err *reterr) {
-    PX_DEFER(px_migrations_fini) struct px_migrations m = {.v = NULL};
-    enum px_code code = px_migrations_load(dir, px_sql_dialect(s)->name, &m, reterr);
-    code = code ? code : px_migrate_lock(s, true, reterr);
-    if (code) {
-        return code;
-    }
-    code = adopt_locked(s, &m, out, reterr);
-    enum px_code unlocked = px_migrate_lock(s, false, code ? NULL : reterr);
-    code = code ? code : unlocked;
-    return code ? code : px_buf_ok(out, reterr);
+    const struct px_migrate_job adopt = {.dir = dir, .work = adopt_alone};
+    return px_migrate_alone(s, adopt, out, reterr);
 }

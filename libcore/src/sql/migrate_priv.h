@@ -47,7 +47,16 @@ const struct px_migration *px_migrations_find(const struct px_migrations *m, int
 /* px_migration_run(s, name, text, reterr): every statement of a file. */
 PX_MUST_USE enum px_code px_migration_run(struct px_sql *s, const char *name, struct px_str text,
                                           struct px_err *reterr);
-/* px_migrate_lock(s, take, reterr): what keeps two migrators apart. */
-PX_MUST_USE enum px_code px_migrate_lock(struct px_sql *s, bool take, struct px_err *reterr);
+/* px_migrate_alone(s, job, out, reterr): load the files below job->dir, keep other migrators away,
+ * have job->work do its part with them in job->files, let go. */
+struct px_migrate_job {
+    const char *dir;
+    enum px_code (*work)(struct px_sql *s, const struct px_migrate_job *job, struct px_buf *out,
+                         struct px_err *reterr);
+    const struct px_migrations *files; /* set for work */
+    bool lose_rows;                    /* of down      */
+};
+PX_MUST_USE enum px_code px_migrate_alone(struct px_sql *s, struct px_migrate_job job,
+                                          struct px_buf *out, struct px_err *reterr);
 
 #endif

@@ -37,8 +37,9 @@ void *agg_run(void *arg);
 
 /* retain_cmd.c: --retention=plan|run. Errors: PX_USAGE, PX_CONFIG, those of retain.h. */
 enum px_code agg_retention(void *svc, const char *arg, struct px_err *reterr);
-/* agg_retain_open(a, run, ret, reterr): a connection for it, on a database that fits. */
-PX_MUST_USE enum px_code agg_retain_open(const struct agg *a, bool run, struct px_sql **ret,
+/* agg_retain_open(a, run, r, reterr): fill all of ${r} but how to pause, with a connection to a
+ * database that fits; close r->sql. */
+PX_MUST_USE enum px_code agg_retain_open(const struct agg *a, bool run, struct agg_retain *r,
                                          struct px_err *reterr);
 /* retain_thread.c: the same every now and then; arg is the struct agg. */
 void *agg_retain_thread(void *arg);

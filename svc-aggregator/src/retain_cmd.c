@@ -12,7 +12,7 @@
 
 #define AGG_TEXT_MAX (1 << 20)
 
-enum px_code agg_retain_open(const struct agg *a, bool run, struct px_sql **ret,
+enum px_code agg_retain_open(const struct agg *a, bool run, struct agg_retain *r,
                              struct px_err *reterr) {
     struct px_sql *s = NULL;
     char version[64];
@@ -23,7 +23,11 @@ enum px_code agg_retain_open(const struct agg *a, bool run, struct px_sql **ret,
         px_sql_close(s);
         return rc;
     }
-    *ret = s;
+    r->conf = a->conf;
+    r->rollups = a->rollups;
+    r->zone = a->zone;
+    r->clock = &px_clock_system;
+    r->sql = s;
     return PX_OK;
 }
 
@@ -56,14 +60,9 @@ static enum px_code print(const struct agg_retained *ret, bool plan, bool json,
 
 static enum px_code work(const struct agg *a, bool run, sigset_t *set, struct px_err *reterr) {
     struct agg_retained ret = {.n = 0};
-    struct agg_retain r = {.conf = a->conf,
-                           .rollups = a->rollups,
-                           .zone = a->zone,
-                           .clock = &px_clock_system,
-                           .pause = pause_or_stop,
-                           .arg = set};
+    struct agg_retain r = {.pause = pause_or_stop, .arg = set};
     struct px_err err = PX_ERR_INIT;
-    enum px_code rc = agg_retain_open(a, run, &r.sql, &err);
+    enum px_code rc = agg_retain_open(a, run, &r, &err);
     if (rc == PX_OK) {
         rc = run ? agg_retain_run(&r, &ret, &err) : agg_retain_plan(&r, &ret, &err);
         px_sql_close(r.sql);

@@ -13,14 +13,9 @@ static bool pause_or_stop(void *arg, px_us span) {
 
 static void once(struct agg *a) {
     struct agg_retained ret = {.n = 0};
-    struct agg_retain r = {.conf = a->conf,
-                           .rollups = a->rollups,
-                           .zone = a->zone,
-                           .clock = &px_clock_system,
-                           .pause = pause_or_stop,
-                           .arg = a};
+    struct agg_retain r = {.pause = pause_or_stop, .arg = a};
     struct px_err err = PX_ERR_INIT;
-    enum px_code rc = agg_retain_open(a, true, &r.sql, &err);
+    enum px_code rc = agg_retain_open(a, true, &r, &err);
     if (rc == PX_OK) {
         rc = agg_retain_run(&r, &ret, &err);
         px_sql_close(r.sql);

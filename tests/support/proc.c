@@ -126,33 +126,6 @@ static int status_of(int wstatus) {
     return WIFEXITED(wstatus) ? WEXITSTATUS(wstatus) : 128 + WTERMSIG(wstatus);
 }
 
-static char *log_text(const struct proc *p);
-
-/* Under AddressSanitizer a program is stopped once more at its exit, by the leak check, and about
- * one in two hundred never comes back from that: it spins, alone, after all its own threads have
- * ended. The status is then the one that it logged last; -1 when it has not come so far. Other
- * builds have no leak check, and no excuse. */
-static int hung_in_leak_check(struct proc *p) {
-    static const char key[] = "\"process.exit_code\":";
-    const char *dir = getenv("PX_BIN");
-
-    if (!dir || !strstr(dir, "san-address")) {
-        return -1;
-    }
-    char *log = log_text(p);
-    char *line = strstr(log, "\"event.name\":\"app.stopped\"");
-    char *at = line ? strstr(line, key) : NULL;
-    int status = at ? (int)strtol(at + sizeof(key) - 1, NULL, 10) : -1;
-    free(log);
-    if (at) {
-        fprintf(stderr, "# the leak check of pid %d never ended; killed\n", (int)p->pid);
-        kill(p->pid, SIGKILL);
-        waitpid(p->pid, NULL, 0);
-        p->pid = 0;
-    }
-    return status;
-}
-
 int proc_wait(struct proc *p, int seconds) {
     long end = now_ms() + (long)seconds * 1000;
     int wstatus;
@@ -171,7 +144,7 @@ int proc_wait(struct proc *p, int seconds) {
             return -1;
         }
         if (now_ms() > end) {
-            return hung_in_leak_check(p);
+            return -1;
         }
         pause_ms(5);
     }
@@ -187,8 +160,11 @@ int proc_stop(struct proc *p) {
     if (p->pid <= 0) {
         return -1;
     }
-    proc_signal(p, SIGTERM);
+    /* A test may have stopped it. In this order: AddressSanitizer's leak check at the exit stops
+     * the program by a SIGSTOP of its own, which a SIGCONT takes back, and then it waits for ever.
+     */
     proc_signal(p, SIGCONT);
+    proc_signal(p, SIGTERM);
     int status = proc_wait(p, 30);
     if (p->pid > 0) {
         proc_log_show(p);

@@ -421,6 +421,50 @@ cp "$root/schemas/history/exceptions" "$tree/schemas/history/"
 clean evolution # a new type
 rm -rf "$tree/schemas" "$tree/libcore/include/px/avro.h"
 
+# --- data: the project's own tables, topics and page, changed ---------------------------------------
+mkdir -p "$tree/deploy"
+cp -R "$root/database" "$tree/"
+cp -R "$root/deploy/kafka" "$tree/deploy/"
+cp "$tree/docs/options.md" "$tree/saved-options"
+cp "$root/docs/DATA.md" "$root/docs/options.md" "$tree/docs/"
+clean data
+differs() { # FILE SED-SCRIPT AT SAYS: a change of FILE that must be found there, and what is said of it
+    cp "$tree/$1" "$tree/saved"
+    sed -i -E "$2" "$tree/$1"
+    out=$(cd "$tree" && sh tests/lint/data.sh 2>&1)
+    if [ $? -eq 1 ] && printf '%s\n' "$out" | grep -q "^$3:[0-9]*: $4.*; "; then
+        result ok "data finds: $4"
+    else
+        printf '%s\n' "$out"
+        result 'not ok' "data finds: $4"
+    fi
+    mv "$tree/saved" "$tree/$1"
+}
+page=docs/DATA.md
+for dialect in "$tree"/database/*/schema.sql; do
+    dialect=${dialect#"$tree/"}
+    differs "$dialect" 's/^( *)disposition .*/&\n\1referrer TEXT,/' "$dialect" 'events.referrer is not in'
+    differs "$dialect" '$aCREATE TABLE erasures (\n    subject TEXT NOT NULL,\n    PRIMARY KEY (subject)\n);' "$dialect" 'erasures.subject is not in'
+done
+differs $page 's/^\| `session_id` .*/&\n| `referrer` | page | text | yes |/' $page 'no schema has events.referrer'
+differs $page '/^\| `user_agent` /d' database/postgresql/schema.sql 'events.user_agent is not in'
+differs $page '/^\| `user_agent` /s/yes/maybe/' $page 'events.user_agent has the mark "maybe"'
+differs $page '/^\| `user_agent` /s/yes/no/' $page 'events.user_agent is not marked'
+differs $page 's/`events.user_agent`, //' $page 'events.user_agent is about people and not in'
+differs $page 's/^### `players`/### `persons`/' $page 'database.privileges.txt has no row for persons'
+differs $page '/^### `players`/,/Class/s/Class: stays/Class: forever/' $page '"forever" is no class'
+differs $page '/^### `players`/,/Class/{/^Written/d}' $page 'players has no line'
+differs database/privileges.txt 's/^(players +)siu     -/\1siu     s/' $page 'database.privileges.txt says of players'
+differs $page 's/`Retention:Raw` \| `3d`/`Retention:Raw` | `7d`/' $page 'docs.options.md says that Retention:Raw is 3d'
+differs deploy/kafka/topics.yaml 's/retention.ms, value: 259200000/retention.ms, value: 604800000/' $page 'deploy.kafka.topics.yaml keeps events for 7 days'
+differs deploy/kafka/topics.yaml 's/^principals:/  - of: audit\n&/' deploy/kafka/topics.yaml 'topic audit is not in'
+differs $page 's/^\| `dead-letters` /| `audit` /' $page 'deploy.kafka.topics.yaml has no topic audit'
+planted data docs/DATA.md:1 'a page without tables' '' database/postgresql/schema.sql:3 <<'X'
+# Data
+X
+rm -rf "$tree/database" "$tree/deploy" "$tree/docs/DATA.md"
+mv "$tree/saved-options" "$tree/docs/options.md"
+
 # --- archives and programs -----------------------------------------------------------------------
 # found LINT TEXT WHAT ARG: like planted, for what was built.
 found() {

@@ -6,6 +6,7 @@
 #include <px/kafka_access.h>
 #include <px/num.h>
 #include <px/rights.h>
+#include <px/sql_durable.h>
 #include <px/sql_tls.h>
 
 #include <stdio.h>
@@ -145,6 +146,26 @@ static enum px_code probe_sql_rights(void *svc, struct px_probe_out *out, struct
         *reterr = err;
     }
     return rc;
+}
+
+/* Asked of a connection for writing: it is what the commits go through. */
+static enum px_code probe_sql_durable(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    struct px_sql *s = NULL;
+    struct px_durable_verdict v = {.warn = false};
+    struct px_err err = PX_ERR_INIT;
+    bool strict = a->conf->sql.durability == PX_SQL_DURABLE_REQUIRE;
+    enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_WRITE, &s, &err);
+    rc = rc == PX_OK ? px_durable_check(s, strict, &v, &err) : rc;
+    px_sql_close(s);
+    out->skip = rc == PX_UNSUPPORTED;
+    out->warn = v.warn;
+    snprintf(out->detail, sizeof out->detail, "%s", out->skip ? err.msg : v.detail);
+    snprintf(out->remedy, sizeof out->remedy, "%s", v.remedy);
+    if (rc != PX_OK && reterr) {
+        *reterr = err;
+    }
+    return out->skip ? PX_OK : rc;
 }
 
 /* Writes a setting and takes it back. */
@@ -412,6 +433,8 @@ const struct px_probe agg_probes[] = {
      probe_sql_tls},
     {"sql.rights", "the account may what it must, and no more", PX_PROBE_FATAL | PX_PROBE_START,
      "sql.connect", probe_sql_rights},
+    {"sql.durable", "what was committed survives a crash", PX_PROBE_FATAL, "sql.connect",
+     probe_sql_durable},
     {"sql.schema_version", "the schema is one that this build can use",
      PX_PROBE_FATAL | PX_PROBE_START, "sql.connect", probe_sql_schema},
     {"sql.write", "the account may write to every table", PX_PROBE_FATAL, "sql.schema_version",

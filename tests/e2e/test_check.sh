@@ -59,6 +59,21 @@ for s in $services; do
     is "$s --check=list: the same probes" "$(awk '{print $1}' <<<"$out")" "$probes"
 done
 
+# --- a database that can lose what it acknowledged --------------------------------------------------------------
+
+sql 'alter system set fsync = off' && sql 'alter system set full_page_writes = off' && sql 'select pg_reload_conf()' >/dev/null
+sql 'alter role px set synchronous_commit = off'
+fsync_is() { [ "$(sql 'show fsync')" = "$1" ]; } # the server reads its file again soon
+need "the server is told not to care" within 10 fsync_is off
+fails aggregator sql.durable 'fsync=off, full_page_writes=off, synchronous_commit=off'
+grep -oE 'ALTER [A-Z]+ .*;$' <<<"$out" >mend.sql
+ask aggregator --check --set Sql:Durability=any
+is "a warning where that is wanted" "$status $(grep -c '^warn  sql\.durable .*fsync=off' <<<"$out")" '0 1'
+psql -qAt "$PG_URL" -f mend.sql >mend.log 2>&1
+need "what --check prints mends it" within 10 fsync_is on
+ask aggregator --check
+has "then a commit survives a crash" "$out" '^ok +sql\.durable .*fsync=on, full_page_writes=on, synchronous_commit=on'
+
 # --- the servers go --------------------------------------------------------------------------------------------
 
 kafka_sh stop "$work/kafka"

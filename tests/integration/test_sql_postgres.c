@@ -1,10 +1,12 @@
 /* What only a real PostgreSQL can show: commits that drivers call successful though nothing was
  * stored, commits whose outcome is unknown, sessions that die, passwords, deadlocks, time-outs. */
+#include "pg_user.h"
 #include "postgres.h"
 #include "sql_fixture.h"
 #include "tcp_cut.h"
 
 #include <px/num.h>
+#include <px/sql_durable.h>
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -339,6 +341,65 @@ static void test_a_deadlock_asks_for_a_retry(void **state) {
     assert_int_equal(sql_int(f->s, "SELECT COUNT(*) FROM px_settings WHERE value = 'vx'"), 2);
 }
 
+/* --- durability ---------------------------------------------------------------------------------
+ */
+
+/* What the check says to the role of the aggregator; the test's own server has fsync off. */
+static enum px_code durable(const struct pg_user *u, bool strict, struct px_durable_verdict *v) {
+    struct px_err e = PX_ERR_INIT;
+    struct px_sql *s = pg_user_open(u);
+    enum px_code code = px_durable_check(s, strict, v, &e);
+    px_sql_close(s);
+    if (code) {
+        assert_string_equal(e.msg, v->detail);
+    }
+    return code;
+}
+
+static void names(const struct pg_user *u, const char *what, const char *before, const char *by) {
+    struct px_durable_verdict v;
+    char remedy[200];
+    assert_int_equal(durable(u, true, &v), PX_CONFIG);
+    (void)snprintf(remedy, sizeof remedy, "%s%s%s", before, u->name, by);
+    if (!strstr(v.detail, what) || !strstr(v.remedy, *before ? remedy : by)) {
+        fail_msg("%s\n%s", v.detail, v.remedy);
+    }
+}
+
+static void test_what_a_crash_can_lose_is_named(void **state) {
+    struct sql_fixture *f = sql_fixture_get(state);
+    struct pg_user u;
+    struct px_durable_verdict v;
+    char database[64], by[480];
+    sql_text(f->s, "SELECT current_database()", database, sizeof database);
+    pg_user_make(f, "agg", "px_agg", &u);
+
+    names(&u, "fsync=off", "", "-- start the server without fsync=off\n");
+    assert_null(strstr(durable(&u, true, &v) ? v.detail : "", "synchronous_commit"));
+    assert_non_null(strstr(v.remedy, "Sql:Durability=any"));
+    assert_int_equal(durable(&u, false, &v), PX_OK);
+    assert_true(v.warn);
+    assert_non_null(strstr(v.detail, "fsync=off"));
+
+    pg_user_do(f, "ALTER ROLE", &u, "SET synchronous_commit = off");
+    names(&u, "fsync=off, synchronous_commit=off", "ALTER ROLE ", " RESET synchronous_commit;\n");
+    pg_user_do(f, "ALTER ROLE", &u, "RESET synchronous_commit");
+    (void)snprintf(by, sizeof by, "ALTER DATABASE %s SET synchronous_commit = off", database);
+    sql_do(f->s, by);
+    (void)snprintf(by, sizeof by, "ALTER DATABASE %s RESET synchronous_commit;\n", database);
+    names(&u, "synchronous_commit=off", "", by);
+    sql_do(f->s, by);
+    (void)snprintf(by, sizeof by, "%s;pqopt={options=-csynchronous_commit=off}", u.connection);
+    u.conf.connection = by;
+    names(&u, "synchronous_commit=off", "",
+          "-- take synchronous_commit out of Sql:ConnectionString\n");
+    u.conf.connection = u.connection;
+    sql_do(f->s, "ALTER TABLE players SET UNLOGGED");
+    names(&u, "players is unlogged", "", "ALTER TABLE players SET LOGGED;\n");
+    sql_do(f->s, "ALTER TABLE players SET LOGGED");
+    pg_user_drop(f, &u);
+}
+
 int main(void) {
     static const struct CMUnitTest tests[] = {
         SQL_TEST(test_error_between_two_inserts),
@@ -356,6 +417,7 @@ int main(void) {
         SQL_TEST(test_a_missing_right_is_denied),
         SQL_TEST(test_session_settings),
         SQL_TEST(test_a_deadlock_asks_for_a_retry),
+        SQL_TEST(test_what_a_crash_can_lose_is_named),
     };
     sql_fixture_use(px_dialect_find(PX_S("postgresql")));
     return cmocka_run_group_tests_name("postgresql", tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include <px/mem.h>
 #include <px/migrate.h>
+#include <px/sql_durable.h>
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -176,6 +177,41 @@ static enum px_code whole_round(const struct sql_fixture *f, struct px_err *rete
     return code;
 }
 
+static void test_sqlite_names_what_a_crash_can_lose(void **state) {
+    const struct sql_fixture *f = *state;
+    static const struct {
+        const char *with, *detail;
+        enum px_code code;
+    } rows[] = {
+        {"", "synchronous=FULL, journal_mode=wal", PX_OK},
+        {";SyncPragma=EXTRA;JournalMode=DELETE", "synchronous=EXTRA, journal_mode=delete", PX_OK},
+        {";SyncPragma=NORMAL", "acknowledged: synchronous=NORMAL", PX_CONFIG},
+        {";SyncPragma=OFF;JournalMode=MEMORY", "acknowledged: synchronous=OFF, journal_mode=memory",
+         PX_CONFIG},
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        char cs[256];
+        struct px_err e = PX_ERR_INIT;
+        struct px_sql *s = NULL;
+        struct px_sql_conf c = f->conf;
+        struct px_durable_verdict v;
+        (void)snprintf(cs, sizeof cs, "Driver={SQLite3};Database=%s/durable%zu.db%s", f->dir, i,
+                       rows[i].with);
+        c.connection = cs;
+        assert_int_equal(px_sql_open(&c, PX_SQL_WRITE, &s, &e), PX_OK);
+        assert_int_equal(px_durable_check(s, true, &v, &e), rows[i].code);
+        if (!strstr(v.detail, rows[i].detail)) {
+            fail_msg("%s", v.detail);
+        }
+        assert_int_equal(v.warn, rows[i].code != PX_OK);
+        assert_int_equal(v.remedy[0] != '\0', rows[i].code != PX_OK);
+        px_sql_close(s);
+        char path[200];
+        (void)snprintf(path, sizeof path, "%s/durable%zu.db", f->dir, i);
+        (void)unlink(path);
+    }
+}
+
 static void test_sqlite_survives_failing_memory(void **state) {
     const struct sql_fixture *f = *state;
     enum px_code code = PX_NOMEM;
@@ -199,6 +235,7 @@ int main(void) {
         SQL_TEST(test_sqlite_session_settings),
         SQL_TEST(test_sqlite_statement_survives_a_failure),
         SQL_TEST(test_sqlite_readers_and_writer_at_once),
+        SQL_TEST(test_sqlite_names_what_a_crash_can_lose),
         SQL_TEST(test_sqlite_survives_failing_memory),
     };
     sql_fixture_use(px_dialect_find(PX_S("sqlite")));

@@ -105,6 +105,9 @@ struct px_dialect {
     const char *account, *rights;
     /* tls: () -> encrypted (0 or 1), version, cipher of this connection; NULL without a network */
     const char *tls;
+    /* durable: () -> setting as text, 1 when acknowledged commits can be lost by it, what mends it;
+     * of the connection that asks. NULL where the database cannot be asked */
+    const char *durable;
     /* Both may be NULL. connectable: is the way of connecting acceptable? PX_CONFIG when not.
      * explain: what a refused connection means, by the driver's message; PX_OK = nothing to add. */
     enum px_code (*connectable)(const struct px_sql_conf *c, struct px_err *reterr);

@@ -245,6 +245,23 @@ static const char rights_query[] =
                   "WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm') ORDER "
                   "BY c.relname";
 
+/* Where a setting comes from decides what mends it. */
+static const char durable_query[] =
+    "SELECT name || '=' || setting, CASE WHEN setting = 'off' THEN 1 ELSE 0 END,\n"
+    "    CASE source WHEN 'database' THEN format('ALTER DATABASE %I RESET %I;', "
+    "current_database(), name)\n"
+    "    WHEN 'user' THEN format('ALTER ROLE %I RESET %I;', current_user, name)\n"
+    "    WHEN 'database user' THEN format('ALTER ROLE %I IN DATABASE %I RESET %I;', current_user, "
+    "current_database(), name)\n"
+    "    WHEN 'client' THEN format('-- take %s out of Sql:ConnectionString', name)\n"
+    "    WHEN 'command line' THEN format('-- start the server without %s=off', name)\n"
+    "    ELSE format('ALTER SYSTEM SET %I = on; SELECT pg_reload_conf();', name) END\n"
+    "FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')\n"
+    "UNION ALL SELECT c.relname || ' is unlogged', 1, format('ALTER TABLE %I SET LOGGED;', "
+    "c.relname)\n"
+    "FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace\n"
+    "WHERE n.nspname = current_schema() AND c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1";
+
 const struct px_dialect px_dialect_postgresql = {
     .name = "postgresql",
     .package = "odbc-postgresql",
@@ -287,6 +304,7 @@ const struct px_dialect px_dialect_postgresql = {
                "a.attisdropped ORDER BY c.relname, a.attname",
     .tls = "SELECT CASE WHEN ssl THEN 1 ELSE 0 END, COALESCE(version, ''), COALESCE(cipher, '') "
            "FROM pg_stat_ssl WHERE pid = pg_backend_pid()",
+    .durable = durable_query,
     .connectable = connectable,
     .explain = px_tls_explain,
     .account = account_query,

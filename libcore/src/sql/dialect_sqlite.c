@@ -182,5 +182,14 @@ const struct px_dialect px_dialect_sqlite = {
     .columns_of = "SELECT name FROM pragma_table_info(?)",
     .columns = "SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c "
                "WHERE m.type = 'table' ORDER BY m.name, c.name",
+    .durable =
+        "SELECT 'synchronous=' || CASE synchronous WHEN 0 THEN 'OFF' WHEN 1 THEN 'NORMAL' WHEN 2 "
+        "THEN 'FULL' ELSE 'EXTRA' END,\n"
+        "    CASE WHEN synchronous < 2 THEN 1 ELSE 0 END,\n"
+        "    '-- write SyncPragma=FULL into Sql:ConnectionString, or leave it out'\n"
+        "FROM pragma_synchronous UNION ALL SELECT 'journal_mode=' || journal_mode,\n"
+        "    CASE WHEN journal_mode IN ('off', 'memory') THEN 1 ELSE 0 END,\n"
+        "    '-- write JournalMode=WAL into Sql:ConnectionString, or leave it out'\n"
+        "FROM pragma_journal_mode",
     .absent = absent,
 };

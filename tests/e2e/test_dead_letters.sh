@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Dead letters from the poison to the count: 1,000 poisoned records of 29 kinds among good traffic, each with its
 # letter and its reason; a catalog that gets the types that were missing; a replay, twice, while the aggregator
-# runs; and px-ledger, which must call all of it exact and still find a letter that is wrong. Last, every command
-# of docs/DEAD-LETTERS.md is run as it stands there.
+# runs; and px-ledger, which must call all of it exact and still find a letter that is wrong. The commands of
+# docs/DEAD-LETTERS.md as they stand there are run by test_runbooks.sh.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 export KAFKA_HEAP=${KAFKA_HEAP:--Xmx384m}
@@ -135,25 +135,6 @@ check "a letter for a record that was counted" kcat -b "$KAFKA_BOOTSTRAP" -P -t 
 ledger "the ledger finds it" '^VIOLATION dead_letter_phantom: 1:' --schemas "$work/mended"
 is "and nothing else" "$(grep -c '^VIOLATION' ledger.out)" 1
 
-# --- the manual ----------------------------------------------------------------------------------------------------
-
-origin=$(python3 -c '
-import json, sys
-for line in sys.stdin:
-    v = json.loads(line)
-    if v.get("reason") == "unknown_event_type" and "partition" in v:  # requests are refused for that, too
-        print(v["partition"], v["offset"])
-        break' <letters.json)
-while read -r line; do
-    read -r -a words <<<"$line"
-    for i in "${!words[@]}"; do
-        case ${words[i]} in
-        --partition) words[i + 1]=${origin% *} ;;
-        --offset) words[i + 1]=${origin#* } ;;
-        esac
-    done
-    asked "docs/DEAD-LETTERS.md: $line" "${words[@]:2}"
-done < <(grep -E '^\$ svc-aggregator --dlq' "$root/docs/DEAD-LETTERS.md")
 for name in ingest agg; do
     send TERM "$name"
     ended "$name" 30

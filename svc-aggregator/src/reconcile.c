@@ -166,12 +166,25 @@ static enum px_code bind_days(struct px_stmt *st, char text[2][PX_TIME_TEXT],
     return rc;
 }
 
+/* Retention empties one table after the other: earlier days are there in one of the two at most. */
+static enum px_code banners_from(struct agg_audit *a, px_day *ret, struct px_err *reterr) {
+    px_day from = 0;
+    *ret = a->days.v[0].w.first;
+    enum px_code rc = agg_complete_from(a->s, "daily_metrics", &from, reterr);
+    *ret = from > *ret ? from : *ret;
+    rc = rc == PX_OK ? agg_complete_from(a->s, "event_summary", &from, reterr) : rc;
+    *ret = from > *ret ? from : *ret;
+    return rc;
+}
+
 static enum px_code check_banners(struct agg_audit *a, struct px_err *reterr) {
     char text[2][PX_TIME_TEXT];
     struct px_stmt *st = NULL;
-    (void)px_fmt_date(a->days.v[0].w.first, text[0]);
+    px_day from = 0;
+    enum px_code rc = banners_from(a, &from, reterr);
+    (void)px_fmt_date(from, text[0]);
     (void)px_fmt_date(a->days.v[a->days.n - 1].w.last, text[1]);
-    enum px_code rc = agg_stmt(a->s, PX_ST_BANNER_SUMS, &st, reterr);
+    rc = rc == PX_OK ? agg_stmt(a->s, PX_ST_BANNER_SUMS, &st, reterr) : rc;
     rc = rc == PX_OK ? bind_days(st, text, reterr) : rc;
     rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
     int64_t wrong = 0;

@@ -301,6 +301,23 @@ static void test_a_table_may_begin_later(void **state) {
               "px_settings: minute_summary_complete_from is \"soon\", which is no date YYYY-MM-DD");
 }
 
+/* Retention was ended when one of the tables by day had lost its old rows and the other had not. */
+static void test_days_that_one_table_has_lost_are_not_added_up(void **state) {
+    struct book *b = *state;
+    struct px_sql *s = b->rig.db.s;
+    b->seed = 29;
+    book_stream(b, 200);
+    sql_do(s, "INSERT INTO px_settings VALUES ('daily_metrics_complete_from', '2024-10-27'), "
+              "('event_summary_complete_from', '2024-10-27')");
+    sql_do(s, "DELETE FROM daily_metrics WHERE event_date < '2024-10-27'");
+    EXPECT_RUN(b, 0, "--reconcile");
+    book_says(b, "ok        sum.banners: 0 days and types differ");
+    EXPECT_RUN(b, 0, "--reconcile", "--to=2024-10-26");
+    sql_do(s, "UPDATE daily_metrics SET count = count + 1 WHERE event_date = '2024-10-27'");
+    EXPECT_RUN(b, 1, "--reconcile");
+    book_says(b, "event_type=\"visit\": count against the sum of event_summary stored ");
+}
+
 static void test_exit_statuses(void **state) {
     struct book *b = *state;
     EXPECT_RUN(b, 0, "--reconcile"); /* an empty database agrees with itself */
@@ -331,6 +348,7 @@ static int run(const char *group) {
         TEST(test_gaps_agree_with_their_record),
         TEST(test_only_the_first_hundred_rows_are_named),
         TEST(test_a_table_may_begin_later),
+        TEST(test_days_that_one_table_has_lost_are_not_added_up),
         TEST(test_exit_statuses),
     };
     return cmocka_run_group_tests_name(group, tests, NULL, NULL);

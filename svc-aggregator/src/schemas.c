@@ -221,6 +221,14 @@ static struct entry *find(struct agg_schemas *s, uint32_t id) {
     return NULL;
 }
 
+static bool has_place(const struct agg_schemas *s) {
+    bool any = s->n < AGG_SCHEMAS_MAX;
+    for (size_t i = 0; i < s->n && !any; i++) {
+        any = s->v[i].state != AGG_SCHEMA_AWAITED;
+    }
+    return any;
+}
+
 /* A place for a new id: a free one, or that of the entry that has been there longest and is not
  * awaited; NULL when all are. */
 static struct entry *place(struct agg_schemas *s) {
@@ -291,7 +299,7 @@ struct agg_schema agg_schemas_get(struct agg_schemas *s, uint32_t id) {
 bool agg_schemas_settled(struct agg_schemas *s, uint32_t id) {
     pthread_mutex_lock(&s->lock);
     const struct entry *e = find(s, id);
-    bool yes = e ? e->state != AGG_SCHEMA_AWAITED : s->n < AGG_SCHEMAS_MAX;
+    bool yes = e ? e->state != AGG_SCHEMA_AWAITED : has_place(s);
     pthread_mutex_unlock(&s->lock);
     return yes;
 }

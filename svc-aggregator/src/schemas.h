@@ -47,7 +47,8 @@ struct agg_schema {
  * for at most two seconds. ${s} may be NULL: fixed ids. Threads: owner, the aggregator thread. */
 struct agg_schema agg_schemas_get(struct agg_schemas *s, uint32_t id);
 
-/* agg_schemas_settled(s, id): is ${id} not awaited any more? Does not wait. Threads: as get. */
+/* agg_schemas_settled(s, id): is it worth asking for ${id} again: it is not awaited any more, or
+ * was forgotten and has a place? Does not wait. Threads: as get. */
 bool agg_schemas_settled(struct agg_schemas *s, uint32_t id);
 
 #endif

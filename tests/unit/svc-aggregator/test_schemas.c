@@ -103,6 +103,8 @@ static void test_schemas_keep_a_bounded_number(void **state) {
         struct agg_schema other = agg_schemas_get(rig->s, id);
         assert_true(other.state == AGG_SCHEMA_KNOWN && other.plan != NULL);
     }
+    /* also by a partition that waited for it: asking again finds it a place */
+    assert_true(agg_schemas_settled(rig->s, 1000));
     unsigned asked = fake_registry_count(rig->fake);
     assert_int_equal(agg_schemas_get(rig->s, 1000).state, AGG_SCHEMA_KNOWN); /* was forgotten */
     assert_int_equal(fake_registry_count(rig->fake), asked + 1);

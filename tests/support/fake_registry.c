@@ -164,8 +164,8 @@ void fake_registry_say(struct fake_registry *f, int status, const char *fields, 
     set(f, status, fields, body);
 }
 
-void fake_registry_flood(struct fake_registry *f, size_t n) {
-    set(f, 200, NULL, NULL);
+void fake_registry_flood(struct fake_registry *f, int status, size_t n) {
+    set(f, status, NULL, NULL);
     pthread_mutex_lock(&f->lock);
     f->flood = n;
     pthread_mutex_unlock(&f->lock);

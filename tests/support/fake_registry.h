@@ -11,10 +11,10 @@ struct fake_registry *fake_registry_start(void);
 /* The base address, "http://127.0.0.1:port/api". */
 const char *fake_registry_url(const struct fake_registry *f);
 /* fake_registry_say(f, status, fields, body): from now on; ${fields}: header lines with \r\n. Kept.
- * fake_registry_flood(f, n): ${n} bytes of content. fake_registry_mute(f): take requests and never
- * answer. */
+ * fake_registry_flood(f, status, n): ${n} bytes of content. fake_registry_mute(f): take requests
+ * and never answer. */
 void fake_registry_say(struct fake_registry *f, int status, const char *fields, const char *body);
-void fake_registry_flood(struct fake_registry *f, size_t n);
+void fake_registry_flood(struct fake_registry *f, int status, size_t n);
 void fake_registry_mute(struct fake_registry *f);
 /* The last request, head and body; a copy that lives until the next call. */
 const char *fake_registry_heard(struct fake_registry *f);

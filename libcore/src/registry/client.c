@@ -110,6 +110,14 @@ void px_curl_close(struct px_curl *h) {
     px_free(h);
 }
 
+/* More than we take of an answer that is a refusal anyway: its end does not change what it is. */
+static bool only_too_long(const struct px_curl *h, CURLcode code, const struct px_buf *out,
+                          long *ret_status) {
+    bool cut = code == CURLE_FILESIZE_EXCEEDED || (code == CURLE_WRITE_ERROR && !out->nomem);
+    return cut && curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, ret_status) == CURLE_OK &&
+           *ret_status >= 300;
+}
+
 static enum px_code failed(const struct px_curl *h, CURLcode code, const struct px_buf *out,
                            struct px_err *reterr) {
     const char *why = h->trouble[0] ? h->trouble : curl_easy_strerror(code);
@@ -162,6 +170,9 @@ enum px_code px_curl_ask(struct px_curl *h, const struct px_ask *ask, long *ret_
     SET(CURLOPT_CUSTOMREQUEST, ask->method);
 #undef SET
     code = code == CURLE_OK ? curl_easy_perform(h->curl) : code;
+    if (only_too_long(h, code, out, ret_status)) {
+        return PX_OK;
+    }
     if (code != CURLE_OK) {
         return failed(h, code, out, reterr);
     }

@@ -127,8 +127,15 @@ static void test_registry_has_an_end_to_everything(void **state) {
     struct rig *rig = *state;
     struct px_err err = PX_ERR_INIT;
 
-    fake_registry_flood(rig->fake, 64 << 20);
+    fake_registry_flood(rig->fake, 200, 64 << 20);
     assert_int_equal(schema_7(rig, &err), PX_TOO_LARGE);
+    /* trouble is trouble, however long its page is: nothing final follows from it */
+    fake_registry_flood(rig->fake, 502, 64 << 20);
+    assert_int_equal(schema_7(rig, &err), PX_UNAVAILABLE);
+    fake_registry_say(rig->fake, 503, "Content-Length: 9999999999\r\n", "busy");
+    assert_int_equal(schema_7(rig, &err), PX_UNAVAILABLE);
+    fake_registry_flood(rig->fake, 404, 64 << 20);
+    assert_int_equal(schema_7(rig, &err), PX_PROTOCOL);
     fake_registry_say(rig->fake, 200, "Content-Length: 9999999999\r\n", "{");
     assert_int_equal(schema_7(rig, &err), PX_TOO_LARGE);
     fake_registry_mute(rig->fake);

@@ -93,18 +93,39 @@ static bool is_local(const char *host) {
     return true;
 }
 
+/* The name of a data source or of libpq's service: what it holds stands in a file of its own and
+ * may lead anywhere, whatever host is named beside it. */
+static struct px_str elsewhere(struct px_str cs, struct px_str opts) {
+    struct px_str v = PX_S("");
+    if (px_connstr_get(cs, "DSN", &v) || px_connstr_get(cs, "FILEDSN", &v) ||
+        px_pqopt_get(opts, "service", &v)) {
+        return v;
+    }
+    return from_environment("PGSERVICE");
+}
+
+static struct px_str host_of(struct px_str cs, struct px_str opts) {
+    struct px_str v = PX_S("");
+    bool named = px_connstr_get(cs, "Servername", &v) || px_connstr_get(cs, "Server", &v);
+    if (!named || v.n == 0) {
+        v = px_pqopt_get(opts, "host", &v) ? v : from_environment("PGHOST");
+    }
+    return v;
+}
+
 void px_peer_of(const struct px_sql_conf *c, struct px_peer *ret) {
     struct px_str cs = px_str_c(c->connection);
     struct px_str v = PX_S(""), opts = PX_S("");
     const char *home = getenv("HOME");
     *ret = (struct px_peer){.remote = false};
-    bool named = px_connstr_get(cs, "Servername", &v) || px_connstr_get(cs, "Server", &v);
-    keep(named && v.n > 0 ? v : from_environment("PGHOST"), ret->host, sizeof ret->host);
+    PX_IGNORE(px_connstr_get(cs, "pqopt", &opts)); /* none is empty */
+    struct px_str other = elsewhere(cs, opts);
+    struct px_str host = host_of(cs, opts);
+    keep(host.n > 0 ? host : other, ret->host, sizeof ret->host);
     keep(px_connstr_get(cs, "Port", &v) ? v : PX_S("5432"), ret->port, sizeof ret->port);
     if (px_connstr_get(cs, "SSLmode", &v)) {
         keep(v, ret->mode, sizeof ret->mode);
     }
-    PX_IGNORE(px_connstr_get(cs, "pqopt", &opts)); /* none is empty */
     v = px_pqopt_get(opts, "sslrootcert", &v) ? v : from_environment("PGSSLROOTCERT");
     keep(v, ret->ca, sizeof ret->ca);
     if (v.n == 0) {
@@ -112,7 +133,7 @@ void px_peer_of(const struct px_sql_conf *c, struct px_peer *ret) {
     }
     v = px_pqopt_get(opts, "hostaddr", &v) ? v : from_environment("PGHOSTADDR");
     keep(v.n > 0 ? v : px_str_c(ret->host), ret->address, sizeof ret->address);
-    ret->remote = !is_local(ret->host) || !is_local(ret->address);
+    ret->remote = other.n > 0 || !is_local(ret->host) || !is_local(ret->address);
 }
 
 /* --- the certificate ---------------------------------------------------------------------------

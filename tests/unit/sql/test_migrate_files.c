@@ -149,6 +149,13 @@ static void test_connstr_verifies_other_machines(void **state) {
         {"Servername=localhost;pqopt={hostaddr=10.0.0.7}", true},
         {"Servername=db.example;pqopt={hostaddr='127.0.0.1'}", true},
         {"Database=x", false},
+        {"pqopt={host=db.example}", true},
+        {"pqopt={host=/run/postgresql}", false},
+        {"Servername=localhost;pqopt={host=localhost}", false},
+        {"pqopt={service=main}", true}, /* what it leads to stands in another file */
+        {"Servername=localhost;pqopt={service=main}", true},
+        {"DSN=main;Database=x", true},
+        {"filedsn=/etc/main.dsn;Servername=localhost", true},
     };
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(8192);
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
@@ -171,6 +178,8 @@ static void test_connstr_refuses_unverified_machines(void **state) {
         {"Servername=db.example;SSLmode=verify-ca", PX_SQL_TLS_VERIFY, false},
         {"Servername=db.example;sslmode=require", PX_SQL_TLS_VERIFY, false},
         {"Servername=db.example;SSLmode=require", PX_SQL_TLS_ANY, true},
+        {"pqopt={host=db.example};SSLmode=require", PX_SQL_TLS_VERIFY, false},
+        {"DSN=main;SSLmode=require", PX_SQL_TLS_VERIFY, false},
         {"Servername=127.0.0.1;SSLmode=disable", PX_SQL_TLS_VERIFY, true},
     };
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {

@@ -355,8 +355,8 @@ enum px_code agg_dlq(void *svc, const char *arg, struct px_err *reterr) {
         }
     }
     enum px_code written = flush(&d);
-    if (rc == PX_OK && written != PX_OK && reterr) {
-        *reterr = d.lost;
+    if (written != PX_OK && (rc == PX_OK || rc == written) && reterr) {
+        *reterr = d.lost; /* what ended the run, or was found at its end */
     }
     px_arena_fini(&d.arena);
     px_buf_fini(&d.out);

@@ -4,6 +4,8 @@
 #include "letters_rig.h"
 #include "unit.h"
 
+#include <stdio.h>
+
 static void test_letters_of_nothing(void **state) {
     struct letters_rig *f = *state;
     LETTERS_OK(f, "--dlq");
@@ -77,12 +79,24 @@ static void test_letters_are_listed_shown_and_counted(void **state) {
     letters_say(f, "by reason");
 }
 
+/* More than one piece of output, and nobody who takes it. */
+static void test_letters_that_cannot_be_printed(void **state) {
+    struct letters_rig *f = *state;
+    char command[600];
+    letters_put_all(f);
+    snprintf(command, sizeof command, "exec %s --dlq=list --json >/dev/full",
+             proc_bin("svc-aggregator"));
+    assert_int_equal(letters_run(f, "/bin/sh", "-c", command, NULL), 74);
+    letters_say(f, "stdout: No space left on device");
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, letters_setup, letters_teardown)
 
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         TEST(test_letters_of_nothing),
         TEST(test_letters_are_listed_shown_and_counted),
+        TEST(test_letters_that_cannot_be_printed),
     };
     return cmocka_run_group_tests_name(group, tests, NULL, NULL);
 }

@@ -78,8 +78,9 @@ enum px_code agg_migrate(void *svc, const char *arg, struct px_err *reterr) {
     }
     rc = plan || strcmp(arg, "status") == 0 ? look(a, dir, plan, &out, reterr)
                                             : change(a, dir, arg, &out, reterr);
-    fwrite(out.p ? out.p : "", 1, out.n, stdout); /* what was done, also when it ended early */
-    if (fflush(stdout) != 0 && rc == PX_OK) {
+    /* what was done, also when it ended early */
+    bool cut = fwrite(out.p ? out.p : "", 1, out.n, stdout) != out.n || fflush(stdout) != 0;
+    if (cut && rc == PX_OK) {
         return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
     }
     return rc;

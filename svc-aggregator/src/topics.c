@@ -227,9 +227,10 @@ enum px_code agg_topics(void *svc, const char *arg, struct px_err *reterr) {
     rc = topics_each(&r, arg, reterr);
     rc = rc == PX_OK && r.done ? topics_shown(&r, reterr) : rc;
     topics_sum(&r);
-    fwrite(r.out.p ? r.out.p : "", 1, r.out.n,
-           stdout); /* what was done, also when it ended early */
-    if (fflush(stdout) != 0 && rc == PX_OK) {
+    rc = rc == PX_OK ? px_buf_ok(&r.out, reterr) : rc;
+    /* what was done, also when it ended early */
+    bool cut = fwrite(r.out.p ? r.out.p : "", 1, r.out.n, stdout) != r.out.n || fflush(stdout) != 0;
+    if (cut && rc == PX_OK) {
         return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
     }
     if (rc != PX_OK || r.left == 0 || strcmp(arg, "plan") == 0) {

@@ -76,6 +76,20 @@ static void test_migrate_looking_makes_no_file(void **state) {
     service_rig_close(&s);
 }
 
+/* The plan is longer than what is kept back before it is written. */
+static void test_migrate_tells_when_its_plan_cannot_be_written(void **state) {
+    struct service_rig s;
+    char cs[300], command[600], out[8192];
+    service_rig_open(&s, *state, rig_dialect());
+    (void)snprintf(cs, sizeof cs, "Driver={SQLite3};Database=%s/not-there.db", proc_tmpdir());
+    service_rig_set(&s, "PX_Sql__ConnectionString", cs);
+    (void)snprintf(command, sizeof command, "exec %s --migrate=plan >/dev/full", bin());
+    const char *argv[] = {"/bin/sh", "-c", command, NULL};
+    assert_int_equal(proc_run(argv, s.env, out, sizeof out), 74);
+    says(out, "stdout: No space left on device");
+    service_rig_close(&s);
+}
+
 static void test_migrate_goes_down_and_up(void **state) {
     struct service_rig s;
     char dir[256], out[8192];
@@ -211,6 +225,7 @@ static int run_group(const char *group) {
     };
     static const struct CMUnitTest files[] = {
         cmocka_unit_test(test_migrate_looking_makes_no_file),
+        cmocka_unit_test(test_migrate_tells_when_its_plan_cannot_be_written),
     };
     int failed = cmocka_run_group_tests_name(group, tests, service_rig_setup, service_rig_teardown);
     if (strcmp(rig_dialect()->name, "sqlite") == 0) { /* whose database is a file */

@@ -275,8 +275,8 @@ static enum px_code rounds(struct agg_replayer *r, struct px_err *reterr) {
     do {
         rc = fill_shelf(r, reterr);
         r->first_round = false;
-        for (size_t at = 0; rc == PX_OK && at < r->shelf.n && !limit_reached(r);
-             at += AGG_REPLAY_CHUNK) {
+        /* a chunk that the limit cut is gone on with when less of it was written than allowed */
+        for (size_t at = 0; rc == PX_OK && at < r->shelf.n && !limit_reached(r); at += r->n) {
             rc = chunk(r, at, reterr);
         }
     } while (rc == PX_OK && !limit_reached(r) && agg_shelf_turn(&r->shelf));

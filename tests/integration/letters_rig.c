@@ -172,8 +172,9 @@ static void copy_file(const char *from, const char *to, const char *more) {
 
 /* The catalog with the two types that were missing; the migrations lie beside it. */
 void letters_mend_catalog(struct letters_rig *f) {
+    static int n;
     char base[300], dir[320], path[400], cwd[256], migrations[300];
-    snprintf(base, sizeof base, "%s/mended-%s", proc_tmpdir(), rig_dialect()->name);
+    snprintf(base, sizeof base, "%s/mended-%d", proc_tmpdir(), ++n);
     snprintf(dir, sizeof dir, "%s/schemas", base);
     assert_true(mkdir(base, 0700) == 0 && mkdir(dir, 0700) == 0);
     snprintf(path, sizeof path, "%s/rollups.yaml", dir);

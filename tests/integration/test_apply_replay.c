@@ -134,14 +134,19 @@ static void test_replay_counts_once_whatever_kills_it(void **state) {
     letters_say(f, "\"px.already_replayed\":44,");
 }
 
-/* ${copies} letters of one record, a bonus that is accepted today. */
-static void put_bonus(struct letters_rig *f, int i, const char *reason, int copies) {
+/* ${copies} letters of one record, a bonus that is accepted today; ${note}: an attribute. */
+static void put_noted(struct letters_rig *f, int i, const char *reason, int copies,
+                      const char *note) {
+    struct px_attr attr = {
+        .name = PX_S("note"), .kind = PX_ATTR_TEXT, .text = px_str_c(note ? note : "")};
     PX_DEFER(px_buf_fini) struct px_buf event = PX_BUF_INIT(1 << 16);
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1 << 16);
     struct px_dead_letter d = letters_one();
     struct px_event e = {.event_type = PX_S("bonus"),
                          .player_id = PX_S(LETTERS_SECRET),
                          .banner_tag = PX_S("b1"),
+                         .attrs = &attr,
+                         .nattrs = note ? 1 : 0,
                          .received_at = LETTERS_NOON};
     e.id = px_uuid_next(&f->log.ids, LETTERS_NOON);
     px_event_to_avro(&e, &event);
@@ -152,6 +157,29 @@ static void put_bonus(struct letters_rig *f, int i, const char *reason, int copi
     for (int k = 0; k < copies; k++) {
         letters_put(f, px_buf_view(&b));
     }
+}
+
+static void put_bonus(struct letters_rig *f, int i, const char *reason, int copies) {
+    put_noted(f, i, reason, copies, NULL);
+}
+
+/* A limit is on what is written: a record that the log refuses is not of it. */
+static void test_replay_looks_behind_what_the_log_refuses(void **state) {
+    struct letters_rig *f = *state;
+    char note[3001];
+    memset(note, 'x', sizeof note - 1);
+    note[sizeof note - 1] = '\0';
+    letters_mend_catalog(f);
+    put_noted(f, 1, "unknown_event_type", 1, note);
+    put_bonus(f, 2, "unknown_event_type", 1);
+    put_bonus(f, 3, "unknown_event_type", 1);
+    service_rig_set(&f->s, "PX_Kafka__Properties", "message.max.bytes=2000");
+    LETTERS_OK(f, "--dlq=replay", "--limit", "1");
+    letters_say(f, "too_large_for_log");
+    assert_int_equal(letters_row(f, "replayed"), 1);
+    LETTERS_OK(f, "--dlq=replay");
+    assert_int_equal(letters_row(f, "replayed"), 1);
+    assert_int_equal(letters_row(f, "already replayed"), 1);
 }
 
 /* What a limit leaves, a filter leaves out and a death behind the row leaves is replayed later, a
@@ -201,6 +229,7 @@ static int run(const char *group) {
     const struct CMUnitTest first[] = {
         TEST(test_replay_in_many_rounds),
         TEST(test_replay_counts_once_whatever_kills_it),
+        TEST(test_replay_looks_behind_what_the_log_refuses),
     };
     const struct CMUnitTest second[] = {
         TEST(test_replay_goes_on_where_it_was_left),

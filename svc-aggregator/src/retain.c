@@ -36,48 +36,59 @@ static enum px_code check_clock(const struct agg_retain *r, struct px_err *reter
 }
 
 /* Of a partition: everything received before this has been read. Where SQL stands behind the end of
- * the log that is its last event; at the end, the moment when somebody looked. */
+ * the log that is its last event, though none was received after the look; at the end, the moment
+ * when somebody looked. */
 static px_us read_until(const struct px_stmt *st) {
     bool behind = px_col_i64(st, 3) < px_col_i64(st, 4);
-    return behind ? px_col_i64(st, 6) : px_col_i64(st, 5); /* NULL reads as 0: nothing is known */
+    px_us looked = px_col_i64(st, 5), last = px_col_i64(st, 6); /* NULL reads as 0: nothing known */
+    return behind && last < looked ? last : looked;
 }
 
-struct newest { /* of one topic: the log that was looked at last; older ones are not read again */
+struct progress { /* of one log of one topic */
     char topic[256], log_id[128];
     px_us looked_at, unread;
 };
 
-static void take_partition(const struct px_stmt *st, struct newest *log, px_us *unread) {
-    bool same_topic = px_str_is(px_col_text(st, 1), log->topic);
-    bool same_log = same_topic && px_str_is(px_col_text(st, 0), log->log_id);
-    px_us looked = px_col_i64(st, 5), until = read_until(st);
-    if (!same_topic) { /* sorted by topic: the one before is complete */
-        *unread = log->unread < *unread ? log->unread : *unread;
-        *log = (struct newest){.unread = AGG_NOTHING_UNREAD};
+static bool begins(const struct px_stmt *st, struct progress *log) {
+    if (px_str_is(px_col_text(st, 1), log->topic) && px_str_is(px_col_text(st, 0), log->log_id)) {
+        return false;
     }
-    if (same_log) {
-        log->looked_at = looked > log->looked_at ? looked : log->looked_at;
-        log->unread = until < log->unread ? until : log->unread;
-    } else if (looked > log->looked_at) {
-        *log = (struct newest){.looked_at = looked, .unread = until};
-        px_assert(px_str_copy(px_col_text(st, 1), log->topic, sizeof log->topic));
-        px_assert(px_str_copy(px_col_text(st, 0), log->log_id, sizeof log->log_id));
+    *log = (struct progress){.unread = AGG_NOTHING_UNREAD};
+    px_assert(px_str_copy(px_col_text(st, 1), log->topic, sizeof log->topic));
+    px_assert(px_str_copy(px_col_text(st, 0), log->log_id, sizeof log->log_id));
+    return true;
+}
+
+/* Of a topic only the log counts that was looked at last; older ones are not read again. */
+static void end_log(const struct progress *log, struct progress *newest, px_us *unread) {
+    if (strcmp(log->topic, newest->topic) != 0) { /* sorted by topic: the one before is complete */
+        *unread = newest->unread < *unread ? newest->unread : *unread;
+        *newest = *log;
+    } else if (log->looked_at > newest->looked_at) {
+        *newest = *log;
     }
 }
 
 static enum px_code read_progress(const struct agg_retain *r, px_us *ret_unread,
                                   struct px_err *reterr) {
+    static const struct progress none = {.unread = AGG_NOTHING_UNREAD};
     struct px_stmt *st = NULL;
-    struct newest log = {.unread = AGG_NOTHING_UNREAD};
+    struct progress log = none, before = none, newest = none;
     size_t n = 0;
     *ret_unread = AGG_NOTHING_UNREAD;
     enum px_code rc = agg_stmt(r->sql, PX_ST_FRESHNESS, &st, reterr);
     rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
-    while (rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK) {
-        take_partition(st, &log, ret_unread);
-        n++;
+    for (; rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK; n++) {
+        before = log;
+        if (begins(st, &log)) {
+            end_log(&before, &newest, ret_unread);
+        }
+        px_us looked = px_col_i64(st, 5), until = read_until(st);
+        log.looked_at = looked > log.looked_at ? looked : log.looked_at;
+        log.unread = until < log.unread ? until : log.unread;
     }
-    *ret_unread = log.unread < *ret_unread ? log.unread : *ret_unread;
+    end_log(&log, &newest, ret_unread);
+    end_log(&none, &newest, ret_unread);
     *ret_unread = n ? *ret_unread : 0; /* nobody has begun to read */
     px_stmt_free(st);
     return rc == PX_NO_ROW ? PX_OK : rc;

@@ -356,6 +356,38 @@ static void test_retention_waits_for_unread_events(void **state) {
     expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-14");
 }
 
+static void put_progress(struct rig *r, const char *log, int partition, const char *looked_at,
+                         const char *received) {
+    char sql[512];
+    snprintf(
+        sql, sizeof sql,
+        "INSERT INTO consumer_offsets (log_id, topic, partition_id, next_offset, epoch, owner, "
+        "revision, high_watermark, looked_at, max_event_at) VALUES ('%s', 'EVT_MORE', %d, 5, "
+        "1, '', 0, %d, '%s', '%s')",
+        log, partition, received[0] ? 9 : 5, looked_at, received[0] ? received : looked_at);
+    sql_do(r->db.s, sql);
+}
+
+/* Another topic, of which an older log was read too: of the newest one every partition holds the
+ * floor, also one that was looked at before the older log was, and none that knows an event of a
+ * clock that runs ahead. Now is the 15th. */
+static void test_retention_asks_every_partition_of_the_newest_log(void **state) {
+    struct world *w = *state;
+    struct rig *r = &w->rig;
+    some_days(r);
+    put_progress(r, "a-old", 0, "2024-10-10 12:00:00.000000", "2024-09-20 12:00:00.000000");
+    put_progress(r, "b-new", 0, "2024-10-08 12:00:00.000000", "");
+    put_progress(r, "b-new", 1, "2024-10-15 12:00:00.000000", "");
+    retain(w);
+    expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-05");
+
+    sql_do(r->db.s, "UPDATE consumer_offsets SET looked_at = '2024-10-15 12:00:00.000000' WHERE "
+                    "log_id = 'b-new'");
+    put_progress(r, "b-new", 2, "2024-10-10 12:00:00.000000", "2026-01-01 00:00:00.000000");
+    retain(w);
+    expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-07");
+}
+
 /* A batch is past its fence and has read the old floor: no claim goes before it has ended. */
 static void test_retention_waits_for_batches_under_way(void **state) {
     struct world *w = *state;
@@ -436,6 +468,7 @@ static int run(const char *group) {
         T(test_retention_counts_no_replay_twice),
         T(test_retention_keeps_the_claims_of_senders_ahead),
         T(test_retention_waits_for_unread_events),
+        T(test_retention_asks_every_partition_of_the_newest_log),
         T(test_retention_waits_for_batches_under_way),
         T(test_retention_raises_its_marks_only),
         T(test_retention_refuses_a_floor_that_is_no_day),

@@ -288,6 +288,15 @@ static void test_session_settings(void **state) {
     sql_text(r, query, out, sizeof out);
     assert_string_equal(out, "UTF8|UTC|20s|5s|5s|repeatable read|on");
     px_sql_close(r);
+
+    /* What is read behind the fence must be what is committed then, whatever the server prefers. */
+    sql_do(f->s, "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET default_transaction_isolation "
+                 "= %L', current_database(), 'repeatable read'); END $$");
+    r = sql_fixture_connect(f, PX_SQL_WRITE);
+    begin(r);
+    sql_text(r, query, out, sizeof out);
+    px_sql_close(r);
+    assert_string_equal(out, "UTF8|UTC|20s|5s|5s|read committed|off");
 }
 
 /* --- deadlock: two threads take two rows in opposite order --- */

@@ -139,10 +139,10 @@ static enum px_code session(struct px_sql *s, const struct px_sql_conf *c, enum 
     s->lock_timeout = c->lock_timeout;
     px_buf_c(&b, "SET client_encoding = 'UTF8'; SET TimeZone = 'UTC'; SET jit = off; ");
     timeouts(&b, c->statement_timeout, c->lock_timeout, 5 * PX_US_PER_S);
-    if (use == PX_SQL_READ) {
-        px_buf_c(&b, "; SET default_transaction_read_only = on; "
-                     "SET default_transaction_isolation = 'repeatable read'");
-    }
+    /* Writers read behind their locks what was committed before, whatever the server prefers. */
+    px_buf_c(&b, use == PX_SQL_READ ? "; SET default_transaction_read_only = on; "
+                                      "SET default_transaction_isolation = 'repeatable read'"
+                                    : "; SET default_transaction_isolation = 'read committed'");
     enum px_code code = px_buf_ok(&b, reterr);
     return code ? code : px_sql_exec(s, px_buf_view(&b), reterr);
 }

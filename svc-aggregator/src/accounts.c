@@ -52,7 +52,9 @@ static enum px_code add_account(struct agg_accounts *a, const struct px_stmt *st
     for (unsigned i = 0; i < AGG_BOOK_COLUMNS; i++) {
         to->book[i] = px_col_i64(st, 4 + i);
     }
-    return PX_OK;
+    return to->log_id.p && to->topic.p
+               ? PX_OK
+               : PX_FAIL(reterr, PX_NOMEM, "no memory for the names of %zu partitions", a->n);
 }
 
 static enum px_code add_raw(struct agg_accounts *a, const struct px_stmt *st,

@@ -1,7 +1,9 @@
 /* --reconcile and --rebuild by the real binary, on every database: a stream of everything that can
  * become of an event, folded by the aggregator, agrees with what the database counts again from the
  * raw rows; a row that is changed, lost or made up by hand is named, and mended to what it was. */
+#include "accounts.h"
 #include "reconcile_rig.h"
+#include "torture.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -318,6 +320,23 @@ static void test_days_that_one_table_has_lost_are_not_added_up(void **state) {
     book_says(b, "event_type=\"visit\": count against the sum of event_summary stored ");
 }
 
+static enum px_code load_accounts(void *arg) {
+    struct agg_accounts accounts;
+    enum px_code rc = agg_accounts_load(arg, &accounts, NULL);
+    if (rc == PX_OK) {
+        agg_accounts_fini(&accounts);
+    }
+    return rc;
+}
+
+/* An account that has lost its name would be mended under another one. */
+static void test_accounts_without_memory(void **state) {
+    struct book *b = *state;
+    rig_add(&b->rig, &(struct rig_event){0, "visit", "p1", "b1", NULL});
+    rig_settle(&b->rig);
+    assert_true(torture(load_accounts, b->rig.db.s) > 5);
+}
+
 static void test_exit_statuses(void **state) {
     struct book *b = *state;
     EXPECT_RUN(b, 0, "--reconcile"); /* an empty database agrees with itself */
@@ -349,6 +368,7 @@ static int run(const char *group) {
         TEST(test_only_the_first_hundred_rows_are_named),
         TEST(test_a_table_may_begin_later),
         TEST(test_days_that_one_table_has_lost_are_not_added_up),
+        TEST(test_accounts_without_memory),
         TEST(test_exit_statuses),
     };
     return cmocka_run_group_tests_name(group, tests, NULL, NULL);

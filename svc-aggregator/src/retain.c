@@ -94,6 +94,21 @@ static enum px_code read_progress(const struct agg_retain *r, px_us *ret_unread,
     return rc == PX_NO_ROW ? PX_OK : rc;
 }
 
+/* Marks only rise: with longer options, or with more that is unread, they stay above the bounds. */
+static enum px_code read_marks(const struct agg_retain *r, struct agg_retained *ret,
+                               struct px_err *reterr) {
+    struct px_stmt *st = NULL;
+    px_day late = 0, raw = 0;
+    enum px_code rc = agg_stmt(r->sql, PX_ST_SETTING_GET, &st, reterr);
+    rc = rc == PX_OK ? agg_setting_day(st, AGG_CLAIMS_FROM, &late, reterr) : rc;
+    rc = rc == PX_OK ? agg_setting_day(st, "raw_complete_from", &raw, reterr) : rc;
+    px_stmt_free(st);
+    const struct agg_bounds *b = &ret->bounds;
+    ret->late_before = late > b->claims_from ? late : b->claims_from;
+    ret->raw_complete = raw > b->raw_complete ? raw : b->raw_complete;
+    return rc;
+}
+
 static enum px_code find_bounds(const struct agg_retain *r, struct agg_retained *ret,
                                 struct agg_olds *olds, struct px_err *reterr) {
     px_us unread = AGG_NOTHING_UNREAD;
@@ -109,7 +124,7 @@ static enum px_code find_bounds(const struct agg_retain *r, struct agg_retained 
         ret->v[i] = (struct agg_removed){.table = olds->v[i].x.table,
                                          .below = agg_old_below(&ret->bounds, olds->v[i].by)};
     }
-    return PX_OK;
+    return read_marks(r, ret, reterr);
 }
 
 /* A short transaction, again when the database says so. */

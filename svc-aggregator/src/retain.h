@@ -30,6 +30,8 @@ struct agg_removed {
 };
 struct agg_retained {
     struct agg_bounds bounds;
+    /* what is true afterwards: the bounds, or a mark of px_settings that was above them */
+    px_day late_before, raw_complete;
     struct agg_removed v[AGG_MAX_OLD];
     size_t n;
     px_us took;
@@ -39,7 +41,8 @@ struct agg_retained {
 
 /* agg_retain_plan(r, ret, reterr): what a run would remove now. Changes nothing.
  * agg_retain_run(r, ret, reterr): remove it. ${ret} says what was done also when it failed. Errors:
- * PX_CONFIG (this machine's clock and the database's are an hour apart), PX_SQL*. */
+ * PX_CONFIG (this machine's clock and the database's are an hour apart), PX_SCHEMA (a mark is no
+ * day), PX_SQL*. */
 PX_MUST_USE enum px_code agg_retain_plan(const struct agg_retain *r, struct agg_retained *ret,
                                          struct px_err *reterr);
 PX_MUST_USE enum px_code agg_retain_run(const struct agg_retain *r, struct agg_retained *ret,

@@ -61,9 +61,9 @@ void agg_retained_text(const struct agg_retained *ret, bool plan, struct px_buf 
         px_buf_byte(out, '\n');
     }
     px_buf_printf(out, "raw rows are complete from %.*s",
-                  PX_S_ARG(day_text(ret->bounds.raw_complete, day)));
+                  PX_S_ARG(day_text(ret->raw_complete, day)));
     px_buf_printf(out, ", events before %.*s are late\n",
-                  PX_S_ARG(day_text(ret->bounds.claims_from, day)));
+                  PX_S_ARG(day_text(ret->late_before, day)));
     notes(ret, out);
 }
 
@@ -89,8 +89,8 @@ void agg_retained_json(const struct agg_retained *ret, bool plan, struct px_buf 
     px_jw_kbool(&w, "busy", ret->busy);
     if (!ret->busy) {
         px_jw_kbool(&w, "stopped", ret->stopped);
-        px_jw_kstr(&w, "rawCompleteFrom", day_text(ret->bounds.raw_complete, day));
-        px_jw_kstr(&w, "claimsFrom", day_text(ret->bounds.claims_from, day));
+        px_jw_kstr(&w, "rawCompleteFrom", day_text(ret->raw_complete, day));
+        px_jw_kstr(&w, "claimsFrom", day_text(ret->late_before, day));
         px_jw_kstr(&w, "claimsWanted", day_text(ret->bounds.claims_wanted, day));
         px_jw_key(&w, "tables");
         px_jw_arr(&w);
@@ -119,6 +119,6 @@ void agg_retained_log(const struct agg_retained *ret, const struct px_err *err) 
            PX_F_MS("px.longest_transaction_ms", agg_retained_longest(ret)),
            PX_F_MS("event.duration_ms", ret->took), PX_F_BOOL("px.stopped", ret->stopped),
            PX_F_BOOL("px.held", is_held(ret)),
-           PX_F_STR("px.raw_complete_from", day_text(ret->bounds.raw_complete, raw)),
-           PX_F_STR("px.claims_from", day_text(ret->bounds.claims_from, claims)));
+           PX_F_STR("px.raw_complete_from", day_text(ret->raw_complete, raw)),
+           PX_F_STR("px.claims_from", day_text(ret->late_before, claims)));
 }

@@ -412,6 +412,14 @@ static void test_retention_waits_for_batches_under_way(void **state) {
     px_sql_close(own);
 }
 
+static void says(const struct world *w, const char *text) {
+    PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(8192);
+    agg_retained_text(&w->got, false, &out);
+    if (!strstr(px_buf_cstr(&out), text)) {
+        fail_msg("nothing of %s in\n%s", text, px_buf_cstr(&out));
+    }
+}
+
 static void test_retention_raises_its_marks_only(void **state) {
     struct world *w = *state;
     some_days(&w->rig);
@@ -426,12 +434,14 @@ static void test_retention_raises_its_marks_only(void **state) {
            "ORDER BY name",
            "claims_from|2024-10-08\nraw_complete_from|2024-10-12");
     assert_int_equal(agg_retained_rows(&w->got), 0);
+    says(w, "raw rows are complete from 2024-10-12, events before 2024-10-08 are late\n");
 }
 
 static void test_retention_refuses_a_floor_that_is_no_day(void **state) {
     struct world *w = *state;
     struct rig *r = &w->rig;
     struct px_err e = PX_ERR_INIT;
+    some_days(r);
     sql_do(r->db.s, "INSERT INTO px_settings (name, value) VALUES ('claims_from', 'soon')");
     rig_add(r, &(struct rig_event){0, "visit", "p1", "b1", NULL});
 
@@ -439,6 +449,9 @@ static void test_retention_refuses_a_floor_that_is_no_day(void **state) {
 
     assert_non_null(strstr(e.msg, "claims_from"));
     agg_batch_reset(&r->batch);
+    struct agg_retain rt = work(w);
+    assert_int_equal(agg_retain_run(&rt, &w->got, &e), PX_SCHEMA);
+    assert_int_equal(agg_retained_rows(&w->got), 0); /* nobody would know which are late */
 }
 
 /* The role that is made for it suffices. */

@@ -17,6 +17,7 @@
 #define SHELF_BYTES ((size_t)64 << 20)
 #define ARENA_MAX   ((size_t)64 << 20)
 #define ORIGIN_MAX  400
+#define LOG_ID_MAX  127 /* what an aggregator gives a log as its name */
 
 /* One letter of a chunk on its way. */
 struct replaying {
@@ -68,7 +69,7 @@ static enum agg_outcome first_look(const struct agg_replayer *r, const struct ag
         return AGG_OF_REQUEST;
     }
     if (!agg_letter_of_log(l) || !px_str_is(l->d.topic, r->conf->topic) ||
-        px_str_has_control(l->d.log_id)) {
+        l->d.log_id.n > LOG_ID_MAX || px_str_has_control(l->d.log_id)) {
         return AGG_OTHER_TOPIC;
     }
     return agg_letter_whole(l) ? AGG_FIXED : AGG_CUT;

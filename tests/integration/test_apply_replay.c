@@ -182,6 +182,28 @@ static void test_replay_looks_behind_what_the_log_refuses(void **state) {
     assert_int_equal(letters_row(f, "already replayed"), 1);
 }
 
+/* Whoever may write to the topic may leave a name there that fits nowhere. */
+static void test_replay_passes_over_names_without_end(void **state) {
+    struct letters_rig *f = *state;
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1 << 18);
+    struct px_dead_letter d = letters_one();
+    char *name = malloc(1 << 17);
+    memset(name, 'x', 1 << 17);
+    letters_mend_catalog(f);
+    put_bonus(f, 99, "unknown_event_type", 1);
+    d.log_id = (struct px_str){.p = name, .n = 1 << 17};
+    for (int i = 0; i < 10; i++) { /* together more than one parameter of SQL may hold */
+        d.offset++;
+        px_buf_reset(&b);
+        px_dead_letter_to_avro(&d, &b);
+        letters_put(f, px_buf_view(&b));
+    }
+    free(name);
+    LETTERS_OK(f, "--dlq=replay");
+    assert_int_equal(letters_row(f, "replayed"), 1);
+    assert_int_equal(letters_row(f, "of other topics"), 10);
+}
+
 /* What a limit leaves, a filter leaves out and a death behind the row leaves is replayed later, a
  * letter that is stored twice once. */
 static void test_replay_goes_on_where_it_was_left(void **state) {
@@ -230,6 +252,7 @@ static int run(const char *group) {
         TEST(test_replay_in_many_rounds),
         TEST(test_replay_counts_once_whatever_kills_it),
         TEST(test_replay_looks_behind_what_the_log_refuses),
+        TEST(test_replay_passes_over_names_without_end),
     };
     const struct CMUnitTest second[] = {
         TEST(test_replay_goes_on_where_it_was_left),

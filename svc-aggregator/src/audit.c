@@ -170,19 +170,14 @@ static enum px_code count_missing(struct agg_audit *a, const struct agg_accounts
 }
 
 static enum px_code mark_missing(struct agg_audit *a, struct px_err *reterr) {
-    for (size_t i = 0; i < a->days.n; i++) {
-        struct agg_day *d = &a->days.v[i];
+    enum px_code rc = PX_OK;
+    for (size_t i = 0; rc == PX_OK && i <= a->days.n; i++) {
+        struct agg_day *d = i < a->days.n ? &a->days.v[i] : &a->days.after;
         int64_t missing = 0;
-        if (d->state != AGG_DAY_COMPLETE) {
-            continue;
-        }
-        enum px_code rc = missing_in(a, &d->w, &missing, reterr);
-        if (rc != PX_OK) {
-            return rc;
-        }
+        rc = d->state == AGG_DAY_COMPLETE ? missing_in(a, &d->w, &missing, reterr) : PX_OK;
         d->state = missing > 0 ? AGG_DAY_MISSING : d->state;
     }
-    return PX_OK;
+    return rc;
 }
 
 enum px_code agg_audit_days(struct agg_audit *a, const struct agg_accounts *accounts,

@@ -57,17 +57,20 @@ static px_us start_of(const struct px_zone *zone, px_day day) {
     return t < 0 ? 0 : t > PX_COL_TIME_MAX ? PX_COL_TIME_MAX : t;
 }
 
-static void add(struct agg_days *d, const struct agg_days_conf *c, px_day first, px_day last) {
-    if (first > last) {
-        return;
-    }
-    d->v[d->n++] = (struct agg_day){
+static struct agg_day span_of(const struct agg_days_conf *c, px_day first, px_day last) {
+    return (struct agg_day){
         .w = {.first = first,
               .last = last,
               .lo = start_of(c->zone, first),
               .hi = start_of(c->zone, last + 1)},
         .state = first < c->complete_from ? AGG_DAY_BEFORE : AGG_DAY_COMPLETE,
     };
+}
+
+static void add(struct agg_days *d, const struct agg_days_conf *c, px_day first, px_day last) {
+    if (first <= last) {
+        d->v[d->n++] = span_of(c, first, last);
+    }
 }
 
 /* Everything: days with raw rows one by one, what lies around them in one piece. */
@@ -112,6 +115,8 @@ enum px_code agg_days_make(const struct agg_days_conf *c, struct agg_days *ret,
     for (px_day day = s.from; !all && day <= s.to; day++) {
         add(&d, c, day, day);
     }
+    px_day next = d.v[d.n - 1].w.last + 1;
+    d.after = span_of(c, next, next);
     *ret = d;
     return PX_OK;
 }
@@ -132,6 +137,7 @@ bool agg_days_bucket(const struct agg_days *d, size_t i, px_us bucket, struct px
     *ret = day->w;
     ret->lo = round_up(day->w.lo, bucket);
     ret->hi = round_up(day->w.hi, bucket);
-    bool beyond = ret->hi != day->w.hi && i + 1 < d->n;
-    return day->state == AGG_DAY_COMPLETE && (!beyond || d->v[i + 1].state == AGG_DAY_COMPLETE);
+    const struct agg_day *next = i + 1 < d->n ? &d->v[i + 1] : &d->after;
+    bool beyond = ret->hi != day->w.hi;
+    return day->state == AGG_DAY_COMPLETE && (!beyond || next->state == AGG_DAY_COMPLETE);
 }

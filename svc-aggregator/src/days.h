@@ -29,6 +29,7 @@ struct agg_day {
 struct agg_days {
     struct agg_day *v; /* without a gap between them */
     size_t n;
+    struct agg_day after; /* the next one, into which the last buckets may reach; not looked at */
 };
 struct agg_days_conf {
     struct agg_span span;

@@ -240,6 +240,21 @@ static void test_missing_raw_rows_are_found_by_the_counts(void **state) {
     assert_string_equal(strstr(b->first, "\n2024-10-2"), strstr(b->now, "\n2024-10-2"));
 }
 
+/* A bucket of a day in UTC ends two hours into the next day of Berlin, which nobody asked for. */
+static void test_a_bucket_needs_the_day_that_it_reaches_into(void **state) {
+    struct book *b = *state;
+    b->seed = 31;
+    book_stream(b, 300);
+    sql_do(b->rig.db.s, "DELETE FROM events WHERE disposition IN ('counted', 'repeat') AND "
+                        "created_at >= '2024-10-26 22:00:00' AND created_at < '2024-10-27'");
+    book_dump(b, b->first);
+    EXPECT_RUN(b, 0, "--reconcile", "--from=2024-10-26", "--to=2024-10-26");
+    EXPECT_RUN(b, 0, "--rebuild", "--from=2024-10-26", "--to=2024-10-26");
+    book_says(b, "rebuild: nothing to change\n");
+    book_same(b);
+    EXPECT_RUN(b, 65, "--rebuild", "--from=2024-10-26", "--to=2024-10-27");
+}
+
 /* The log begins at offset 5 by now, and an operator accepts that. */
 static void test_gaps_agree_with_their_record(void **state) {
     struct book *b = *state;
@@ -364,6 +379,7 @@ static int run(const char *group) {
         TEST(test_days_can_be_named),
         TEST(test_days_without_all_raw_rows_are_listed_and_left_alone),
         TEST(test_missing_raw_rows_are_found_by_the_counts),
+        TEST(test_a_bucket_needs_the_day_that_it_reaches_into),
         TEST(test_gaps_agree_with_their_record),
         TEST(test_only_the_first_hundred_rows_are_named),
         TEST(test_a_table_may_begin_later),

@@ -114,6 +114,13 @@ static void test_days_buckets_across_midnight(void **state) {
     d.v[1].state = AGG_DAY_MISSING;
     assert_false(agg_days_bucket(&d, 0, PX_US_PER_HOUR, &w));
     assert_true(agg_days_bucket(&d, 0, PX_US_PER_MIN, &w));
+    d.v[1].state = AGG_DAY_COMPLETE;
+    assert_true(agg_days_bucket(&d, 1, PX_US_PER_HOUR, &w));
+    d.after.state = AGG_DAY_MISSING; /* nobody asked for that day, and the bucket needs it */
+    assert_int_equal(d.after.w.first, day("2026-03-04"));
+    assert_int_equal(d.after.w.lo, d.v[1].w.hi);
+    assert_false(agg_days_bucket(&d, 1, PX_US_PER_HOUR, &w));
+    assert_true(agg_days_bucket(&d, 1, PX_US_PER_MIN, &w));
     agg_days_fini(&d);
     px_zone_free(zone);
 }

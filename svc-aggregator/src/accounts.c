@@ -133,18 +133,27 @@ void agg_accounts_fini(struct agg_accounts *a) {
     *a = (struct agg_accounts){0};
 }
 
-int64_t agg_accounts_missing(const struct agg_accounts *a) {
+/* What an account has counted, by its own word or by what is proven; false: nobody knows. */
+static bool counted_of(const struct agg_account *a, bool raw_whole, int64_t *ret) {
+    struct agg_account right = *a;
+    bool known = agg_account_holds(a) ||
+                 (agg_account_judge(a, raw_whole, &right) == AGG_PROVEN && right.has_book);
+    *ret = right.book[AGG_BOOK_COUNTED];
+    return known;
+}
+
+int64_t agg_accounts_missing(const struct agg_accounts *a, bool raw_whole) {
     int64_t missing = 0;
     for (size_t i = 0; i < a->n; i++) {
         const struct agg_account *first = &a->v[i];
-        int64_t counted = 0;
+        int64_t counted = 0, one = 0;
         bool holds = true;
         bool seen = false;
         for (size_t k = 0; k < a->n; k++) {
             if (a->v[k].partition == first->partition) {
                 seen = seen || k < i;
-                counted += a->v[k].book[AGG_BOOK_COUNTED];
-                holds = holds && agg_account_holds(&a->v[k]);
+                holds = counted_of(&a->v[k], raw_whole, &one) && holds;
+                counted += one;
             }
         }
         for (size_t k = 0; k < a->nraw; k++) {

@@ -68,9 +68,9 @@ enum agg_verdict agg_account_judge(const struct agg_account *a, bool raw_whole,
 /* agg_account_holds(a): the accounting identity, and the same offset in both tables. */
 bool agg_account_holds(const struct agg_account *a);
 
-/* agg_accounts_missing(a): counted events without a raw row, over the partitions whose account
- * holds. 0 = raw rows are complete, as far as counts can tell. */
-int64_t agg_accounts_missing(const struct agg_accounts *a);
+/* agg_accounts_missing(a, raw_whole): counted events without a raw row, over the partitions whose
+ * account holds or is PROVEN. 0 = raw rows are complete, as far as counts can tell. */
+int64_t agg_accounts_missing(const struct agg_accounts *a, bool raw_whole);
 
 /* agg_accounts_copies(a): repeats and duplicates in the ledger that have no raw row: copies of a
  * record under one event id, which `events` holds once, or rows that are gone. */

@@ -95,7 +95,8 @@ static void name_raw(const struct agg_accounts *a, const struct agg_raw_count *r
     agg_report_difference(report, &diff);
 }
 
-static void report_raw(const struct agg_accounts *a, struct agg_report *report) {
+static void report_raw(const struct agg_accounts *a, bool raw_whole, struct agg_report *report) {
+    int64_t missing = agg_accounts_missing(a, raw_whole);
     int64_t rows = 0, booked = 0, wrong = 0;
     for (size_t i = 0; i < a->n; i++) {
         for (size_t d = 0; d < PX_DEAD_LETTERED; d++) {
@@ -110,7 +111,7 @@ static void report_raw(const struct agg_accounts *a, struct agg_report *report) 
     }
     const struct agg_fact facts[] = {{"rows of events", rows},
                                      {"events in the ledger", booked},
-                                     {"counted events without a row", agg_accounts_missing(a)},
+                                     {"counted events without a row", missing},
                                      {"partitions with rows that the ledger does not know", wrong}};
     agg_report_check(report, "raw", wrong == 0, facts, PX_ARRAY_LEN(facts));
     for (size_t i = 0; wrong && i < a->nraw; i++) {
@@ -125,5 +126,5 @@ static void report_raw(const struct agg_accounts *a, struct agg_report *report) 
 
 void agg_accounts_report(const struct agg_accounts *a, bool raw_whole, struct agg_report *report) {
     report_ledger(a, raw_whole, report);
-    report_raw(a, report);
+    report_raw(a, raw_whole, report);
 }

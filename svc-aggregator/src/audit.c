@@ -155,7 +155,7 @@ static enum px_code missing_in(struct agg_audit *a, const struct px_window *w, i
 /* What the counts say beyond what retention has recorded. */
 static enum px_code count_missing(struct agg_audit *a, const struct agg_accounts *accounts,
                                   struct px_err *reterr) {
-    a->missing = agg_accounts_missing(accounts);
+    a->missing = agg_accounts_missing(accounts, a->complete_from == 0);
     a->copies = agg_accounts_copies(accounts);
     a->doubt = agg_accounts_doubtful(accounts, a->complete_from == 0);
     if (a->missing == 0 || a->complete_from == 0) {

@@ -240,6 +240,25 @@ static void test_missing_raw_rows_are_found_by_the_counts(void **state) {
     assert_string_equal(strstr(b->first, "\n2024-10-2"), strstr(b->now, "\n2024-10-2"));
 }
 
+/* The account that could tell of missing raw rows is wrong itself, and raw rows do not say so. */
+static void test_missing_raw_rows_of_a_wrong_account(void **state) {
+    struct book *b = *state;
+    struct px_sql *s = b->rig.db.s;
+    b->seed = 37;
+    b->no_copies = true;
+    book_stream(b, 300);
+    sql_do(s, "DELETE FROM events WHERE disposition = 'counted' AND \"partition\" = 2 AND "
+              "created_at >= '2024-10-27 00:00:00' AND created_at < '2024-10-27 12:00:00'");
+    book_dump(b, b->first);
+    sql_do(s, "UPDATE partition_ledger SET next_offset = next_offset - 2 WHERE partition_id = 2");
+    EXPECT_RUN(b, 1, "--reconcile");
+    book_says(b, "unchecked days 2024-10-27 to 2024-10-27: not checked: raw rows are missing");
+    book_says(b, "reconcile: 1 differences\n");
+    EXPECT_RUN(b, 0, "--rebuild");
+    book_same(b);
+    EXPECT_RUN(b, 0, "--reconcile");
+}
+
 /* A bucket of a day in UTC ends two hours into the next day of Berlin, which nobody asked for. */
 static void test_a_bucket_needs_the_day_that_it_reaches_into(void **state) {
     struct book *b = *state;
@@ -379,6 +398,7 @@ static int run(const char *group) {
         TEST(test_days_can_be_named),
         TEST(test_days_without_all_raw_rows_are_listed_and_left_alone),
         TEST(test_missing_raw_rows_are_found_by_the_counts),
+        TEST(test_missing_raw_rows_of_a_wrong_account),
         TEST(test_a_bucket_needs_the_day_that_it_reaches_into),
         TEST(test_gaps_agree_with_their_record),
         TEST(test_only_the_first_hundred_rows_are_named),

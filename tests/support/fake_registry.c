@@ -150,6 +150,11 @@ const char *fake_registry_url(const struct fake_registry *f) {
     return f->url;
 }
 
+struct px_registry_conf fake_registry_conf(const struct fake_registry *f, px_us timeout) {
+    return (struct px_registry_conf){
+        .url = f->url, .user = "", .password = "", .ca_file = "", .timeout = timeout};
+}
+
 static void set(struct fake_registry *f, int status, const char *fields, const char *body) {
     pthread_mutex_lock(&f->lock);
     f->status = status;

@@ -3,13 +3,14 @@
 #ifndef TEST_FAKE_REGISTRY_H
 #define TEST_FAKE_REGISTRY_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include <px/registry.h>
 
 struct fake_registry;
 struct fake_registry *fake_registry_start(void);
 /* The base address, "http://127.0.0.1:port/api". */
 const char *fake_registry_url(const struct fake_registry *f);
+/* The options of a client that asks it, as nobody in particular. */
+struct px_registry_conf fake_registry_conf(const struct fake_registry *f, px_us timeout);
 /* fake_registry_say(f, status, fields, body): from now on; ${fields}: header lines with \r\n. Kept.
  * fake_registry_flood(f, status, n): ${n} bytes of content. fake_registry_mute(f): take requests
  * and never answer. */

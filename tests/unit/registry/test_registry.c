@@ -19,11 +19,7 @@ struct rig {
 static int setup(void **state) {
     static struct rig rig;
     rig.fake = fake_registry_start();
-    rig.conf = (struct px_registry_conf){.url = fake_registry_url(rig.fake),
-                                         .user = "",
-                                         .password = "",
-                                         .ca_file = "",
-                                         .timeout = 300 * PX_US_PER_MS};
+    rig.conf = fake_registry_conf(rig.fake, 300 * PX_US_PER_MS);
     *state = &rig;
     return px_registry_open(&rig.conf, &rig.r, NULL) == PX_OK ? 0 : -1;
 }

@@ -29,11 +29,7 @@ struct rig {
 static int setup(void **state) {
     static struct rig rig;
     rig.fake = fake_registry_start();
-    rig.conf = (struct px_registry_conf){.url = fake_registry_url(rig.fake),
-                                         .user = "",
-                                         .password = "",
-                                         .ca_file = "",
-                                         .timeout = PX_US_PER_S};
+    rig.conf = fake_registry_conf(rig.fake, PX_US_PER_S);
     struct agg_schemas_conf conf = {
         .registry = &rig.conf, .dir = "schemas", .topic = "T", .dlq = "D"};
     fake_registry_say(rig.fake, 200, NULL, GOOD);

@@ -36,3 +36,23 @@ until_true() {
     "$@"
 }
 gone() { ! running "$1"; }
+
+# maven_once HOME NAME COMMAND...: makes the folder HOME, complete or absent, by one process at a time: the command
+# fills $part, which is then moved there. What Maven says is in $cache/NAME-fetch.log.
+maven_once() {
+    local home=$1 name=$2 part=$1.part
+    shift 2
+    [ -e "$home/.complete" ] && return 0
+    command -v mvn >/dev/null || fail "mvn is missing: make deps-stack"
+    mkdir -p "$cache"
+    exec 9>"$cache/$name.lock"
+    flock -w 600 9 || fail "$cache/$name.lock is held for 10 minutes"
+    if [ ! -e "$home/.complete" ]; then
+        rm -rf "$home" "$part"
+        mkdir -p "$part"
+        "$@" >"$cache/$name-fetch.log" 2>&1 || fail "$(basename "$home") could not be fetched; see $cache/$name-fetch.log"
+        touch "$part/.complete"
+        mv "$part" "$home"
+    fi
+    exec 9>&-
+}

@@ -28,24 +28,12 @@ cache=${PX_CACHE:-${HOME:-/tmp}/.cache/pixel-analytics}
 jars=$cache/kafka-$version
 java=$(command -v java || true)
 
-# Complete or absent: fetched beside its place and moved there, by one process at a time.
-fetch_jars() {
-    [ -e "$jars/.complete" ] && return 0
-    command -v mvn >/dev/null || fail "mvn is missing: make deps-stack"
-    mkdir -p "$cache"
-    exec 9>"$cache/kafka.lock"
-    flock -w 600 9 || fail "$cache/kafka.lock is held for 10 minutes"
-    if [ ! -e "$jars/.complete" ]; then
-        rm -rf "$jars" "$jars.part"
-        mvn -q -B -f "$here/kafka.pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
-            -Dkafka.version="$version" -DoutputDirectory="$jars.part" >"$cache/kafka-fetch.log" 2>&1 ||
-            fail "Maven could not fetch Kafka $version; see $cache/kafka-fetch.log"
-        rm -f "$jars.part"/slf4j-reload4j-*.jar # the 3.x line brings a second logging binding
-        touch "$jars.part/.complete"
-        mv "$jars.part" "$jars"
-    fi
-    exec 9>&-
+from_maven() {
+    mvn -q -B -f "$here/kafka.pom.xml" dependency:copy-dependencies -DincludeScope=runtime \
+        -Dkafka.version="$version" -DoutputDirectory="$part" || return 1
+    rm -f "$part"/slf4j-reload4j-*.jar # the 3.x line brings a second logging binding
 }
+fetch_jars() { maven_once "$jars" kafka from_maven; }
 
 tool() {
     "$java" -Xmx256m -XX:TieredStopAtLevel=1 -XX:+UseSerialGC \

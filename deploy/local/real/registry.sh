@@ -14,27 +14,11 @@ cache=${PX_CACHE:-${HOME:-/tmp}/.cache/pixel-analytics}
 home=$cache/apicurio-$version
 java=$(command -v java || true)
 
-# Complete or absent: fetched beside its place and moved there, by one process at a time.
-fetch_jars() {
-    local part=$home.part
-    [ -e "$home/.complete" ] && return 0
-    command -v mvn >/dev/null || fail "mvn is missing: make deps-stack"
-    mkdir -p "$cache"
-    exec 9>"$cache/registry.lock"
-    flock -w 600 9 || fail "$cache/registry.lock is held for 10 minutes"
-    if [ ! -e "$home/.complete" ]; then
-        rm -rf "$home" "$part"
-        mkdir -p "$part"
-        mvn -q -B dependency:copy -Dartifact="io.apicurio:apicurio-registry-app:$version:tar.gz:all" \
-            -DoutputDirectory="$part" >"$cache/registry-fetch.log" 2>&1 ||
-            fail "Maven could not fetch Apicurio $version; see $cache/registry-fetch.log"
-        tar xzf "$part"/*.tar.gz -C "$part" || fail "$part: the archive is damaged"
-        rm -f "$part"/*.tar.gz
-        touch "$part/.complete"
-        mv "$part" "$home"
-    fi
-    exec 9>&-
+from_maven() {
+    mvn -q -B dependency:copy -Dartifact="io.apicurio:apicurio-registry-app:$version:tar.gz:all" \
+        -DoutputDirectory="$part" && tar xzf "$part"/*.tar.gz -C "$part" && rm -f "$part"/*.tar.gz
 }
+fetch_jars() { maven_once "$home" registry from_maven; }
 
 # The pid in the file may be somebody else's by now.
 pid_of() {

@@ -17,8 +17,9 @@ typedef enum px_code work_fn(struct agg_audit *a, struct agg_mend *m, const stru
 struct job {
     struct agg_audit *a;
     struct agg_mend *m;
-    work_fn *work;
+    work_fn *work; /* NULL: fill ${found}, without a lock */
     const struct agg_keys *keys;
+    struct agg_keys *found;
 };
 
 static enum px_code locked(const struct job *j, struct px_err *reterr) {
@@ -45,7 +46,7 @@ static enum px_code attempt(const struct job *j, struct px_err *reterr) {
         return rc;
     }
     j->m->rc = &a->v[j->m->rollup];
-    rc = locked(j, reterr);
+    rc = j->work ? locked(j, reterr) : agg_recount_keys(j->m->rc, j->m->w, j->found, reterr);
     if (rc != PX_OK && (rc != PX_SQL_RETRY || !px_sql_alive(a->s))) {
         agg_audit_disconnect(a);
     }
@@ -59,8 +60,10 @@ static enum px_code insist(const struct job *j, struct px_err *reterr) {
     for (unsigned n = 0;; n++) {
         struct agg_tally before = j->m->before;
         enum px_code rc = attempt(j, reterr);
-        if (rc == PX_OK) {
+        if (rc == PX_OK && j->work) {
             PX_FAILPOINT("agg.rebuild_after_commit");
+        }
+        if (rc == PX_OK) {
             return PX_OK;
         }
         j->m->before = before;
@@ -147,11 +150,10 @@ static enum px_code work_keys(struct agg_audit *a, struct agg_mend *m, const str
 
 static enum px_code mend_keys(struct agg_audit *a, struct agg_mend *m, struct agg_keys *keys,
                               struct px_err *reterr) {
+    struct job look = {.a = a, .m = m, .found = keys};
     struct job j = {.a = a, .m = m, .work = work_keys, .keys = keys};
     for (int64_t round = 0; round < m->planned_rows / AGG_MEND_KEYS + AGG_MEND_ROUNDS; round++) {
-        enum px_code rc = a->s ? PX_OK : agg_audit_connect(a, PX_SQL_WRITE, reterr);
-        m->rc = rc == PX_OK ? &a->v[m->rollup] : NULL;
-        rc = rc == PX_OK ? agg_recount_keys(m->rc, m->w, keys, reterr) : rc;
+        enum px_code rc = insist(&look, reterr);
         if (rc != PX_OK || px_rows_count(keys->rows) == 0) {
             return rc;
         }

@@ -217,14 +217,40 @@ static void test_rebuild_outlasts_locks(void **state) {
     expect_same(x);
 }
 
+/* Its connection dies after a table without days was mended, when it looks whether all of it was.
+ */
+static void test_rebuild_outlasts_its_connection(void **state) {
+    struct scene *x = *state;
+    struct proc rebuild;
+    const char *argv[] = {binary(), "--rebuild", NULL};
+    service_rig_dump(&x->s, x->want, DUMP_MAX);
+    sql_do(x->s.db.s, "UPDATE players SET total_deposits = total_deposits + 1");
+    int64_t revision = sql_int(x->s.db.s, "SELECT SUM(revision) FROM consumer_offsets");
+    service_rig_set(&x->beside, "PX_FAILPOINTS_AT", "agg.rebuild_after_commit=sleep:1000@1");
+    proc_start(&rebuild, argv, x->beside.env);
+    assert_true(service_rig_until(&x->s, "SELECT SUM(revision) FROM consumer_offsets",
+                                  revision + PARTITIONS, JOIN_S));
+    sql_do(x->s.db.s, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+                      "current_database() AND pid <> pg_backend_pid()");
+    int status = proc_wait(&rebuild, 60);
+    if (status != 0) {
+        proc_log_show(&rebuild);
+        fail_msg("exit %d", status);
+    }
+    expect_same(x);
+}
+
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rebuild_waits_for_a_batch_at_work),
         cmocka_unit_test(test_rebuild_while_traffic_flows),
         cmocka_unit_test(test_kill_rebuild_anywhere_and_run_it_again),
         cmocka_unit_test(test_rebuild_outlasts_locks),
+        cmocka_unit_test(test_rebuild_outlasts_its_connection),
     };
-    return cmocka_run_group_tests_name(group, tests, setup, teardown);
+    bool server = strcmp(group, "postgresql") == 0; /* else there is no connection to lose */
+    return _cmocka_run_group_tests(group, tests, PX_ARRAY_LEN(tests) - (server ? 0 : 1), setup,
+                                   teardown);
 }
 
 int main(void) {

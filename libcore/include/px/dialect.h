@@ -28,6 +28,7 @@ struct px_dialect {
     const char *name;
     const char *package;     /* the Debian package of the driver, for the remedy of an error */
     const char *unreachable; /* what to look at when no connection comes about */
+    const char *unproven;    /* what has never been tried with this dialect, for people; or NULL */
     bool rows_as_columns;    /* px_rows: one array literal per column instead of one JSON text;
                               * with JSON, dates and times are rendered as text by px_rows already */
 
@@ -53,7 +54,17 @@ struct px_dialect {
     void (*rows)(const struct px_table_stmt *t, struct px_buf *out);
     /* Expressions for statements.c: a bound ISO date as this database's date; a stored date, time
      * as ISO text or microseconds */
+    /* narrow: no row values, IS DISTINCT FROM, ON CONFLICT, LIMIT or true; MERGE, and the long way
+     * round. text_size: where texts that differ in trailing blanks alone compare as equal, the
+     * function that tells them apart; else NULL. own: statements that are worded otherwise, by enum
+     * px_statement, NULL = as all; or NULL. */
+    bool narrow;
+    const char *text_size;
+    const char *const *own;
     const char *dml;                                           /* before INSERT, UPDATE, DELETE   */
+    const char *text_value;                                    /* a bound text                    */
+    const char *null_time;                                     /* NULL where a time is expected   */
+    const char *empty_text;                                    /* '', comparable with columns     */
     const char *date_param;                                    /* "CAST(? AS date)"               */
     void (*date_text)(struct px_buf *out, const char *column); /* -> 'YYYY-MM-DD'                 */
     void (*time_us)(struct px_buf *out, const char *column);   /* -> int64 us                     */
@@ -77,6 +88,12 @@ struct px_dialect {
     /* Statements that start a transaction; COMMIT and ROLLBACK then end it. NULL = the driver's own
      * transaction control; the session decides what a transaction of its use is. */
     const char *begin_write, *begin_read;
+    const char *rollback; /* with them, unless it must be said otherwise: ROLLBACK */
+    /* wide: text is bound as the wide type. column_bytes: room for a column at first; 0 = little,
+     * longer values are read again. drains: errors come behind rows, so results are read to their
+     * end, never cut off. */
+    bool wide, drains;
+    size_t column_bytes;
 
     /* patient: what readies a session for statements over whole tables: no statement timeout,
      * sorting on disk instead of in memory. */
@@ -98,13 +115,22 @@ struct px_dialect {
      * its column names, none when there is no such table. columns: () -> table, column; all base
      * tables of the schema, sorted. */
     const char *columns_of, *columns;
+    /* The runner's own book: make it unless it is there; give it runs_with_from; note a file
+     * (version, name, checksum, duration, runs_with_from). */
+    const char *book_make, *book_extend, *book_note;
     /* NULL where there are no accounts. account: () -> name, and as 0 or 1: superuser, has no
      * schema, may make roles, databases, replicates, passes row security, may create tables,
      * schemas. rights: () -> table, for each of the PX_RIGHTS of px/rights.h 0, 1 (some
-     * columns) or 2 (the table), acts as its owner (0 or 1) */
+     * columns) or 2 (the table), acts as its owner (0 or 1); hides: a table without any right does
+     * not show. join, join_to: around role and account, what makes the one a member of the other.
+     */
     const char *account, *rights;
-    /* tls: () -> encrypted (0 or 1), version, cipher of this connection; NULL without a network */
+    bool hides;
+    const char *join, *join_to;
+    /* tls: () -> encrypted (0 or 1), version, cipher of this connection; NULL without a network.
+     * tls_asked: where the server does not tell, what the connection string demands. */
     const char *tls;
+    void (*tls_asked)(const struct px_sql_conf *c, bool *ret_warn, char *ret_text, size_t cap);
     /* durable: () -> setting as text, 1 when acknowledged commits can be lost by it, what mends it;
      * of the connection that asks. NULL where the database cannot be asked */
     const char *durable;

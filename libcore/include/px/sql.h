@@ -35,11 +35,11 @@ enum px_sql_use {
 
 /* px_sql_open(conf, use, ret, reterr): connect by full connection string (pooling off), apply the
  * dialect's session settings, check that the driver is the dialect's. What the connection string
- * says itself is left alone. With READ no statement can write, and a database file is never
- * created. A password from a file (Sql:PasswordFile) is read anew, a file that cannot be read is
- * PX_SQL_LOST. Errors: PX_CONFIG (unknown dialect, driver or database missing, driver of another
- * database), PX_DENIED, PX_SQL_LOST (unreachable), with the remedy in the message; never the
- * password. Threads: owner. */
+ * says itself is left alone. With READ no statement can write (on SQL Server, which has no
+ * such sessions, only rights forbid it), and a database file is never created. A password from a
+ * file (Sql:PasswordFile) is read anew, a file that cannot be read is PX_SQL_LOST. Errors:
+ * PX_CONFIG (unknown dialect, driver or database missing, driver of another database), PX_DENIED,
+ * PX_SQL_LOST (unreachable), with the remedy in the message; never the password. Threads: owner. */
 PX_MUST_USE enum px_code px_sql_open(const struct px_sql_conf *conf, enum px_sql_use use,
                                      struct px_sql **ret, struct px_err *reterr);
 /* px_sql_login_refused(err): px_sql_open failed because of the user or the password. */
@@ -101,7 +101,7 @@ enum px_outcome {
     PX_OUTCOME_UNKNOWN
 };
 
-/* px_tx_begin(s, reterr): at most one open. WRITE: read committed on PostgreSQL, the write lock at
+/* px_tx_begin(s, reterr): at most one open. WRITE: read committed on servers, the write lock at
  * once on SQLite (PX_SQL_RETRY when Sql:LockTimeout passes). READ: one snapshot for all statements.
  * Errors: PX_SQL_RETRY, PX_SQL_LOST, PX_INTERNAL (one is open). */
 PX_MUST_USE enum px_code px_tx_begin(struct px_sql *s, struct px_err *reterr);

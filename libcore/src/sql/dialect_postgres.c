@@ -274,6 +274,9 @@ const struct px_dialect px_dialect_postgresql = {
     .fence = px_render_fence,
     .rows = rows,
     .dml = "",
+    .text_value = "CAST(? AS text)",
+    .null_time = "NULL",
+    .empty_text = "''",
     .date_param = "CAST(? AS date)",
     .date_text = date_text,
     .time_us = time_us,
@@ -293,9 +296,13 @@ const struct px_dialect px_dialect_postgresql = {
     .begin_read = NULL,
     .patient = "SET statement_timeout = 0",
     .lock_progress = "LOCK TABLE consumer_offsets IN EXCLUSIVE MODE",
+    .rollback = "ROLLBACK",
     .classify = classify,
     .refused = refused,
     .migrate_lock = migrate_lock,
+    .book_make = PX_BOOK_MAKE,
+    .book_extend = PX_BOOK_EXTEND,
+    .book_note = PX_BOOK_NOTE,
     .columns_of = "SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(CAST(? AS text)) "
                   "AND attnum > 0 AND NOT attisdropped",
     .columns = "SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = "
@@ -309,4 +316,6 @@ const struct px_dialect px_dialect_postgresql = {
     .explain = px_tls_explain,
     .account = account_query,
     .rights = rights_query,
+    .join = "GRANT ",
+    .join_to = " TO ",
 };

@@ -55,7 +55,7 @@ static void selected(const struct px_dialect *d, const struct px_expiry *x, stru
             d->date_text(out, px_buf_cstr(&column));
         } else if (x->types[i] == PX_COL_TIME) {
             d->time_us(out, px_buf_cstr(&column));
-        } else if (x->types[i] == PX_COL_UUID) {
+        } else if (x->types[i] == PX_COL_UUID && !d->narrow) {
             px_buf_printf(out, "CAST(%s AS text)", px_buf_cstr(&column));
         } else {
             px_buf_str(out, px_buf_view(&column));
@@ -63,10 +63,39 @@ static void selected(const struct px_dialect *d, const struct px_expiry *x, stru
     }
 }
 
+/* Key by key: each parameter is bound once and gets a name, the first key limits by itself so that
+ * an index can be sought. ${op} is ">" or "<=". */
+static void key_against_narrow(const struct px_dialect *d, const struct px_expiry *x,
+                               const char *of, const char *op, struct px_buf *out) {
+    const char strict[] = {op[0], '\0'};
+    px_buf_c(out, "EXISTS (SELECT 1 FROM (SELECT ");
+    for (size_t i = 0; i < x->nkeys; i++) {
+        px_buf_c(out, i ? ", " : "");
+        param(d, x->types[i], out);
+        px_buf_printf(out, " AS k%zu", i);
+    }
+    px_buf_printf(out, ") AS p\n    WHERE %s\"%s\" %s= p.k0 AND (", of, x->keys[0], strict);
+    for (size_t i = 0; i < x->nkeys; i++) {
+        bool last = i + 1 == x->nkeys;
+        px_buf_printf(out, "%s\"%s\" %s p.k%zu", of, x->keys[i], last ? op : strict, i);
+        if (!last) {
+            px_buf_printf(out, " OR (%s\"%s\" = p.k%zu AND (", of, x->keys[i], i);
+        }
+    }
+    for (size_t i = 1; i < x->nkeys; i++) {
+        px_buf_c(out, "))");
+    }
+    px_buf_c(out, "))\n    AND ");
+}
+
 /* (keys) > (parameters) AND: before the bound, because SQLite takes the first that limits a column.
  */
 static void key_against(const struct px_dialect *d, const struct px_expiry *x, const char *of,
                         const char *op, struct px_buf *out) {
+    if (d->narrow) {
+        key_against_narrow(d, x, of, op, out);
+        return;
+    }
     px_buf_byte(out, '(');
     key_list(x, of, out);
     px_buf_printf(out, ") %s (", op);
@@ -94,8 +123,7 @@ void px_expiry_pick(const struct px_dialect *d, const struct px_expiry *x, struc
         px_buf_c(out, "t.");
         px_render_ident(out, x->bound);
     }
-    px_buf_c(out, "\nLIMIT ");
-    px_buf_c(out, d->int_param);
+    px_render_limit(d, d->int_param, out);
 }
 
 static void remove_span(const struct px_dialect *d, const struct px_expiry *x, struct px_buf *out) {
@@ -113,11 +141,17 @@ static void remove_keys(const struct px_dialect *d, const struct px_expiry *x, s
     d->rows(&t, out);
     px_buf_c(out, "\nDELETE FROM ");
     px_render_ident(out, x->table);
-    px_buf_c(out, "\nWHERE (");
-    key_list(x, "", out);
-    px_buf_c(out, ") IN (SELECT ");
-    key_list(x, "", out);
-    px_buf_c(out, " FROM v)\n    AND ");
+    px_buf_c(out, "\nWHERE ");
+    const struct px_in in = {.left_of = "",
+                             .left = x->keys,
+                             .table = x->table,
+                             .right_of = "",
+                             .right = x->keys,
+                             .from = "v",
+                             .types = x->types,
+                             .n = x->nkeys};
+    px_render_in(d, &in, out);
+    px_buf_c(out, "\n    AND ");
     old(d, x, out);
 }
 

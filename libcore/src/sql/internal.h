@@ -18,6 +18,7 @@ struct px_sql {
     enum px_sql_use use;
     struct px_stmt *stmts; /* all that are open, so that close can free them first */
     px_us statement_timeout, lock_timeout; /* as configured */
+    px_us query_timeout; /* kept by the driver, where the server keeps none; 0 = none */
     bool connected;
     bool in_tx, tx_failed;
     bool lost;            /* never to be trusted again */
@@ -63,6 +64,10 @@ enum px_code px_sql_diag(struct px_sql *s, SQLSMALLINT type, SQLHANDLE handle, c
 /* px_sql_note(s, code, err): what a failure means for connection and transaction. */
 void px_sql_note(struct px_sql *s, const struct px_err *err);
 bool px_sql_ok(SQLRETURN rc);
+/* px_sql_timed(s, h): the next execution of ${h} takes no longer than s->query_timeout.
+ * px_sql_drain(h): read whatever results are left; SQL_NO_DATA, or the failure behind them. */
+void px_sql_timed(const struct px_sql *s, SQLHSTMT h);
+SQLRETURN px_sql_drain(SQLHSTMT h);
 /* px_sql_text(text, reterr): a copy with a NUL behind it; drivers look for one even when they are
  * told the length. Free with px_free; NULL with ${reterr} filled when too long or without memory.
  */
@@ -83,13 +88,62 @@ void px_connstr_without(struct px_buf *out, struct px_str user, const char *key)
 /* px_connstr_quoted(out, value): {value} with closing braces doubled. */
 void px_connstr_quoted(struct px_buf *out, const char *value);
 
-/* --- rendering shared by databases that know ON CONFLICT and RETURNING (render.c) --- */
+/* --- words that every dialect needs (words.c) --- */
 void px_render_ident(struct px_buf *out, const char *name);
+void px_render_limit(const struct px_dialect *d, const char *n, struct px_buf *out);
+const char *px_render_true(const struct px_dialect *d);
+/* px_render_same(d, a, b, type, out): the two are equal, to the last blank. */
+void px_render_same(const struct px_dialect *d, const char *a, const char *b, enum px_column type,
+                    struct px_buf *out);
+/* px_render_is(d, column, out): a text column equals a bound text. */
+void px_render_is(const struct px_dialect *d, const char *column, struct px_buf *out);
+/* px_render_differ(d, a, b, out): they are different, NULL being a value like others. */
+void px_render_differ(const struct px_dialect *d, const char *a, const char *b, struct px_buf *out);
+/* px_render_in(d, in, out): a row's columns are among the rows of ${from}. */
+struct px_in {
+    const char *left_of; /* before each column of the row: "e."           */
+    const char *const *left;
+    const char *table; /* of the row, where left_of is empty              */
+    const char *right_of;
+    const char *const *right;
+    const char *from, *where; /* where: a condition on its rows, or NULL  */
+    const enum px_column *types;
+    size_t n;
+};
+void px_render_in(const struct px_dialect *d, const struct px_in *in, struct px_buf *out);
+
+/* --- rendering shared by databases that know ON CONFLICT and RETURNING (render.c) --- */
 px_render_set px_render_claim, px_render_upsert, px_render_append, px_render_lookup;
 void px_render_fence(const struct px_dialect *d, struct px_buf *out);
 
+/* The migration runner's book, in words that SQLite and PostgreSQL share. */
+#define PX_BOOK_MAKE                                                                               \
+    "CREATE TABLE IF NOT EXISTS px_schema_migrations (version bigint PRIMARY KEY, "                \
+    "name text NOT NULL, checksum text NOT NULL, applied_at text NOT NULL, "                       \
+    "duration_ms bigint NOT NULL, runs_with_from bigint NOT NULL DEFAULT 0)"
+#define PX_BOOK_EXTEND                                                                             \
+    "ALTER TABLE px_schema_migrations ADD COLUMN runs_with_from bigint NOT NULL DEFAULT 0"
+#define PX_BOOK_NOTE                                                                               \
+    "INSERT INTO px_schema_migrations (version, name, checksum, applied_at, "                      \
+    "duration_ms, runs_with_from) VALUES (CAST(? AS bigint), CAST(? AS text), "                    \
+    "CAST(? AS text), CAST(CURRENT_TIMESTAMP AS text), CAST(? AS bigint), CAST(? AS bigint))"
+
 extern const struct px_dialect px_dialect_sqlite;
 extern const struct px_dialect px_dialect_postgresql;
+extern const struct px_dialect px_dialect_sqlserver;
+
+/* --- SQL Server: its statements (render_sqlserver.c), its connection strings (encrypt.c) --- */
+px_render_set px_tsql_claim, px_tsql_upsert, px_tsql_append, px_tsql_lookup;
+void px_tsql_fence(const struct px_dialect *d, struct px_buf *out);
+void px_tsql_rows(const struct px_table_stmt *t, struct px_buf *out);
+#define PX_TSQL_COLLATE " COLLATE Latin1_General_100_BIN2"
+extern const char *const px_tsql_own[];
+void px_encrypt_connect_string(const struct px_sql_conf *c, enum px_sql_use use,
+                               struct px_buf *out);
+enum px_code px_encrypt_connectable(const struct px_sql_conf *c, struct px_err *reterr);
+enum px_code px_encrypt_explain(const struct px_sql_conf *c, const char *message,
+                                struct px_err *reterr);
+void px_encrypt_asked(const struct px_sql_conf *c, bool *ret_warn, char *ret_text, size_t cap);
 
 /* --- migration files (migrate_files.c) --- */
 /* px_sql_read_file(path, out, reterr): append the file. Errors: PX_IO, PX_TOO_LARGE. */

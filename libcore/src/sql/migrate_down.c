@@ -43,16 +43,16 @@ static enum px_code has_rows(struct px_sql *s, const char *table, bool *ret,
                              struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(256);
     struct px_stmt *st = NULL;
-    px_buf_c(&text, "SELECT 1 FROM ");
+    px_buf_c(&text, "SELECT CASE WHEN EXISTS (SELECT 1 FROM ");
     px_render_ident(&text, table);
-    px_buf_c(&text, " LIMIT 1");
+    px_buf_c(&text, ") THEN 1 ELSE 0 END");
     enum px_code code = px_buf_ok(&text, reterr);
     code = code ? code : px_sql_prepare(s, px_buf_view(&text), &st, reterr);
     code = code ? code : px_stmt_run(st, reterr);
     code = code ? code : px_stmt_next(st, reterr);
+    *ret = code == PX_OK && px_col_i64(st, 0) == 1;
     px_stmt_free(st);
-    *ret = code == PX_OK;
-    return code == PX_NO_ROW ? PX_OK : code;
+    return code;
 }
 
 static enum px_code look_into(struct px_sql *s, struct shape *sh, struct px_err *reterr) {

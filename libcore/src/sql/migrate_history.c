@@ -93,16 +93,11 @@ const struct px_applied *px_history_find(const struct px_history *h, int version
 }
 
 static enum px_code make_book(struct px_sql *s, struct px_err *reterr) {
-    static const struct px_str create =
-        PX_S_INIT("CREATE TABLE IF NOT EXISTS px_schema_migrations (version bigint PRIMARY KEY, "
-                  "name text NOT NULL, checksum text NOT NULL, applied_at text NOT NULL, "
-                  "duration_ms bigint NOT NULL, runs_with_from bigint NOT NULL DEFAULT 0)");
-    static const struct px_str extend = PX_S_INIT("ALTER TABLE px_schema_migrations ADD COLUMN "
-                                                  "runs_with_from bigint NOT NULL DEFAULT 0");
+    const struct px_dialect *d = s->dialect;
     bool table = false, column = false;
-    enum px_code code = px_sql_exec(s, create, reterr);
+    enum px_code code = px_sql_exec(s, px_str_c(d->book_make), reterr);
     code = code ? code : look(s, OWN_BOOK, "runs_with_from", &table, &column, reterr);
-    return code || column ? code : px_sql_exec(s, extend, reterr);
+    return code || column ? code : px_sql_exec(s, px_str_c(d->book_extend), reterr);
 }
 
 enum px_code px_history_prepare(struct px_sql *s, struct px_err *reterr) {
@@ -121,13 +116,8 @@ enum px_code px_history_prepare(struct px_sql *s, struct px_err *reterr) {
 
 enum px_code px_history_note(struct px_sql *s, const struct px_migration *f, px_us took,
                              struct px_err *reterr) {
-    static const struct px_str sql =
-        PX_S_INIT("INSERT INTO px_schema_migrations (version, name, checksum, applied_at, "
-                  "duration_ms, runs_with_from) VALUES (CAST(? AS bigint), CAST(? AS text), "
-                  "CAST(? AS text), CAST(CURRENT_TIMESTAMP AS text), CAST(? AS bigint), "
-                  "CAST(? AS bigint))");
     struct px_stmt *st = NULL;
-    enum px_code code = px_sql_prepare(s, sql, &st, reterr);
+    enum px_code code = px_sql_prepare(s, px_str_c(s->dialect->book_note), &st, reterr);
     if (code) {
         return code;
     }
@@ -157,8 +147,7 @@ enum px_code px_history_forget(struct px_sql *s, int version, struct px_err *ret
 static enum px_code read_foreign(struct px_sql *s, struct px_foreign *ret, struct px_err *reterr) {
     struct px_stmt *st = NULL;
     enum px_code code = px_sql_prepare(
-        s, PX_S("SELECT version, CASE WHEN dirty THEN 1 ELSE 0 END FROM schema_migrations"), &st,
-        reterr);
+        s, PX_S("SELECT version, CAST(dirty AS integer) FROM schema_migrations"), &st, reterr);
     code = code ? code : px_stmt_run(st, reterr);
     if (!code && !(code = px_stmt_next(st, reterr))) {
         ret->version = (int)px_col_i64(st, 0);

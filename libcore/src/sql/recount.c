@@ -1,29 +1,16 @@
 /* Aggregations from raw rows, compared with the stored ones. Three named sets carry every
  * statement: "fresh", what the raw rows of the window say; "stored", what the table says; "both",
  * one row per key with the two side by side. Joining by GROUP BY costs one pass whatever a planner
- * thinks. Pure but for binding. */
+ * thinks. Pure; what is bound stands in
+ * recount_bind.c. */
 #include <px/recount.h>
 
-#include <px/num.h>
-
-#include "internal.h"
+#include "recount_priv.h"
 
 #include <stdio.h>
 
-#define TEXT       "CAST(? AS text)"
 #define SQL_MAX    (64 << 10)
 #define COLUMN_MAX 256
-
-enum {
-    P_FIRST,
-    P_LAST,
-    P_LO,
-    P_HI,
-    P_SINCE_LO,
-    P_SINCE_HI,
-    P_NAME,
-    P_WHEN
-};
 
 struct render {
     struct px_recount_text *t;
@@ -49,7 +36,7 @@ static void instant(const struct render *x, unsigned kind) {
 }
 
 static void text(const struct render *x, unsigned kind) {
-    px_buf_c(x->out, TEXT);
+    px_buf_c(x->out, x->d->text_value);
     param(x, kind);
 }
 
@@ -59,6 +46,17 @@ static void key_names(const struct render *x, const char *prefix) {
         px_buf_c(x->out, i ? ", " : "");
         px_buf_c(x->out, prefix);
         px_render_ident(x->out, x->r->keys[i].column);
+    }
+}
+
+static const enum px_column text_keys[PX_RECOUNT_KEYS] = {PX_COL_TEXT, PX_COL_TEXT, PX_COL_TEXT,
+                                                          PX_COL_TEXT, PX_COL_TEXT, PX_COL_TEXT};
+
+/* The columns of the key; only what senders chose needs care as text. */
+static void key_columns(const struct px_recount *r, const char **columns, enum px_column *types) {
+    for (size_t i = 0; i < r->nkeys; i++) {
+        columns[i] = r->keys[i].column;
+        types[i] = r->keys[i].from == PX_RECOUNT_COLUMN ? PX_COL_TEXT : PX_COL_INT;
     }
 }
 
@@ -79,7 +77,7 @@ static void key_value(const struct render *x, const struct px_recount_key *k) {
         text(x, P_NAME);
         break;
     case PX_RECOUNT_CONSTANT:
-        px_buf_c(x->out, "''");
+        px_buf_c(x->out, x->d->empty_text);
         break;
     }
 }
@@ -113,19 +111,36 @@ static void measure(const struct render *x, size_t i) {
 
 /* Only the keys that were given: their rows are v(...). */
 static void among_given(const struct render *x, const char *prefix, bool of_events) {
+    const char *left[PX_RECOUNT_KEYS];
+    const char *right[PX_RECOUNT_KEYS];
     if (!x->shape->given) {
         return;
     }
-    px_buf_c(x->out, "\n    AND (");
     for (size_t i = 0; i < x->r->nkeys; i++) {
         const struct px_recount_key *k = &x->r->keys[i];
-        px_buf_c(x->out, i ? ", " : "");
-        px_buf_c(x->out, prefix);
-        px_render_ident(x->out, of_events ? k->of : k->column);
+        left[i] = of_events ? k->of : k->column;
+        right[i] = k->column;
     }
-    px_buf_c(x->out, ") IN (SELECT ");
-    key_names(x, "v.");
-    px_buf_c(x->out, " FROM v)");
+    const struct px_in in = {.left_of = prefix,
+                             .left = left,
+                             .right_of = "v.",
+                             .right = right,
+                             .from = "v",
+                             .types = text_keys,
+                             .n = x->r->nkeys};
+    px_buf_c(x->out, "\n    AND ");
+    px_render_in(x->d, &in, x->out);
+}
+
+/* GROUP BY the key, to the last blank of a sender's text. */
+static void group_by(const struct render *x, const char *prefix) {
+    px_buf_c(x->out, "\n    GROUP BY ");
+    key_names(x, prefix);
+    for (size_t i = 0; x->d->text_size && i < x->r->nkeys; i++) {
+        if (x->r->keys[i].from == PX_RECOUNT_COLUMN) {
+            px_buf_printf(x->out, ", %s(%s\"%s\")", x->d->text_size, prefix, x->r->keys[i].column);
+        }
+    }
 }
 
 static void fresh(const struct render *x) {
@@ -148,7 +163,7 @@ static void fresh(const struct render *x) {
     }
     px_buf_c(x->out, "\n    FROM events AS e WHERE ");
     if (x->shape->all_time) { /* no condition: a plain scan, whatever a planner thinks */
-        px_buf_c(x->out, "true");
+        px_buf_c(x->out, px_render_true(x->d));
     } else {
         px_buf_c(x->out, "e.created_at >= ");
         instant(x, P_LO);
@@ -160,8 +175,7 @@ static void fresh(const struct render *x) {
     for (size_t i = 0; i < r->nmeasures; i++) {
         px_buf_printf(x->out, "%se.px_c%zu = 1", i ? " OR " : "", i);
     }
-    px_buf_c(x->out, "\n    GROUP BY ");
-    key_names(x, "e.");
+    group_by(x, "e.");
     px_buf_c(x->out, "),\n");
 }
 
@@ -176,7 +190,7 @@ static void stored(const struct render *x) {
     }
     px_buf_c(x->out, "\n    FROM ");
     px_render_ident(x->out, x->r->table);
-    px_buf_c(x->out, " AS t WHERE true");
+    px_buf_printf(x->out, " AS t WHERE %s", px_render_true(x->d));
     bool by_day = false;
     for (size_t i = 0; i < x->r->nkeys; i++) {
         by_day = by_day || x->r->keys[i].from == PX_RECOUNT_DAY;
@@ -200,10 +214,11 @@ static void stored(const struct render *x) {
 
 static void sides(const struct render *x, bool is_stored) {
     for (size_t i = 0; i < x->r->nmeasures; i++) {
+        const char *none = x->r->measures[i].of_time ? x->d->null_time : "NULL";
         if (is_stored) {
-            px_buf_printf(x->out, ", px_s%zu, NULL AS px_f%zu", i, i);
+            px_buf_printf(x->out, ", px_s%zu, %s AS px_f%zu", i, none, i);
         } else {
-            px_buf_printf(x->out, ", NULL, px_f%zu", i);
+            px_buf_printf(x->out, ", %s, px_f%zu", none, i);
         }
     }
     px_buf_c(x->out, is_stored ? ", 1 AS px_s, 0 AS px_f FROM stored" : ", 0, 1 FROM fresh");
@@ -221,8 +236,8 @@ static void both(const struct render *x) {
     px_buf_c(x->out, "\n    UNION ALL SELECT ");
     key_names(x, "");
     sides(x, false);
-    px_buf_c(x->out, ") AS u\n    GROUP BY ");
-    key_names(x, "u.");
+    px_buf_c(x->out, ") AS u");
+    group_by(x, "u.");
     if (x->shape->by_since) {
         px_assert(x->r->since >= 0);
         char seen[96];
@@ -239,7 +254,11 @@ static void both(const struct render *x) {
 static void differs(const struct render *x) {
     px_buf_byte(x->out, '(');
     for (size_t i = 0; i < x->r->nmeasures; i++) {
-        px_buf_printf(x->out, "%spx_s%zu IS DISTINCT FROM px_f%zu", i ? " OR " : "", i, i);
+        char a[32], b[32];
+        (void)snprintf(a, sizeof a, "px_s%zu", i);
+        (void)snprintf(b, sizeof b, "px_f%zu", i);
+        px_buf_c(x->out, i ? " OR " : "");
+        px_render_differ(x->d, a, b, x->out);
     }
     px_buf_byte(x->out, ')');
 }
@@ -303,29 +322,33 @@ static void rows(const struct render *x) {
     px_buf_c(x->out, x->shape->partial ? ") AND px_s = 1" : ")");
     px_buf_c(x->out, "\nORDER BY ");
     key_names(x, "");
-    px_buf_printf(x->out, "\nLIMIT %u", x->shape->limit);
+    char n[16];
+    (void)snprintf(n, sizeof n, "%u", x->shape->limit);
+    px_render_limit(x->d, n, x->out);
 }
 
 static void remove_extra(const struct render *x) {
+    const char *columns[PX_RECOUNT_KEYS];
+    enum px_column types[PX_RECOUNT_KEYS];
+    key_columns(x->r, columns, types);
+    const struct px_in in = {.left_of = "",
+                             .left = columns,
+                             .table = x->r->table,
+                             .right_of = "",
+                             .right = columns,
+                             .from = "both_",
+                             .where = "px_f = 0",
+                             .types = types,
+                             .n = x->r->nkeys};
     px_buf_c(x->out, "DELETE FROM ");
     px_render_ident(x->out, x->r->table);
-    px_buf_c(x->out, " WHERE (");
-    key_names(x, "");
-    px_buf_c(x->out, ") IN (SELECT ");
-    key_names(x, "");
-    px_buf_c(x->out, " FROM both_ WHERE px_f = 0)");
+    px_buf_c(x->out, " WHERE ");
+    px_render_in(x->d, &in, x->out);
 }
 
-static void store(const struct render *x) {
-    px_buf_c(x->out, "INSERT INTO ");
-    px_render_ident(x->out, x->r->table);
-    px_buf_c(x->out, " (");
-    key_names(x, "");
-    for (size_t i = 0; i < x->r->nmeasures; i++) {
-        px_buf_c(x->out, ", ");
-        px_render_ident(x->out, x->r->measures[i].column);
-    }
-    px_buf_c(x->out, ")\nSELECT ");
+/* What is to be stored: the rows of both_ that differ, key and computed values. */
+static void to_store(const struct render *x) {
+    px_buf_c(x->out, "SELECT ");
     key_names(x, "");
     for (size_t i = 0; i < x->r->nmeasures; i++) {
         px_buf_printf(x->out, ", px_f%zu", i);
@@ -334,6 +357,58 @@ static void store(const struct render *x) {
     px_buf_c(x->out, x->shape->partial ? "px_s = 1 AND " : "(px_s = 0 OR ");
     differs(x);
     px_buf_c(x->out, x->shape->partial ? "" : ")");
+}
+
+/* "k1", "m1": key and measures of the table. */
+static void all_columns(const struct render *x) {
+    key_names(x, "");
+    for (size_t i = 0; i < x->r->nmeasures; i++) {
+        px_buf_c(x->out, ", ");
+        px_render_ident(x->out, x->r->measures[i].column);
+    }
+}
+
+static void merge(const struct render *x) {
+    const char *columns[PX_RECOUNT_KEYS];
+    enum px_column types[PX_RECOUNT_KEYS];
+    key_columns(x->r, columns, types);
+    px_buf_c(x->out, "MERGE INTO ");
+    px_render_ident(x->out, x->r->table);
+    px_buf_c(x->out, " WITH (HOLDLOCK) AS t\nUSING (");
+    to_store(x);
+    px_buf_c(x->out, ") AS s\nON ");
+    for (size_t i = 0; i < x->r->nkeys; i++) {
+        char a[COLUMN_MAX], b[COLUMN_MAX];
+        (void)snprintf(a, sizeof a, "t.\"%s\"", columns[i]);
+        (void)snprintf(b, sizeof b, "s.\"%s\"", columns[i]);
+        px_buf_c(x->out, i ? " AND " : "");
+        px_render_same(x->d, a, b, types[i], x->out);
+    }
+    px_buf_c(x->out, "\nWHEN MATCHED THEN UPDATE SET ");
+    for (size_t i = 0; i < x->r->nmeasures; i++) {
+        px_buf_printf(x->out, "%s\"%s\" = s.px_f%zu", i ? ", " : "", x->r->measures[i].column, i);
+    }
+    px_buf_c(x->out, "\nWHEN NOT MATCHED THEN INSERT (");
+    all_columns(x);
+    px_buf_c(x->out, ") VALUES (");
+    key_names(x, "s.");
+    for (size_t i = 0; i < x->r->nmeasures; i++) {
+        px_buf_printf(x->out, ", s.px_f%zu", i);
+    }
+    px_buf_c(x->out, ");");
+}
+
+static void store(const struct render *x) {
+    if (x->d->narrow) {
+        merge(x);
+        return;
+    }
+    px_buf_c(x->out, "INSERT INTO ");
+    px_render_ident(x->out, x->r->table);
+    px_buf_c(x->out, " (");
+    all_columns(x);
+    px_buf_c(x->out, ")\n");
+    to_store(x);
     px_buf_c(x->out, "\nON CONFLICT (");
     key_names(x, "");
     px_buf_c(x->out, ") DO UPDATE SET ");
@@ -353,15 +428,13 @@ void px_recount_fini(struct px_recount_text *t) {
 }
 
 void px_recount_keys(const struct px_recount *r, const char **columns, struct px_table_stmt *ret) {
-    static const enum px_column types[PX_RECOUNT_KEYS] = {PX_COL_TEXT, PX_COL_TEXT, PX_COL_TEXT,
-                                                          PX_COL_TEXT, PX_COL_TEXT, PX_COL_TEXT};
     for (size_t i = 0; i < r->nkeys; i++) {
         px_assert(r->keys[i].from == PX_RECOUNT_COLUMN);
         columns[i] = r->keys[i].column;
     }
     *ret = (struct px_table_stmt){.table = r->table,
                                   .columns = columns,
-                                  .types = types,
+                                  .types = text_keys,
                                   .ncolumns = r->nkeys,
                                   .nkeys = r->nkeys};
 }
@@ -399,34 +472,4 @@ void px_recount_render(struct px_recount_text *t, const struct px_recount *r,
         store(&x);
         break;
     }
-}
-
-/* --- binding ---------------------------------------------------------------------------------- */
-static enum px_code bind_day(struct px_recount_text *t, px_day day, unsigned which,
-                             struct px_stmt *st, unsigned at) {
-    char full[PX_TIME_TEXT];
-    size_t n = px_fmt_date(day, full);
-    memcpy(t->days[which], full, n + 1 < sizeof t->days[0] ? n + 1 : sizeof t->days[0]);
-    return px_bind_text(st, at, px_str_c(t->days[which]), NULL);
-}
-
-enum px_code px_recount_bind(struct px_recount_text *t, const struct px_window *w,
-                             struct px_stmt *st, struct px_err *reterr) {
-    const px_us instants[] = {
-        [P_LO] = w->lo, [P_HI] = w->hi, [P_SINCE_LO] = w->since_lo, [P_SINCE_HI] = w->since_hi};
-    enum px_code rc = PX_OK;
-    for (size_t i = 0; rc == PX_OK && i < t->nparams; i++) {
-        unsigned kind = t->params[i];
-        unsigned at = t->first + (unsigned)i;
-        if (kind == P_FIRST || kind == P_LAST) {
-            rc = bind_day(t, kind == P_FIRST ? w->first : w->last, kind, st, at);
-        } else if (kind == P_NAME) {
-            rc = px_bind_text(st, at, px_str_c(t->r->name), reterr);
-        } else if (kind >= P_WHEN) {
-            rc = px_bind_text(st, at, px_str_c(t->r->measures[kind - P_WHEN].when), reterr);
-        } else {
-            px_bind_i64(st, at, instants[kind]);
-        }
-    }
-    return rc;
 }

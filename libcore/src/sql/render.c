@@ -4,12 +4,6 @@
 
 #include <px/defect.h>
 
-void px_render_ident(struct px_buf *out, const char *name) {
-    px_buf_byte(out, '"');
-    px_buf_c(out, name);
-    px_buf_byte(out, '"');
-}
-
 /* "a", "b": n names, each behind ${prefix} */
 static void names(struct px_buf *out, const char *const *v, size_t n, const char *prefix) {
     for (size_t i = 0; i < n; i++) {

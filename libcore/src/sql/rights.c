@@ -158,6 +158,12 @@ static void add_missing(struct px_rights_found *f, const char *table, unsigned r
     px_buf_printf(&f->grants, " ON %s TO %s;\n", table, f->account);
 }
 
+/* "GRANT role TO account;" */
+static void add_join(const struct px_sql *s, struct px_buf *out, const char *role,
+                     const char *account) {
+    px_buf_printf(out, "%s%s%s%s;", s->dialect->join, role, s->dialect->join_to, account);
+}
+
 struct account {
     bool super, no_schema;
 };
@@ -219,12 +225,19 @@ static enum px_code read_tables(struct px_sql *s, const struct px_rights *want,
                                 struct px_rights_found *f, struct px_err *reterr) {
     struct px_stmt *st = NULL;
     bool owns = false;
+    bool seen[PX_RIGHTS_TABLES] = {false};
     enum px_code code = px_sql_prepare(s, px_str_c(s->dialect->rights), &st, reterr);
     code = code ? code : px_stmt_run(st, reterr);
     while (!code && !(code = px_stmt_next(st, reterr))) {
         const struct px_right_row *row = row_of(want, px_col_text(st, 0));
         if (row) {
+            seen[row - want->v] = true;
             read_table(st, row, f, &owns);
+        }
+    }
+    for (size_t i = 0; s->dialect->hides && code == PX_NO_ROW && i < want->n; i++) {
+        if (!seen[i] && want->v[i].need) {
+            add_missing(f, want->v[i].table, want->v[i].need);
         }
     }
     px_stmt_free(st);
@@ -250,7 +263,8 @@ enum px_code px_rights_ask(struct px_sql *s, const struct px_rights *want,
     } else if (!code && a.no_schema) {
         ret->nmissing = 1;
         px_buf_c(&ret->missing, "USAGE on the schema");
-        px_buf_printf(&ret->grants, "GRANT %s TO %s;\n", want->role, ret->account);
+        add_join(s, &ret->grants, want->role, ret->account);
+        px_buf_c(&ret->grants, "\n");
     } else if (!code) {
         code = read_tables(s, want, ret, reterr);
     }
@@ -266,22 +280,25 @@ enum px_code px_rights_ask(struct px_sql *s, const struct px_rights *want,
 /* --- the verdict -------------------------------------------------------------------------------
  */
 
-static void say_missing(const struct px_rights *want, struct px_rights_found *f,
-                        struct px_rights_verdict *ret) {
+static void say_missing(const struct px_sql *s, const struct px_rights *want,
+                        struct px_rights_found *f, struct px_rights_verdict *ret) {
+    PX_DEFER(px_buf_fini) struct px_buf all = PX_BUF_INIT(256);
+    add_join(s, &all, want->role, f->account);
     (void)snprintf(ret->detail, sizeof ret->detail, "%.60s lacks %.150s", f->account,
                    px_buf_cstr(&f->missing));
-    (void)snprintf(ret->remedy, sizeof ret->remedy, "%sor all that it needs: GRANT %s TO %s;",
-                   px_buf_cstr(&f->grants), want->role, f->account);
+    (void)snprintf(ret->remedy, sizeof ret->remedy, "%sor all that it needs: %s",
+                   px_buf_cstr(&f->grants), px_buf_cstr(&all));
 }
 
-static void say_extra(const struct px_rights *want, struct px_rights_found *f,
-                      struct px_rights_verdict *ret) {
+static void say_extra(const struct px_sql *s, const struct px_rights *want,
+                      struct px_rights_found *f, struct px_rights_verdict *ret) {
+    PX_DEFER(px_buf_fini) struct px_buf all = PX_BUF_INIT(256);
+    add_join(s, &all, want->role, "that_user");
     (void)snprintf(ret->detail, sizeof ret->detail, "%.60s may more than %.20s: %.120s", f->account,
                    want->role, px_buf_cstr(&f->extra));
     (void)snprintf(ret->remedy, sizeof ret->remedy,
-                   "it may: %.1500s\nuse a login user of its own that owns nothing: GRANT %s TO "
-                   "that_user;",
-                   px_buf_cstr(&f->extra), want->role);
+                   "it may: %.1500s\nuse a login user of its own that owns nothing: %s",
+                   px_buf_cstr(&f->extra), px_buf_cstr(&all));
 }
 
 enum px_code px_rights_check(struct px_sql *s, const struct px_rights *want, bool strict,
@@ -293,10 +310,10 @@ enum px_code px_rights_check(struct px_sql *s, const struct px_rights *want, boo
         return code;
     }
     if (f.nmissing > 0) {
-        say_missing(want, &f, ret);
+        say_missing(s, want, &f, ret);
         code = PX_FAIL(reterr, PX_DENIED, "%s", ret->detail);
     } else if (f.nextra > 0) {
-        say_extra(want, &f, ret);
+        say_extra(s, want, &f, ret);
         ret->warn = true;
         code = strict ? PX_FAIL(reterr, PX_DENIED, "%s", ret->detail) : PX_OK;
     } else {

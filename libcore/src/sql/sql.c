@@ -185,13 +185,33 @@ const struct px_dialect *px_sql_dialect(const struct px_sql *s) {
     return s->dialect;
 }
 
+/* No server keeps this one: the driver cuts the statement off. */
+void px_sql_timed(const struct px_sql *s, SQLHSTMT h) {
+    if (s->query_timeout > 0) {
+        SQLULEN seconds = (SQLULEN)((s->query_timeout + PX_US_PER_S - 1) / PX_US_PER_S);
+        (void)SQLSetStmtAttr(h, SQL_ATTR_QUERY_TIMEOUT, (SQLPOINTER)(uintptr_t)seconds, 0);
+    }
+}
+
+SQLRETURN px_sql_drain(SQLHSTMT h) {
+    SQLRETURN rc;
+    do {
+        rc = SQLMoreResults(h);
+    } while (px_sql_ok(rc));
+    return rc;
+}
+
 static enum px_code exec_text(struct px_sql *s, SQLCHAR *text, struct px_err *reterr) {
     SQLHSTMT h = SQL_NULL_HANDLE;
     if (!px_sql_ok(SQLAllocHandle(SQL_HANDLE_STMT, s->dbc, &h))) {
         return px_sql_diag(s, SQL_HANDLE_DBC, s->dbc, "statement handle", reterr);
     }
+    px_sql_timed(s, h);
     SQLRETURN rc = SQLExecDirect(h, text, SQL_NTS);
     enum px_code code = PX_OK;
+    if (px_sql_ok(rc) && s->dialect->drains) {
+        rc = px_sql_drain(h);
+    }
     if (!px_sql_ok(rc) && rc != SQL_NO_DATA) {
         code = px_sql_diag(s, SQL_HANDLE_STMT, h, "execute", reterr);
     }
@@ -229,6 +249,7 @@ enum px_code px_sql_exec(struct px_sql *s, struct px_str text, struct px_err *re
 }
 
 enum px_code px_sql_patient(struct px_sql *s, struct px_err *reterr) {
+    s->query_timeout = 0;
     return px_sql_exec(s, px_str_c(s->dialect->patient), reterr);
 }
 

@@ -1,7 +1,10 @@
 /* The statements of the services besides the set-based ones, written once; what differs between
  * databases stands in braces and is filled in by the dialect: {rows} the bound rows as v(...),
  * {dml} what a plain INSERT or DELETE must begin with, {date} {time} a bound value, {day:c}
- * {us:c} a stored one, {lock} what locks the rows of a SELECT, {sole} the lock of retention. */
+ * {us:c} a stored one, {text} a bound text, {is:c} a column that equals one, {limit:n} no more
+ * rows, {lock} what locks the rows of a SELECT, {sole} the lock of retention. A dialect that words
+ * a whole statement otherwise has its own text for it, with the same marks, parameters and columns.
+ */
 #include <px/statements.h>
 
 #include "internal.h"
@@ -37,7 +40,7 @@ ROWS(touch_rows, "log_id", "topic", "partition_id", "epoch", "high_watermark", "
 #define SAME_AS_K(t)                                                                               \
     t ".log_id = k.log_id AND " t ".topic = k.topic AND " t ".partition_id = k.partition_id"
 
-#define TEXT "CAST(? AS text)"
+#define TEXT "{text}"
 #define INT  "CAST(? AS bigint)"
 
 /* Counts per day from a table, with a filter. */
@@ -165,7 +168,7 @@ static const struct statement statements[] = {
          "    UNION ALL SELECT event_date, event_type, 0, count FROM event_summary\n"
          "        WHERE event_date BETWEEN {date} AND {date}) AS u\n"
          "GROUP BY event_date, event_type\nHAVING SUM(total) <> SUM(parts)\n"
-         "ORDER BY event_date, event_type\nLIMIT 100",
+         "ORDER BY event_date, event_type{limit:100}",
          NULL},
     [PX_ST_REVISE] = {"revise", "{dml}UPDATE consumer_offsets SET revision = revision + 1", NULL},
     [PX_ST_LEDGER_PUT] =
@@ -195,11 +198,11 @@ static const struct statement statements[] = {
     [PX_ST_DAILY] = {"daily", DAILY("daily_metrics", ""), NULL},
     [PX_ST_DAILY_OF_TYPE] = {"daily_of_type", DAILY("daily_metrics", " AND event_type = " TEXT),
                              NULL},
-    [PX_ST_DAILY_OF_BANNER] = {"daily_of_banner", DAILY("event_summary", " AND banner_tag = " TEXT),
+    [PX_ST_DAILY_OF_BANNER] = {"daily_of_banner", DAILY("event_summary", " AND {is:banner_tag}"),
                                NULL},
     [PX_ST_SERIES] = {"series", SERIES(""), NULL},
     [PX_ST_SERIES_OF_TYPE] = {"series_of_type", SERIES(" AND event_type = " TEXT), NULL},
-    [PX_ST_SERIES_OF_BANNER] = {"series_of_banner", SERIES(" AND banner_tag = " TEXT), NULL},
+    [PX_ST_SERIES_OF_BANNER] = {"series_of_banner", SERIES(" AND {is:banner_tag}"), NULL},
     [PX_ST_ROLLUP] = {"rollup",
                       "SELECT {us:bucket_start}, dim1, dim2, dim3, value\nFROM rollup_values\n"
                       "WHERE rollup = " TEXT
@@ -225,6 +228,12 @@ static void fill(const struct statement *st, const struct px_dialect *d, struct 
         px_buf_c(out, d->date_param);
     } else if (px_str_is(what, "time")) {
         d->time_param(out);
+    } else if (px_str_is(what, "text")) {
+        px_buf_c(out, d->text_value);
+    } else if (px_str_is(what, "is")) {
+        px_render_is(d, px_buf_cstr(&column), out);
+    } else if (px_str_is(what, "limit")) {
+        px_render_limit(d, px_buf_cstr(&column), out);
     } else if (px_str_is(what, "lock")) {
         px_buf_c(out, d->row_lock);
     } else if (px_str_is(what, "sole")) {
@@ -239,7 +248,7 @@ static void fill(const struct statement *st, const struct px_dialect *d, struct 
 
 void px_statement_render(enum px_statement which, const struct px_dialect *d, struct px_buf *out) {
     const struct statement *st = &statements[which];
-    struct px_str rest = px_str_c(st->sql);
+    struct px_str rest = px_str_c(d->own && d->own[which] ? d->own[which] : st->sql);
     while (rest.n > 0) {
         size_t open = px_str_find(rest, '{');
         px_buf_add(out, rest.p, open);

@@ -7,6 +7,7 @@
 #include "internal.h"
 
 #define COLBUF_START 128
+#define WIDE_SHORT   4000 /* characters that a column of SQL Server's wide type holds */
 
 static struct px_stmt *stmt_new(struct px_sql *s) {
     struct px_stmt *st = px_alloc(sizeof *st);
@@ -131,7 +132,12 @@ static SQLRETURN bind_one(struct px_stmt *st, unsigned i) {
     }
     const char *text = p->s.n ? p->s.p : &nothing;
     SQLULEN size = p->s.n ? p->s.n : 1;
-    return SQLBindParameter(st->h, at, SQL_PARAM_INPUT, SQL_C_CHAR, SQL_LONGVARCHAR, size, 0,
+    SQLSMALLINT type = SQL_LONGVARCHAR;
+    if (st->s->dialect->wide) { /* of one declared type while it is short: the plan stays */
+        type = size > WIDE_SHORT ? SQL_WLONGVARCHAR : SQL_WVARCHAR;
+        size = size > WIDE_SHORT ? size : WIDE_SHORT;
+    }
+    return SQLBindParameter(st->h, at, SQL_PARAM_INPUT, SQL_C_CHAR, type, size, 0,
                             (SQLPOINTER)(uintptr_t)text, (SQLLEN)p->s.n, &p->ind);
 }
 
@@ -168,9 +174,10 @@ static bool alloc_cols(struct px_stmt *st, size_t n) {
         return false;
     }
     st->cols = v;
+    size_t room = st->s->dialect->column_bytes;
     for (; st->allocated < n; st->allocated++) {
         v[st->allocated] = (struct px_colbuf){.p = NULL};
-        if (!grow(&v[st->allocated], COLBUF_START)) {
+        if (!grow(&v[st->allocated], room ? room : COLBUF_START)) {
             return false;
         }
     }
@@ -236,13 +243,46 @@ static enum px_code read_row(struct px_stmt *st, struct px_err *reterr) {
     return PX_OK;
 }
 
+static void close_result(struct px_stmt *st) {
+    st->on_row = false;
+    if (st->open) {
+        st->open = false;
+        (void)SQLFreeStmt(st->h, SQL_CLOSE);
+    }
+}
+
 /* A failure found on this side spoils the transaction as much as one of the database. */
 static enum px_code spoil(struct px_stmt *st, enum px_code code, const struct px_err *e,
                           struct px_err *reterr) {
-    px_stmt_end(st);
+    close_result(st);
     px_sql_note(st->s, e);
     if (reterr) {
         *reterr = *e;
+    }
+    return code;
+}
+
+/* The result is read; an error may stand behind it. */
+static enum px_code finish(struct px_stmt *st, struct px_err *reterr) {
+    struct px_err e = PX_ERR_INIT;
+    SQLRETURN rc = st->s->dialect->drains ? px_sql_drain(st->h) : SQL_NO_DATA;
+    if (rc == SQL_NO_DATA) {
+        close_result(st);
+        return PX_OK;
+    }
+    return spoil(st, px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "result", &e), &e, reterr);
+}
+
+/* The first result that has columns: a procedure of the batch may come with one of its own. */
+static enum px_code first_rows(struct px_stmt *st, struct px_err *reterr) {
+    enum px_code code = bind_cols(st, reterr);
+    while (!code && st->ncols == 0 && st->s->dialect->drains) {
+        SQLRETURN rc = SQLMoreResults(st->h);
+        if (rc == SQL_NO_DATA) {
+            break;
+        }
+        code = px_sql_ok(rc) ? bind_cols(st, reterr)
+                             : px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "execute", reterr);
     }
     return code;
 }
@@ -260,19 +300,20 @@ enum px_code px_stmt_run(struct px_stmt *st, struct px_err *reterr) {
     if (code) {
         return spoil(st, code, &e, reterr);
     }
+    px_sql_timed(st->s, st->h);
     SQLRETURN rc = SQLExecute(st->h);
     st->open = true;
     if (rc == SQL_NO_DATA) { /* nothing matched: an outcome, not a failure */
         px_stmt_end(st);
         return PX_OK;
     }
-    code = px_sql_ok(rc) ? bind_cols(st, &e)
+    code = px_sql_ok(rc) ? first_rows(st, &e)
                          : px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "execute", &e);
     if (code) {
         return spoil(st, code, &e, reterr);
     }
     if (st->ncols == 0) {
-        px_stmt_end(st);
+        return finish(st, reterr);
     }
     return PX_OK;
 }
@@ -287,12 +328,13 @@ enum px_code px_stmt_next(struct px_stmt *st, struct px_err *reterr) {
     if (!st->open) {
         return PX_NO_ROW;
     }
+    enum px_code code = PX_OK;
     SQLRETURN rc = SQLFetch(st->h);
     if (rc == SQL_NO_DATA) {
-        px_stmt_end(st);
-        return PX_NO_ROW;
+        code = finish(st, reterr);
+        return code ? code : PX_NO_ROW;
     }
-    enum px_code code =
+    code =
         px_sql_ok(rc) ? read_row(st, &e) : px_sql_diag(st->s, SQL_HANDLE_STMT, st->h, "fetch", &e);
     if (code) {
         return spoil(st, code, &e, reterr);
@@ -301,13 +343,15 @@ enum px_code px_stmt_next(struct px_stmt *st, struct px_err *reterr) {
     return PX_OK;
 }
 
+/* Where results are read to their end, what is left is read: cutting it off could undo the
+ * statement that made it. A failure behind it spoils the transaction. */
 void px_stmt_end(struct px_stmt *st) {
-    st->on_row = false;
-    if (!st->open) {
-        return;
+    struct px_sql *s = st->s;
+    if (st->open && s->dialect->drains && !s->lost && px_sql_drain(st->h) == SQL_ERROR) {
+        PX_IGNORE(
+            px_sql_diag(s, SQL_HANDLE_STMT, st->h, "result", NULL)); /* noted in the session */
     }
-    st->open = false;
-    (void)SQLFreeStmt(st->h, SQL_CLOSE);
+    close_result(st);
 }
 
 /* --- reading a row -----------------------------------------------------------------------------

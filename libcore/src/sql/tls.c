@@ -114,6 +114,10 @@ enum px_code px_tls_check(struct px_sql *s, const struct px_sql_conf *conf,
     struct px_peer p;
     struct negotiated n = {.on = false};
     *ret = (struct px_tls_verdict){.warn = false};
+    if (s->dialect->tls_asked) {
+        s->dialect->tls_asked(conf, &ret->warn, ret->detail, sizeof ret->detail);
+        return PX_OK;
+    }
     if (!s->dialect->tls) {
         return PX_FAIL(reterr, PX_UNSUPPORTED, "%s needs no network", s->dialect->name);
     }

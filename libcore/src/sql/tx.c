@@ -79,7 +79,7 @@ static SQLRETURN end_by_text(struct px_sql *s, const char *text, struct px_err *
 
 static SQLRETURN end_tx(struct px_sql *s, bool commit, struct px_err *reterr) {
     if (begin_text(s)) {
-        return end_by_text(s, commit ? "COMMIT" : "ROLLBACK", reterr);
+        return end_by_text(s, commit ? "COMMIT" : s->dialect->rollback, reterr);
     }
     SQLRETURN rc = SQLEndTran(SQL_HANDLE_DBC, s->dbc, commit ? SQL_COMMIT : SQL_ROLLBACK);
     if (rc != SQL_SUCCESS) {

@@ -124,7 +124,7 @@ install: all ## install below PREFIX (and DESTDIR)
 	install -m 755 $(SERVICES) $(DESTDIR)$(PREFIX)/bin
 	install -m 644 schemas/*.yaml $(SHARE)/schemas
 	install -m 644 schemas/avro/*.avsc $(SHARE)/schemas/avro
-	for d in sqlite postgresql; do \
+	for d in sqlite postgresql sqlserver; do \
 	  install -d $(SHARE)/database/$$d && install -m 644 database/$$d/*.sql $(SHARE)/database/$$d || exit 1; done
 	install -m 644 database/privileges.txt $(SHARE)/database
 	install -d $(SHARE)/deploy/kafka && install -m 644 deploy/kafka/topics.yaml $(SHARE)/deploy/kafka

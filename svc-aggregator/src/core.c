@@ -86,6 +86,9 @@ enum px_code agg_core_connect(struct agg_core *c, struct px_err *reterr) {
     px_count(c->shard, AGG_M_RECONNECTS, 0, 0, c->connected_before ? 1 : 0);
     px_log(PX_LOG_INFO, "sql.connected", PX_F_C("db.system.name", px_sql_dialect(c->sql)->name),
            PX_F_BOOL("px.again", c->connected_before));
+    if (!c->connected_before && px_sql_dialect(c->sql)->unproven) {
+        px_log(PX_LOG_WARN, "sql.unproven", PX_F_C("reason", px_sql_dialect(c->sql)->unproven));
+    }
     c->connected_before = true;
     return PX_OK;
 }

@@ -21,7 +21,10 @@ static bool running(const struct agg *a) {
 
 static enum px_code probe_config(void *svc, struct px_probe_out *out, struct px_err *reterr) {
     const struct agg *a = svc;
-    snprintf(out->detail, sizeof out->detail, "topic %.200s", a->topic);
+    const struct px_dialect *d = px_dialect_get((size_t)a->conf->sql.dialect);
+    out->warn = d->unproven != NULL;
+    snprintf(out->detail, sizeof out->detail, "%s%.200s", out->warn ? "" : "topic ",
+             out->warn ? d->unproven : a->topic);
     return agg_conf_check(a->conf, reterr);
 }
 

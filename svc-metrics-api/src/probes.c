@@ -17,8 +17,13 @@ static enum px_code config_valid(void *arg, struct px_probe_out *out, struct px_
         return PX_FAIL(reterr, PX_CONFIG, "Api:PageDefault %d is more than Api:PageMax %d",
                        (int)c->page_default, (int)c->page_max);
     }
-    snprintf(out->detail, sizeof(out->detail), "%s, days cut in %s",
-             px_dialect_get((size_t)c->sql.dialect)->name, c->sql.zone);
+    const struct px_dialect *d = px_dialect_get((size_t)c->sql.dialect);
+    out->warn = d->unproven != NULL;
+    if (out->warn) {
+        snprintf(out->detail, sizeof(out->detail), "%s", d->unproven);
+    } else {
+        snprintf(out->detail, sizeof(out->detail), "%s, days cut in %s", d->name, c->sql.zone);
+    }
     return PX_OK;
 }
 

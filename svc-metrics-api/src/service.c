@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include <px/dialect.h>
 #include <px/log.h>
 #include <px/mem.h>
 
@@ -203,6 +204,10 @@ static enum px_code start(void *arg, struct px_err *reterr) {
         return PX_FAIL(reterr, PX_UNAVAILABLE, "cannot start the loop's thread");
     }
     svc->running = true;
+    const struct px_dialect *d = px_dialect_get((size_t)svc->conf->sql.dialect);
+    if (d->unproven) {
+        px_log(PX_LOG_WARN, "sql.unproven", PX_F_C("reason", d->unproven));
+    }
     px_log(PX_LOG_INFO, "http.listening", PX_F_C("server.address", svc->conf->address),
            PX_F_INT("server.port", px_http_port(svc->http)),
            PX_F_INT("admin.port", px_admin_port(svc->admin)));

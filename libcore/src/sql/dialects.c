@@ -5,6 +5,7 @@
 static const struct px_dialect *const dialects[] = {
     &px_dialect_sqlite,
     &px_dialect_postgresql,
+    &px_dialect_sqlserver,
 };
 
 const struct px_dialect *px_dialect_get(size_t i) {

@@ -354,3 +354,48 @@ INSERT INTO "sample" ("player_id", "first_seen", "last_seen")
 SELECT "player_id", px_f0, px_f1
 FROM both_ WHERE px_f = 1 AND px_s = 1 AND (px_s0 IS DISTINCT FROM px_f0 OR px_s1 IS DISTINCT FROM px_f1)
 ON CONFLICT ("player_id") DO UPDATE SET "first_seen" = excluded."first_seen", "last_seen" = excluded."last_seen";
+
+-- roll back
+ROLLBACK;
+
+-- be patient
+SET statement_timeout = 0;
+
+-- lock progress
+LOCK TABLE consumer_offsets IN EXCLUSIVE MODE;
+
+-- columns of a table
+SELECT attname FROM pg_attribute WHERE attrelid = to_regclass(CAST(? AS text)) AND attnum > 0 AND NOT attisdropped;
+
+-- columns of all tables
+SELECT c.relname, a.attname FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace JOIN pg_attribute AS a ON a.attrelid = c.oid WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p') AND a.attnum > 0 AND NOT a.attisdropped ORDER BY c.relname, a.attname;
+
+-- make the book
+CREATE TABLE IF NOT EXISTS px_schema_migrations (version bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at text NOT NULL, duration_ms bigint NOT NULL, runs_with_from bigint NOT NULL DEFAULT 0);
+
+-- extend the book
+ALTER TABLE px_schema_migrations ADD COLUMN runs_with_from bigint NOT NULL DEFAULT 0;
+
+-- note in the book
+INSERT INTO px_schema_migrations (version, name, checksum, applied_at, duration_ms, runs_with_from) VALUES (CAST(? AS bigint), CAST(? AS text), CAST(? AS text), CAST(CURRENT_TIMESTAMP AS text), CAST(? AS bigint), CAST(? AS bigint));
+
+-- account
+SELECT quote_ident(current_user), CAST(rolsuper AS integer), CAST(current_schema() IS NULL AS integer),
+    CAST(rolcreaterole AS integer), CAST(rolcreatedb AS integer),
+    CAST(rolreplication AS integer), CAST(rolbypassrls AS integer),
+    CAST(COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false) AS integer),
+    CAST(has_database_privilege(current_database(), 'CREATE') AS integer)
+FROM pg_roles WHERE rolname = current_user;
+
+-- rights
+SELECT c.relname, CAST(has_table_privilege(c.oid, 'SELECT') AS integer) + CAST(has_any_column_privilege(c.oid, 'SELECT') AS integer),
+    CAST(has_table_privilege(c.oid, 'INSERT') AS integer) + CAST(has_any_column_privilege(c.oid, 'INSERT') AS integer),
+    CAST(has_table_privilege(c.oid, 'UPDATE') AS integer) + CAST(has_any_column_privilege(c.oid, 'UPDATE') AS integer),
+    2 * CAST(has_table_privilege(c.oid, 'DELETE') AS integer),
+    2 * CAST(has_table_privilege(c.oid, 'TRUNCATE') AS integer),
+    CAST(pg_has_role(c.relowner, 'USAGE') AS integer)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm') ORDER BY c.relname;
+
+-- negotiated TLS
+SELECT CASE WHEN ssl THEN 1 ELSE 0 END, COALESCE(version, ''), COALESCE(cipher, '') FROM pg_stat_ssl WHERE pid = pg_backend_pid();

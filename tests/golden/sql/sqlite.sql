@@ -353,3 +353,30 @@ INSERT INTO "sample" ("player_id", "first_seen", "last_seen")
 SELECT "player_id", px_f0, px_f1
 FROM both_ WHERE px_f = 1 AND px_s = 1 AND (px_s0 IS DISTINCT FROM px_f0 OR px_s1 IS DISTINCT FROM px_f1)
 ON CONFLICT ("player_id") DO UPDATE SET "first_seen" = excluded."first_seen", "last_seen" = excluded."last_seen";
+
+-- begin to write
+BEGIN IMMEDIATE;
+
+-- begin to read
+BEGIN;
+
+-- roll back
+ROLLBACK;
+
+-- be patient
+PRAGMA temp_store = FILE;
+
+-- columns of a table
+SELECT name FROM pragma_table_info(?);
+
+-- columns of all tables
+SELECT m.name, c.name FROM sqlite_master AS m, pragma_table_info(m.name) AS c WHERE m.type = 'table' ORDER BY m.name, c.name;
+
+-- make the book
+CREATE TABLE IF NOT EXISTS px_schema_migrations (version bigint PRIMARY KEY, name text NOT NULL, checksum text NOT NULL, applied_at text NOT NULL, duration_ms bigint NOT NULL, runs_with_from bigint NOT NULL DEFAULT 0);
+
+-- extend the book
+ALTER TABLE px_schema_migrations ADD COLUMN runs_with_from bigint NOT NULL DEFAULT 0;
+
+-- note in the book
+INSERT INTO px_schema_migrations (version, name, checksum, applied_at, duration_ms, runs_with_from) VALUES (CAST(? AS bigint), CAST(? AS text), CAST(? AS text), CAST(CURRENT_TIMESTAMP AS text), CAST(? AS bigint), CAST(? AS bigint));

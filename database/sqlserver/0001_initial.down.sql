@@ -1,0 +1,12 @@
+DROP TABLE px_settings;
+DROP TABLE ingest_gaps;
+DROP TABLE dedupe_day;
+DROP TABLE dedupe_event;
+DROP TABLE partition_ledger;
+DROP TABLE consumer_offsets;
+DROP TABLE rollup_values;
+DROP TABLE players;
+DROP TABLE minute_summary;
+DROP TABLE event_summary;
+DROP TABLE daily_metrics;
+DROP TABLE events;

@@ -47,9 +47,9 @@ unit: $(UNIT_BIN) ## unit tests only (seconds)
 	@$(RUN) $(UNIT_BIN)
 integration: $(INTEGRATION_BIN) programs ## real binaries and drivers, mock broker
 	@JOBS=$${JOBS:-5} $(RUN) $(call long_first,$(INTEGRATION_LONG),$(INTEGRATION_BIN))
-# The lints and the proof that each can fail, counted like other tests.
+# The lints and the proof that each can fail, counted like other tests; and T-SQL, which only parsers here can read.
 lints: programs
-	@$(RUN) tests/lint/run.sh tests/lint/selftest.sh
+	@$(RUN) tests/tsql/test_tsql.sh tests/lint/run.sh tests/lint/selftest.sh
 threads: $(THREAD_BIN) programs
 	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
 e2e: programs $(BUILD)/tests/e2e/kafka_real $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL

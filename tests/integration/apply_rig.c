@@ -209,7 +209,7 @@ const struct px_dialect *rig_dialect(void) {
 
 int rig_each_dialect(int (*run)(const char *group)) {
     int failed = 0;
-    for (size_t i = 0; px_dialect_get(i); i++) {
+    for (size_t i = 0; sql_fixture_each(i); i++) {
         rig_now.dialect = px_dialect_get(i);
         const char *why = sql_fixture_why_not(rig_now.dialect);
         if (why) {

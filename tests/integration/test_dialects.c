@@ -1,6 +1,6 @@
 /* The conformance suite of the dialects: every test runs on every row of the registry, so a new
- * dialect is tested without a new test. Set-based statements, statements of px/statements.h, values
- * there and back. */
+ * dialect is tested without a new test (SQL Server where the environment names one). Set-based
+ * statements, statements of px/statements.h, values there and back. */
 #include "sql_fixture.h"
 
 #include <setjmp.h>
@@ -82,18 +82,18 @@ static void test_claim_returns_what_is_new(void **state) {
     day_row(r, 0, -1, 0);
     assert_int_equal(px_rows_count(r), 3);
     sql_run_rows(st, r, out, sizeof out);
-    assert_string_equal(out, "2026-11-21|9223372036854775807|-9223372036854775808\n"
-                             "1970-01-01|-1|0");
+    sql_same_rows(out, "2026-11-21|9223372036854775807|-9223372036854775808\n"
+                       "1970-01-01|-1|0");
 
     day_row(r, 0, -1, 0);
     sql_run_rows(st, r, out, sizeof out);
-    assert_string_equal(out, "");
+    sql_same_rows(out, "");
     day_row(r, 0, -1, 0);
     day_row(r, 0, -1, 7);
     sql_run_rows(st, r, out, sizeof out);
-    assert_string_equal(out, "1970-01-01|-1|7");
+    sql_same_rows(out, "1970-01-01|-1|7");
     sql_run_rows(st, r, out, sizeof out); /* no rows at all */
-    assert_string_equal(out, "");
+    sql_same_rows(out, "");
     px_rows_free(r);
 }
 
@@ -115,7 +115,7 @@ static void test_lookup_gives_the_rows_of_the_keys(void **state) {
     px_rows_i64(r, 0);
     sql_run_rows(lookup, r, out, sizeof out);
 
-    assert_string_equal(out, "3|30|300|2026-11-24");
+    sql_same_rows(out, "3|30|300|2026-11-24");
     px_rows_free(r);
 }
 
@@ -143,14 +143,14 @@ static void test_upsert_combines_by_operator(void **state) {
     player_row(r, "p1", (int64_t[]){T0 + 1, T0 + 1, 77, 4, 2});
     player_row(r, "p2", (int64_t[]){T0 - 1, T0 - 1, -1, -1, -1});
     sql_run_rows(st, r, out, sizeof out);
-    assert_string_equal(out, "");
+    sql_same_rows(out, "");
 
     player_row(r, "p1", (int64_t[]){-1, -1, -1, -1, -1});
     sql_run_rows(get, r, out, sizeof out);
-    assert_string_equal(out, "p1|1795253696123457|1795253696123458|77|4|2");
+    sql_same_rows(out, "p1|1795253696123457|1795253696123458|77|4|2");
     player_row(r, "p2", (int64_t[]){-1, -1, -1, -1, -1});
     sql_run_rows(get, r, out, sizeof out);
-    assert_string_equal(out, "p2|1795253696123456|1795253696123457|1|NULL|3");
+    sql_same_rows(out, "p2|1795253696123456|1795253696123457|1|NULL|3");
     px_rows_free(r);
 }
 
@@ -218,7 +218,7 @@ static void test_values_come_back_as_sent(void **state) {
         (void)snprintf(want, sizeof want,
                        "%s|%s|%s|%s|%s|NULL|%s|%lld|NULL|%s|%lld|counted|NULL|9|%lld", id, x, x, x,
                        x, x, (long long)t, x, (long long)t + 1, (long long)INT64_MAX);
-        assert_string_equal(out, want);
+        sql_same_rows(out, want);
     }
     px_rows_free(r);
 }
@@ -279,7 +279,7 @@ static void seed(struct sql_fixture *f, enum px_statement which, const char *wan
         px_rows_i64(r, T0);
     }
     sql_run_rows(st, r, out, sizeof out);
-    assert_string_equal(out, want);
+    sql_same_rows(out, want);
     px_rows_free(r);
     px_stmt_free(st);
 }
@@ -295,7 +295,7 @@ static void take(struct sql_fixture *f, const char *owner, int64_t from, const c
         px_rows_text(r, px_str_c(owner));
     }
     sql_run_rows(st, r, out, sizeof out);
-    assert_string_equal(out, want);
+    sql_same_rows(out, want);
     px_rows_free(r);
     px_stmt_free(st);
 }
@@ -333,11 +333,11 @@ static void test_fence_moves_only_what_is_ours(void **state) {
     fence_row(r, 1, 101, 1, T0); /* somebody moved on */
     fence_row(r, 2, 200, 1, T0); /* a former owner    */
     sql_run_rows(st, r, out, sizeof out);
-    assert_string_equal(out, "0");
+    sql_same_rows(out, "0");
     fence_row(r, 0, 10, 1, T0 - 1); /* the highest event time never goes back */
     fence_row(r, 1, 100, 1, -1);
     sql_run_rows(st, r, out, sizeof out);
-    assert_string_equal(out, "0\n1");
+    sql_same_rows(out, "0\n1");
 
     EXPECT(f, PX_ST_OFFSETS_LOAD, "0|20|1|1000|a\n1|110|1|1001|a\n2|200|2|200|b", "tlog\"1",
            "ttopic");
@@ -365,7 +365,7 @@ static void test_touch_notes_only_what_is_ours(void **state) {
         px_rows_i64(r, T0 + 9);
     }
     sql_run_rows(st, r, out, sizeof out);
-    assert_string_equal(out, "1\n2");
+    sql_same_rows(out, "1\n2");
     EXPECT(f, PX_ST_OFFSETS_LOAD, "0|0|0|0|\n1|100|1|5000|a\n2|200|1|5000|a", "tlog\"1", "ttopic");
     px_rows_free(r);
 }
@@ -407,5 +407,9 @@ int main(void) {
     };
     int failed = 0;
     SQL_TEST_EACH_DIALECT(tests, failed)
+    const struct px_dialect *server = px_dialect_find(PX_S("sqlserver"));
+    if (sql_fixture_why_not(server)) { /* one line for all tests that would run there */
+        printf("ok - nothing has run on a SQL Server # SKIP %s\n", sql_fixture_why_not(server));
+    }
     return failed;
 }

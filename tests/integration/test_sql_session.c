@@ -26,6 +26,18 @@ static void commit(struct px_sql *s) {
     assert_int_equal(outcome, PX_COMMITTED);
 }
 
+/* SQL Server keeps one open result per connection, and knows no session that cannot write. */
+static bool sqlserver(const struct sql_fixture *f) {
+    return strcmp(f->dialect->name, "sqlserver") == 0;
+}
+
+/* "SELECT <bound text>" in the words of the dialect. */
+static struct px_stmt *select_text(struct sql_fixture *f, const char *before, const char *after) {
+    char text[256];
+    (void)snprintf(text, sizeof text, "SELECT %s%s%s", before, f->dialect->text_value, after);
+    return sql_prepare(f->s, text);
+}
+
 #define PUT(name) "INSERT INTO px_settings (name, value) VALUES ('" name "', 'v')"
 #define COUNT     "SELECT COUNT(*) FROM px_settings"
 
@@ -95,7 +107,7 @@ static void test_a_failed_bind_spoils_the_transaction(void **state) {
     struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     enum px_outcome outcome = PX_COMMITTED;
-    struct px_stmt *st = sql_prepare(f->s, "SELECT CAST(? AS text)");
+    struct px_stmt *st = select_text(f, "", "");
     begin(f->s);
     sql_do(f->s, PUT("a"));
     assert_int_equal(px_bind_text(st, 0, PX_S("a\0b"), &e), PX_SQL_DATA);
@@ -148,7 +160,7 @@ static void test_long_and_short_values_alternate(void **state) {
     struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     static const size_t sizes[] = {0, 1, 127, 128, 129, 70000, 3, 1000000, 0, 255};
-    struct px_stmt *st = sql_prepare(f->s, "SELECT CAST(? AS text), 42, NULL");
+    struct px_stmt *st = select_text(f, "", ", 42, NULL");
     for (size_t i = 0; i < PX_ARRAY_LEN(sizes); i++) {
         char *text = malloc(sizes[i] + 1);
         assert_non_null(text);
@@ -186,7 +198,7 @@ static void test_null_and_integers_bind(void **state) {
     struct sql_fixture *f = sql_fixture_get(state);
     struct px_err e = PX_ERR_INIT;
     static const int64_t values[] = {INT64_MIN, -1, 0, 1, INT64_MAX};
-    struct px_stmt *st = sql_prepare(f->s, "SELECT CAST(? AS bigint), CAST(? AS text)");
+    struct px_stmt *st = select_text(f, "CAST(? AS bigint), ", "");
     for (size_t i = 0; i < PX_ARRAY_LEN(values); i++) {
         px_bind_i64(st, 0, values[i]);
         px_bind_null(st, 1);
@@ -203,6 +215,9 @@ static void test_null_and_integers_bind(void **state) {
 
 static void test_a_reader_cannot_write(void **state) {
     struct sql_fixture *f = sql_fixture_get(state);
+    if (sqlserver(f)) {
+        skip();
+    }
     struct px_err e = PX_ERR_INIT;
     struct px_sql *reader = sql_fixture_connect(f, PX_SQL_READ);
     assert_true(px_sql_exec(reader, PX_S(PUT("a")), &e) < 0);
@@ -278,7 +293,7 @@ static void test_what_is_wrong_with_the_configuration_is_named(void **state) {
     c.connection = "Database=x";
     refuse_open(&c, PX_SQL_WRITE, PX_CONFIG, f->dialect->package);
     c = f->conf;
-    for (int i = 0; px_dialect_get((size_t)i); i++) {
+    for (int i = 0; sql_fixture_each((size_t)i); i++) {
         if (i != f->conf.dialect) {
             c.dialect = i;
             refuse_open(&c, PX_SQL_WRITE, PX_CONFIG, "Sql:Dialect");
@@ -288,6 +303,9 @@ static void test_what_is_wrong_with_the_configuration_is_named(void **state) {
 
 static void test_statements_end_with_their_connection(void **state) {
     struct sql_fixture *f = sql_fixture_get(state);
+    if (sqlserver(f)) {
+        skip();
+    }
     struct px_err e = PX_ERR_INIT;
     struct px_stmt *a = sql_prepare(f->s, "SELECT 1");
     struct px_stmt *b = sql_prepare(f->s, "SELECT 2");

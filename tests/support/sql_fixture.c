@@ -2,6 +2,7 @@
 #include "sql_fixture.h"
 
 #include "postgres.h"
+#include "sqlserver.h"
 
 #include <px/migrate.h>
 
@@ -22,7 +23,15 @@ static void check(enum px_code code, const struct px_err *e) {
 }
 
 const char *sql_fixture_why_not(const struct px_dialect *d) {
+    if (strcmp(d->name, "sqlserver") == 0) {
+        return test_mssql_why_not();
+    }
     return strcmp(d->name, "postgresql") == 0 ? test_pg_start() : NULL;
+}
+
+const struct px_dialect *sql_fixture_each(size_t i) {
+    const struct px_dialect *d = px_dialect_get(i);
+    return d && strcmp(d->name, "sqlserver") == 0 && test_mssql_why_not() ? NULL : d;
 }
 
 static int index_of(const struct px_dialect *d) {
@@ -52,6 +61,8 @@ void sql_fixture_empty(struct sql_fixture *f, const struct px_dialect *d) {
     *f = (struct sql_fixture){.dialect = d};
     if (strcmp(d->name, "postgresql") == 0) {
         test_pg_conf(&f->conf);
+    } else if (strcmp(d->name, "sqlserver") == 0) {
+        test_mssql_conf(&f->conf);
     } else {
         sqlite_conf(f);
     }
@@ -199,6 +210,36 @@ struct px_stmt *sql_prepare_statement(struct px_sql *s, enum px_statement which)
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(65536);
     px_statement_render(which, px_sql_dialect(s), &b);
     return sql_prepare(s, px_buf_cstr(&b));
+}
+
+static int by_text(const void *a, const void *b) {
+    const char *const *x = a;
+    const char *const *y = b;
+    return strcmp(*x, *y);
+}
+
+static void sort_lines(const char *text, char *out, size_t cap) {
+    char copy[8192];
+    char *line[512];
+    size_t n = 0;
+    assert_true(px_str_copy(px_str_c(text), copy, sizeof copy));
+    char *rest = copy;
+    while (n < PX_ARRAY_LEN(line) && (line[n] = strsep(&rest, "\n"))) {
+        n++;
+    }
+    assert_null(rest);
+    qsort(line, n, sizeof *line, by_text);
+    out[0] = '\0';
+    for (size_t i = 0, at = 0; i < n; i++) {
+        at += (size_t)snprintf(out + at, cap - at, "%s%s", i ? "\n" : "", line[i]);
+    }
+}
+
+void sql_same_rows(const char *out, const char *want) {
+    char a[8192], b[8192];
+    sort_lines(out, a, sizeof a);
+    sort_lines(want, b, sizeof b);
+    assert_string_equal(a, b);
 }
 
 void sql_expect(const struct sql_fixture *f, enum px_statement which, const char *const *params,

@@ -16,6 +16,9 @@ struct sql_fixture {
 /* sql_fixture_why_not(d): NULL when tests can run on ${d}, else the reason to skip. Starts the
  * server. */
 const char *sql_fixture_why_not(const struct px_dialect *d);
+/* sql_fixture_each(i): the dialects that tests run on, like px_dialect_get(i); SQL Server, the last
+ * one, only when the environment names a server (support/sqlserver.h). */
+const struct px_dialect *sql_fixture_each(size_t i);
 void sql_fixture_empty(struct sql_fixture *f,
                        const struct px_dialect *d);                       /* connected, no tables */
 void sql_fixture_open(struct sql_fixture *f, const struct px_dialect *d); /* migrated             */
@@ -32,10 +35,10 @@ int sql_fixture_teardown(void **state);
 struct sql_fixture *sql_fixture_get(void **state);
 #define SQL_TEST(name)                                                                             \
     cmocka_unit_test_setup_teardown(name, sql_fixture_setup, sql_fixture_teardown)
-/* Runs the array ${tests} once per row of the registry and adds the failures to ${failed}. */
+/* Runs the array ${tests} once per dialect and adds the failures to ${failed}. */
 #define SQL_TEST_EACH_DIALECT(tests, failed)                                                       \
-    for (size_t i_ = 0; px_dialect_get(i_); i_++) {                                                \
-        sql_fixture_use(px_dialect_get(i_));                                                       \
+    for (size_t i_ = 0; sql_fixture_each(i_); i_++) {                                              \
+        sql_fixture_use(sql_fixture_each(i_));                                                     \
         (failed) += cmocka_run_group_tests_name(px_dialect_get(i_)->name, tests, NULL, NULL);      \
     }
 
@@ -61,5 +64,7 @@ struct px_rows *sql_rows(struct px_sql *s, const struct px_table_stmt *t);
 /* Binds, runs, and gives all rows in the form of sql_text. */
 void sql_run_rows(struct px_stmt *st, struct px_rows *r, char *out, size_t cap);
 void sql_run(struct px_stmt *st, char *out, size_t cap);
+/* The same rows in whatever order: what a statement that writes returns comes in none. */
+void sql_same_rows(const char *out, const char *want);
 
 #endif

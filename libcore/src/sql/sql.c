@@ -45,6 +45,12 @@ static enum px_code connect_failed(struct px_sql *s, const struct px_sql_conf *c
     if (reterr) {
         *reterr = e;
     }
+    if (code == PX_TIMEOUT) { /* of the login: nobody answers */
+        code = PX_SQL_LOST;
+        if (reterr) {
+            reterr->code = code;
+        }
+    }
     if (code == PX_DENIED) {
         return px_err_context(reterr, "%s: check user, Sql:PasswordFile and rights", db);
     }

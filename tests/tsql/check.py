@@ -141,7 +141,9 @@ def statements(path):
 def literals(path):
     """static const char name[] = "..."; of literals alone, with the formats of numbers and words filled in."""
     text = open(path).read()
-    for name, body in re.findall(r"static const char (\w+)\[\] =\s*((?:\"(?:[^\"\\]|\\.)*\"\s*)+);", text):
+    string = r"((?:\"(?:[^\"\\]|\\.)*\"\s*)+)"
+    for name, body in re.findall(r"static const char (\w+)\[\] =\s*" + string + ";", text) + re.findall(
+            r"static const struct px_str (\w+) =\s*PX_S_INIT\(" + string + r"\);", text):
         sql = "".join(re.findall(r"\"((?:[^\"\\]|\\.)*)\"", body)).replace("\\n", "\n").replace('\\"', '"')
         yield name, sql
 
@@ -207,7 +209,7 @@ def test_statements():
 
 def test_fixed_texts():
     found = list(literals(DIALECT))
-    for name in ("settings", "able", "get", "let_go"):
+    for name in ("settings", "able", "get", "let_go", "snapshot", "committed"):
         tap(name in dict(found), "dialect_sqlserver.c has " + name)
     for name, sql in found:
         why = wrong(sql.rstrip().rstrip(";") + ";")
@@ -261,6 +263,44 @@ def test_tables():
             "%s\n%s" % (ours.get(name), lite[name]))
 
 
+# Tables and columns of the samples in the golden file.
+SAMPLE = {"sample": "event_date banner_tag id count first_seen last_seen offset player_id".split()}
+
+
+def strange_names(sql, known):
+    """Tables and columns that nobody made: neither a migration, nor the statement itself."""
+    bad = []
+    for t in sqlglot.parse(named(sql), read="tsql"):
+        if t is None or t.find(exp.Command):
+            continue
+        own = {c.alias for c in t.find_all(exp.CTE)} | {a.alias for a in t.find_all(exp.Subquery)}
+        own |= {a.name for a in t.find_all(exp.TableAlias) for a in [a.this] if a}
+        made = {c.name for a in t.find_all(exp.TableAlias) for c in a.args.get("columns") or []}
+        made |= {a.alias for a in t.find_all(exp.Alias)} | {c.name for c in t.find_all(exp.ColumnDef)}
+        made |= {c.name for c in t.find_all(exp.OpenJSONColumnDef)}
+        for table in t.find_all(exp.Table):
+            if table.name and not table.name.startswith("sp_") and table.name not in known and table.name not in own:
+                bad.append("table " + table.name)
+        columns = {c for v in known.values() for c in v} | made
+        for c in t.find_all(exp.Column):
+            if c.name not in columns and c.name not in ("value", "key", "*", "microsecond", "minute"):
+                bad.append("column " + c.sql())
+    return bad
+
+
+def test_names():
+    known = {n: [c for c, _, _ in v] for n, v in tables(sorted(glob.glob(SQL + "/*.up.sql"))).items()}
+    known.update(SAMPLE, schema_migrations=["version", "dirty"])
+    fence = dict(blocks(GOLDEN))["fence"]
+    tap(bool(strange_names(fence.replace("o.revision", "o.revisoin"), known)), "found: a column that nobody made")
+    tap(bool(strange_names(fence.replace("consumer_offsets AS", "consumer_offset AS"), known)), "found: a table, too")
+    for title, sql in blocks(GOLDEN):
+        if "sys." in sql or sql.startswith("SET ") or NO_TREE.search(sql):
+            continue
+        bad = strange_names(sql, known)
+        tap(not bad, "names of " + title, ", ".join(sorted(set(bad))))
+
+
 RIGHT = {"s": "SELECT", "i": "INSERT", "u": "UPDATE", "d": "DELETE", "t": "TRUNCATE"}
 
 
@@ -292,6 +332,7 @@ test_statements()
 test_fixed_texts()
 test_migrations()
 test_tables()
+test_names()
 test_grants()
 print("1..%d" % count)
 sys.exit(1 if failed else 0)

@@ -56,25 +56,26 @@ static const char settings[] =
     "QUOTED_IDENTIFIER ON; SET NUMERIC_ROUNDABORT OFF; SET NOCOUNT ON; SET XACT_ABORT ON; "
     "SET LANGUAGE us_english; SET DATEFORMAT ymd; SET TEXTSIZE 2147483647; ";
 
-/* Version, compatibility level, and the two kinds of snapshots. */
-static const char able[] = "SELECT CAST(SERVERPROPERTY('ProductMajorVersion') AS int), "
-                           "compatibility_level,\n    CAST(is_read_committed_snapshot_on AS int), "
-                           "snapshot_isolation_state\nFROM sys.databases WHERE database_id = "
+/* Compatibility level, and the two kinds of snapshots. Asked before the isolation is set: the view
+ * belongs to another database. The version says nothing, Azure counts its own. */
+static const char able[] = "SELECT compatibility_level, CAST(is_read_committed_snapshot_on AS int),"
+                           "\n    snapshot_isolation_state\nFROM sys.databases WHERE database_id = "
                            "DB_ID()";
 
 static enum px_code judge_able(const struct px_stmt *st, struct px_err *reterr) {
-    if (px_col_i64(st, 0) < 13 || px_col_i64(st, 1) < 130) {
-        return PX_FAIL(reterr, PX_CONFIG,
-                       "sqlserver: version %d at compatibility level %d; needed are 13 (2016) and "
-                       "130: ALTER DATABASE CURRENT SET COMPATIBILITY_LEVEL = 130",
-                       (int)px_col_i64(st, 0), (int)px_col_i64(st, 1));
+    if (px_col_i64(st, 0) < 130) {
+        return PX_FAIL(
+            reterr, PX_CONFIG,
+            "sqlserver: compatibility level %d knows no OPENJSON: ALTER DATABASE CURRENT "
+            "SET COMPATIBILITY_LEVEL = 130 (SQL Server 2016) or higher",
+            (int)px_col_i64(st, 0));
     }
-    if (px_col_i64(st, 2) != 1) {
+    if (px_col_i64(st, 1) != 1) {
         return PX_FAIL(reterr, PX_CONFIG,
                        "sqlserver: writers would make readers wait: ALTER DATABASE CURRENT SET "
                        "READ_COMMITTED_SNAPSHOT ON");
     }
-    if (px_col_i64(st, 3) != 1) {
+    if (px_col_i64(st, 2) != 1) {
         return PX_FAIL(reterr, PX_CONFIG,
                        "sqlserver: the API reads snapshots: ALTER DATABASE CURRENT SET "
                        "ALLOW_SNAPSHOT_ISOLATION ON");
@@ -94,17 +95,19 @@ static enum px_code check_able(struct px_sql *s, struct px_err *reterr) {
 
 static enum px_code session(struct px_sql *s, const struct px_sql_conf *c, enum px_sql_use use,
                             struct px_err *reterr) {
+    static const struct px_str snapshot = PX_S_INIT("SET TRANSACTION ISOLATION LEVEL SNAPSHOT");
+    static const struct px_str committed =
+        PX_S_INIT("SET TRANSACTION ISOLATION LEVEL READ COMMITTED");
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1024);
     s->statement_timeout = c->statement_timeout;
     s->lock_timeout = c->lock_timeout;
     s->query_timeout = c->statement_timeout;
-    px_buf_c(&b, settings);
-    px_buf_printf(&b, "SET LOCK_TIMEOUT %lld; SET TRANSACTION ISOLATION LEVEL %s",
-                  (long long)(c->lock_timeout / PX_US_PER_MS),
-                  use == PX_SQL_READ ? "SNAPSHOT" : "READ COMMITTED");
+    px_buf_printf(&b, "%sSET LOCK_TIMEOUT %lld", settings,
+                  (long long)(c->lock_timeout / PX_US_PER_MS));
     enum px_code code = px_buf_ok(&b, reterr);
     code = code ? code : px_sql_exec(s, px_buf_view(&b), reterr);
-    return code ? code : check_able(s, reterr);
+    code = code ? code : check_able(s, reterr);
+    return code ? code : px_sql_exec(s, use == PX_SQL_READ ? snapshot : committed, reterr);
 }
 
 /* --- errors ------------------------------------------------------------------------------------

@@ -204,6 +204,40 @@ static void test_statements_leave_no_mark(void **state) {
     }
 }
 
+static size_t marks(const struct px_buf *sql) {
+    size_t n = 0;
+    for (size_t i = 0; i < sql->n; i++) {
+        n += sql->p[i] == '?' ? 1 : 0;
+    }
+    return n;
+}
+
+/* Those that send rows as one text take the same parameters, however a statement is worded. */
+static void test_parameters_are_the_same(void **state) {
+    (void)state;
+    const struct px_dialect *a = px_dialect_find(PX_S("sqlite"));
+    const struct px_dialect *b = px_dialect_find(PX_S("sqlserver"));
+    for (size_t i = 0; i < PX_STATEMENTS; i++) {
+        PX_DEFER(px_buf_fini) struct px_buf x = PX_BUF_INIT(1 << 16);
+        PX_DEFER(px_buf_fini) struct px_buf y = PX_BUF_INIT(1 << 16);
+        px_statement_render((enum px_statement)i, a, &x);
+        px_statement_render((enum px_statement)i, b, &y);
+        if (marks(&x) != marks(&y) || marks(&y) > PX_SQL_MAX_PARAMS) {
+            fail_msg("%s: %zu and %zu parameters", px_statement_name((enum px_statement)i),
+                     marks(&x), marks(&y));
+        }
+    }
+    for (size_t i = 0; i < 2; i++) {
+        PX_DEFER(px_buf_fini) struct px_buf x = PX_BUF_INIT(1 << 16);
+        PX_DEFER(px_buf_fini) struct px_buf y = PX_BUF_INIT(1 << 16);
+        px_expiry_pick(a, i ? &plain : &walking, &x);
+        px_expiry_remove(a, i ? &plain : &walking, &x);
+        px_expiry_pick(b, i ? &plain : &walking, &y);
+        px_expiry_remove(b, i ? &plain : &walking, &y);
+        assert_int_equal(marks(&x), marks(&y));
+    }
+}
+
 static void test_dialects_are_found_by_name_and_index(void **state) {
     (void)state;
     assert_string_equal(px_dialect_get(0)->name, "sqlite");
@@ -230,6 +264,7 @@ int main(void) {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_statements_match_the_golden_files),
         cmocka_unit_test(test_statements_leave_no_mark),
+        cmocka_unit_test(test_parameters_are_the_same),
         cmocka_unit_test(test_dialects_are_found_by_name_and_index),
         cmocka_unit_test(test_statements_that_take_rows_say_so),
     };

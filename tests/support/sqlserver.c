@@ -48,11 +48,11 @@ static void open_keeper(void) {
         exit(1);
     }
     (void)atexit(close_keeper);
-    run(PX_S("IF DB_NAME() NOT LIKE N'%test%' THROW 51206, N'the name of the database must hold "
-             "test: all its tables are dropped', 1;"));
+    run(PX_S("IF DB_NAME() NOT LIKE N'%test%' BEGIN; THROW 51206, N'the name of the database must "
+             "hold test: all its tables are dropped', 1; END;"));
     run(PX_S("DECLARE @r int; EXEC @r = sp_getapplock @Resource = N'pixel-analytics tests', "
              "@LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 590000; "
-             "IF @r < 0 THROW 51207, N'another test program keeps the database', 1;"));
+             "IF @r < 0 BEGIN; THROW 51207, N'another test program keeps the database', 1; END;"));
 }
 
 void test_mssql_conf(struct px_sql_conf *ret) {

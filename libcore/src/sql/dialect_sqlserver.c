@@ -187,12 +187,13 @@ static bool refused(const char sqlstate[6], int native) {
  */
 
 static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *reterr) {
+    /* Neither begins with EXEC, which FreeTDS would take for a call of its own making. */
     static const char get[] =
         "DECLARE @r int; EXEC @r = sp_getapplock @Resource = N'pixel-analytics migrations', "
         "@LockMode = 'Exclusive', @LockOwner = 'Session', @LockTimeout = 60000; "
-        "IF @r < 0 THROW 51205, N'another migrator has held the lock for a minute', 1;";
-    static const char let_go[] = "EXEC sp_releaseapplock @Resource = N'pixel-analytics "
-                                 "migrations', @LockOwner = 'Session'";
+        "IF @r < 0 BEGIN; THROW 51205, N'another migrator has held the lock for a minute', 1; END;";
+    static const char let_go[] = "DECLARE @r int; EXEC @r = sp_releaseapplock @Resource = "
+                                 "N'pixel-analytics migrations', @LockOwner = 'Session';";
     s->query_timeout = take ? 0 : s->statement_timeout;
     return px_sql_exec(s, px_str_c(take ? get : let_go), reterr);
 }

@@ -70,6 +70,9 @@ static SQLRETURN end_by_text(struct px_sql *s, const char *text, struct px_err *
         return rc;
     }
     rc = SQLExecDirect(h, (SQLCHAR *)(uintptr_t)text, SQL_NTS);
+    if (rc == SQL_SUCCESS && s->dialect->drains && px_sql_drain(h) == SQL_ERROR) {
+        rc = SQL_ERROR;
+    }
     if (rc != SQL_SUCCESS) {
         PX_IGNORE(px_sql_diag(s, SQL_HANDLE_STMT, h, text, reterr));
     }

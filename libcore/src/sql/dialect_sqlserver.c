@@ -198,6 +198,14 @@ static enum px_code migrate_lock(struct px_sql *s, bool take, struct px_err *ret
     return px_sql_exec(s, px_str_c(take ? get : let_go), reterr);
 }
 
+/* Commits that may be delayed are those that ask for it, and ours do not; forced is another matter.
+ */
+static const char durable_query[] =
+    "SELECT N'DELAYED_DURABILITY=' + delayed_durability_desc,\n"
+    "    CASE WHEN delayed_durability_desc = 'FORCED' THEN 1 ELSE 0 END,\n"
+    "    N'ALTER DATABASE CURRENT SET DELAYED_DURABILITY = DISABLED;'\n"
+    "FROM sys.databases WHERE database_id = DB_ID()";
+
 /* --- rights ------------------------------------------------------------------------------------
  */
 
@@ -380,6 +388,7 @@ const struct px_dialect px_dialect_sqlserver = {
         "runs_with_from) VALUES (CAST(? AS bigint), CAST(? AS nvarchar(4000)), "
         "CAST(? AS nvarchar(4000)), CONVERT(nvarchar(64), SYSUTCDATETIME(), 121), "
         "CAST(? AS bigint), CAST(? AS bigint))",
+    .durable = durable_query,
     .tls = NULL, /* seeing it takes a right that no service needs */
     .tls_asked = px_encrypt_asked,
     .connectable = px_encrypt_connectable,

@@ -399,3 +399,16 @@ WHERE n.nspname = current_schema() AND c.relkind IN ('r', 'p', 'v', 'm') ORDER B
 
 -- negotiated TLS
 SELECT CASE WHEN ssl THEN 1 ELSE 0 END, COALESCE(version, ''), COALESCE(cipher, '') FROM pg_stat_ssl WHERE pid = pg_backend_pid();
+
+-- durability
+SELECT name || '=' || setting, CASE WHEN setting = 'off' THEN 1 ELSE 0 END,
+    CASE source WHEN 'database' THEN format('ALTER DATABASE %I RESET %I;', current_database(), name)
+    WHEN 'user' THEN format('ALTER ROLE %I RESET %I;', current_user, name)
+    WHEN 'database user' THEN format('ALTER ROLE %I IN DATABASE %I RESET %I;', current_user, current_database(), name)
+    WHEN 'client' THEN format('-- take %s out of Sql:ConnectionString', name)
+    WHEN 'command line' THEN format('-- start the server without %s=off', name)
+    ELSE format('ALTER SYSTEM SET %I = on; SELECT pg_reload_conf();', name) END
+FROM pg_settings WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit')
+UNION ALL SELECT c.relname || ' is unlogged', 1, format('ALTER TABLE %I SET LOGGED;', c.relname)
+FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+WHERE n.nspname = current_schema() AND c.relkind = 'r' AND c.relpersistence = 'u' ORDER BY 1;

@@ -380,3 +380,12 @@ ALTER TABLE px_schema_migrations ADD COLUMN runs_with_from bigint NOT NULL DEFAU
 
 -- note in the book
 INSERT INTO px_schema_migrations (version, name, checksum, applied_at, duration_ms, runs_with_from) VALUES (CAST(? AS bigint), CAST(? AS text), CAST(? AS text), CAST(CURRENT_TIMESTAMP AS text), CAST(? AS bigint), CAST(? AS bigint));
+
+-- durability
+SELECT 'synchronous=' || CASE synchronous WHEN 0 THEN 'OFF' WHEN 1 THEN 'NORMAL' WHEN 2 THEN 'FULL' ELSE 'EXTRA' END,
+    CASE WHEN synchronous < 2 THEN 1 ELSE 0 END,
+    '-- write SyncPragma=FULL into Sql:ConnectionString, or leave it out'
+FROM pragma_synchronous UNION ALL SELECT 'journal_mode=' || journal_mode,
+    CASE WHEN journal_mode IN ('off', 'memory') THEN 1 ELSE 0 END,
+    '-- write JournalMode=WAL into Sql:ConnectionString, or leave it out'
+FROM pragma_journal_mode;

@@ -431,3 +431,9 @@ SELECT o.name, 2 * COALESCE(HAS_PERMS_BY_NAME(o.n, 'OBJECT', 'SELECT'), 0),
 FROM (SELECT t.name, QUOTENAME(SCHEMA_NAME(t.schema_id)) + N'.' + QUOTENAME(t.name) AS n
     FROM sys.tables AS t WHERE t.schema_id = SCHEMA_ID()) AS o
 ORDER BY o.name;
+
+-- durability
+SELECT N'DELAYED_DURABILITY=' + delayed_durability_desc,
+    CASE WHEN delayed_durability_desc = 'FORCED' THEN 1 ELSE 0 END,
+    N'ALTER DATABASE CURRENT SET DELAYED_DURABILITY = DISABLED;'
+FROM sys.databases WHERE database_id = DB_ID();

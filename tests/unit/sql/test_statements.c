@@ -120,6 +120,7 @@ static void render_fixed(const struct px_dialect *d, struct px_buf *out) {
         {"account", d->account},
         {"rights", d->rights},
         {"negotiated TLS", d->tls},
+        {"durability", d->durable},
     };
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         if (rows[i].text) {

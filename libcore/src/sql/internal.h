@@ -86,6 +86,8 @@ void px_connstr_quoted(struct px_buf *out, const char *value);
 /* --- rendering shared by databases that know ON CONFLICT and RETURNING (render.c) --- */
 void px_render_ident(struct px_buf *out, const char *name);
 px_render_set px_render_claim, px_render_upsert, px_render_append, px_render_lookup;
+/* px_render_upsert_from: the upsert behind a "WITH v(...)" that stands in ${out} already. */
+px_render_set px_render_upsert_from;
 void px_render_fence(const struct px_dialect *d, struct px_buf *out);
 
 extern const struct px_dialect px_dialect_sqlite;

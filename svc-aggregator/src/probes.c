@@ -189,6 +189,7 @@ static enum px_code try_tables(const struct agg *a, struct px_sql *s, struct px_
     struct agg_apply_conf conf = {.rollups = a->rollups,
                                   .dialect = px_sql_dialect(s),
                                   .topic = a->topic,
+                                  .key_file = a->conf->erasure_keys,
                                   .store_raw = a->conf->raw_store,
                                   .max_events = 1,
                                   .max_bytes = 1};

@@ -143,6 +143,8 @@ static const struct statement statements[] = {
                            "SELECT number, kid, {us:asked_at}, {us:finished_at}, receipt\n"
                            "FROM erasures\nWHERE fingerprint = " TEXT,
                            NULL},
+    [PX_ST_ERASURE_LOCK] = {"erasure_lock",
+                            "SELECT number\nFROM erasures\nWHERE number = " INT "{lock}", NULL},
     [PX_ST_ERASURE_ADD] =
         {"erasure_add",
          "{dml}INSERT INTO erasures (number, kid, fingerprint, asked_at)\n"

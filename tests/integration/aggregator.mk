@@ -1,7 +1,7 @@
 # Tests that drive svc-aggregator: below Kafka against real databases (test_apply_*), and the real binary
 # between a mock cluster and a database (test_apply_service, test_apply_owners, test_kill_*). They link the service's
 # archive and share four rigs. Included by tests/module.mk.
-AGGREGATOR_RIGS := $(foreach r,apply service reconcile letters,$(BUILD)/obj/tests/integration/$(r)_rig.o)
+AGGREGATOR_RIGS := $(foreach r,apply service reconcile letters erase,$(BUILD)/obj/tests/integration/$(r)_rig.o)
 AGGREGATOR_RIG_INC := -Itests/support -Itests/integration $(AGGREGATOR_INC)
 $(AGGREGATOR_RIGS) $(BUILD)/obj/tests/integration/test_apply_%.o: EXTRA_CPPFLAGS = $(AGGREGATOR_RIG_INC)
 $(BUILD)/obj/tests/integration/test_kill_%.o: EXTRA_CPPFLAGS = $(AGGREGATOR_RIG_INC)

@@ -4,11 +4,12 @@
 CREATE TABLE erasures (
     number      bigint PRIMARY KEY,
     kid         text NOT NULL,
-    fingerprint text NOT NULL UNIQUE,
+    fingerprint text NOT NULL,
     asked_at    timestamptz NOT NULL,
     finished_at timestamptz,
     receipt     text
 );
+CREATE UNIQUE INDEX erasures_fingerprint ON erasures (fingerprint);
 -- How many rows of each table lost the player.
 CREATE TABLE erasure_counts (
     number     bigint NOT NULL,

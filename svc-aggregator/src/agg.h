@@ -22,8 +22,8 @@ struct agg {
     struct px_admin *admin;
     struct agg_status status;
     struct agg_watchdog watchdog;
-    struct agg_core core;       /* of the aggregator thread while it runs */
-    struct agg_reader reader;   /* likewise                               */
+    struct agg_core core;     /* of the aggregator thread while it runs */
+    struct agg_reader reader; /* likewise                               */
     /* the second one only with Retention:Every, the third with Erasure:KeyFile */
     pthread_t thread, retainer, follower;
     bool threaded, retains, follows;

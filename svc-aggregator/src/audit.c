@@ -215,8 +215,9 @@ bool agg_audit_exact(const struct agg_audit *a, const struct agg_recount *rc,
         return false;
     }
     if (a->erasing && px_unlink_column(&rc->def)) {
-        *ret_why = "a player is being erased: run svc-aggregator --erase-pending, or --erase-player "
-                   "again, to finish it";
+        *ret_why =
+            "a player is being erased: run svc-aggregator --erase-pending, or --erase-player "
+            "again, to finish it";
         return false;
     }
     return true;

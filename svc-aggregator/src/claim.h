@@ -35,8 +35,8 @@ PX_MUST_USE enum px_code agg_claims_init(struct agg_claims *c, size_t max_events
 void agg_claims_fini(struct agg_claims *c);
 
 /* agg_claim_client_begin(c, s, floor, reterr): mark the records of ${s} whose player was erased as
- * such, those whose day is before ${floor} as late, and collect one candidate per client key of the others.
- * agg_claim_natural_begin: one per natural key of the survivors; call it after
+ * such, those whose day is before ${floor} as late, and collect one candidate per client key of the
+ * others. agg_claim_natural_begin: one per natural key of the survivors; call it after
  * agg_claim_client_end. Candidates are then at c->v[c->sorted[0 .. c->n-1]], in key order so that
  * two writers lock alike. Errors: PX_NOMEM. Threads: owner. */
 PX_MUST_USE enum px_code agg_claim_client_begin(struct agg_claims *c, const struct agg_slice *s,

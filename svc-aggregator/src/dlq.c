@@ -97,7 +97,8 @@ static void put_one(struct dlq *d, const struct agg_letter *l, bool show) {
         px_jw_obj_end(&w);
     } else if (show) {
         agg_letter_show(l, &d->names, payload, &d->arena, &d->out);
-        px_buf_c(&d->out, erased ? "player           erased: values and bytes are not shown\n" : "");
+        px_buf_c(&d->out,
+                 erased ? "player           erased: values and bytes are not shown\n" : "");
     } else {
         agg_letter_line(l, &d->names, &d->arena, &d->out);
         px_buf_c(&d->out, erased ? " (of an erased player)" : "");

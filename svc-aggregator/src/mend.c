@@ -99,8 +99,8 @@ static bool as_planned(const struct agg_mend *m, const struct agg_tally *t) {
     return true;
 }
 
-/* An erasure is noted before it waits for whoever holds the progress rows, as we do: one that is not
- * noted by now touches nothing until we are done. */
+/* An erasure is noted before it waits for whoever holds the progress rows, as we do: one that is
+ * not noted by now touches nothing until we are done. */
 static enum px_code nobody_leaves(struct agg_audit *a, const struct agg_mend *m,
                                   struct px_err *reterr) {
     bool erasing = false;

@@ -126,10 +126,7 @@ static enum px_code find_bounds(const struct agg_retain *r, struct agg_retained 
 }
 
 static struct agg_beside beside(const struct agg_retain *r) {
-    return (struct agg_beside){.sql = r->sql,
-                               .clock = r->clock,
-                               .pause = r->pause,
-                               .arg = r->arg};
+    return (struct agg_beside){.sql = r->sql, .clock = r->clock, .pause = r->pause, .arg = r->arg};
 }
 
 struct watched {

@@ -127,7 +127,7 @@ cat_as svc-ingest -G "$group" "$topic"
 denied "ingest joins the aggregator's group" svc-ingest '(DESCRIBE|READ)' "Group:LITERAL:$group"
 ours aggregator --topics=apply --file topics.yaml
 is "forbidden: ingest runs --topics: 77" "$status" 77
-says "ingest runs --topics" svc-ingest DESCRIBE 'cluster kafka-cluster'
+says "ingest runs --topics" svc-ingest DESCRIBE '(cluster kafka-cluster|topic ERS_)'
 kafka_tool svc-ingest org.apache.kafka.tools.TopicCommand --create --topic mine --partitions 1
 denied "ingest makes a topic" svc-ingest CREATE 'Topic:LITERAL:mine'
 as svc-aggregator

@@ -1,5 +1,5 @@
-/* The real svc-aggregator with a file of keys, a topic of erasures and a database, and what tests of
- * erasure look at. */
+/* The real svc-aggregator with a file of keys, a topic of erasures and a database, and what tests
+ * of erasure look at. */
 #ifndef ERASE_RIG_H
 #define ERASE_RIG_H
 
@@ -20,8 +20,8 @@ void erase_rig_close(struct erase_rig *e);
 /* erase_rig_keys(e, text): what the file of keys holds from now on. */
 void erase_rig_keys(struct erase_rig *e, const char *text);
 
-/* ERASE_RUN(e, status, argument...): a command of svc-aggregator; its output is in e->out. erase_says:
- * fails the test unless ${text} is in it. */
+/* ERASE_RUN(e, status, argument...): a command of svc-aggregator; its output is in e->out.
+ * erase_says: fails the test unless ${text} is in it. */
 #define ERASE_RUN(e, status, ...)                                                                  \
     erase_run((e), proc_bin("svc-aggregator"), (status), (const char *const[5]){__VA_ARGS__})
 void erase_run(struct erase_rig *e, const char *bin, int status, const char *const args[5]);

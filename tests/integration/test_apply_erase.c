@@ -22,17 +22,17 @@ static void from_the_start(struct erase_rig *e) {
 /* What the receipt says no longer holds, or is not what was signed. */
 static void finds_what_is_wrong(struct erase_rig *e, const char *receipt) {
     sql_do(e->s.db.s, "INSERT INTO players (player_id) VALUES ('" ERASE_PLAYER "')");
-    strcpy(e->out, receipt);
+    snprintf(e->out, sizeof e->out, "%s", receipt);
     ERASE_RUN(e, 1, "--erase-verify", erase_keep(e));
     erase_says(e, "differs   the player is in players");
     ERASE_RUN(e, 0, "--erase-player", ERASE_PLAYER, "--dry-run");
     erase_says(e, "players                         1  rows");
     ERASE_RUN(e, 0, "--erase-player", ERASE_PLAYER); /* a backup was put back */
     erase_says(e, "\"players\":2}");
-    strcpy(e->out, receipt);
+    snprintf(e->out, sizeof e->out, "%s", receipt);
     ERASE_RUN(e, 0, "--erase-verify", erase_keep(e));
 
-    strcpy(e->out, receipt);
+    snprintf(e->out, sizeof e->out, "%s", receipt);
     strstr(e->out, "\"players\":1")[10] = '3';
     ERASE_RUN(e, 1, "--erase-verify", erase_keep(e));
     erase_says(e, "its signature is not that of what it says");
@@ -64,7 +64,7 @@ static void test_erase_leaves_sums_and_no_trace(void **state) {
     erase_totals(&e, after);
     assert_string_equal(before, after);
     erase_exact(&e);
-    strcpy(e.out, receipt);
+    snprintf(e.out, sizeof e.out, "%s", receipt);
     ERASE_RUN(&e, 0, "--erase-verify", erase_keep(&e));
     erase_says(&e, "verified, the player is in no table");
 
@@ -82,7 +82,7 @@ static void test_erase_leaves_sums_and_no_trace(void **state) {
     assert_true(sql_int(e.s.db.s, "SELECT SUM(erased) FROM partition_ledger") > 5);
     service_rig_holds(&e.s);
     erase_exact(&e);
-    strcpy(e.out, receipt);
+    snprintf(e.out, sizeof e.out, "%s", receipt);
     ERASE_RUN(&e, 0, "--erase-verify", erase_keep(&e));
     ERASE_RUN(&e, 0, "--rebuild");
     erase_says(&e, "nothing to change");
@@ -114,8 +114,8 @@ static void test_erase_knows_players_by_every_key(void **state) {
     erase_once(&e);
     ERASE_RUN(&e, 0, "--erase-player", ERASE_PLAYER);
     service_rig_start(&e.s, proc_bin("svc-aggregator"), NULL);
-    assert_true(service_rig_until(&e.s, "SELECT COUNT(*) FROM consumer_offsets WHERE epoch > 1", 2,
-                                  60));
+    assert_true(
+        service_rig_until(&e.s, "SELECT COUNT(*) FROM consumer_offsets WHERE epoch > 1", 2, 60));
 
     erase_rig_keys(&e, KEY_B KEY_A);
     ERASE_RUN(&e, 0, "--erase-player", "player-6"); /* beside the service, with a key it lacks */

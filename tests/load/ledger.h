@@ -167,10 +167,9 @@ PX_MUST_USE enum px_code lg_sql_open(struct ledger *l, struct px_err *reterr);
 PX_MUST_USE enum px_code lg_sql_progress(struct ledger *l, struct px_err *reterr);
 /* lg_sql_offsets: consumer_offsets, partition_ledger, ingest_gaps, other logs, the zone. */
 PX_MUST_USE enum px_code lg_sql_offsets(struct ledger *l, struct px_err *reterr);
-/* lg_sql_erased: which events are of erased players. */
+/* lg_sql_erased: which events are of erased players. lg_sql_rows: the table events against the log
+ * (way 2 but for dispositions); foreign rows become events. */
 PX_MUST_USE enum px_code lg_sql_erased(struct ledger *l, struct px_err *reterr);
-/* lg_sql_rows: the table events against the log (way 2 but for dispositions); foreign rows become
- * events. */
 PX_MUST_USE enum px_code lg_sql_rows(struct ledger *l, struct px_err *reterr);
 PX_MUST_USE enum px_code lg_wait(struct ledger *l, struct px_err *reterr);
 void lg_progress(const struct ledger *l, const char *format, ...) PX_PRINTF(2, 3);

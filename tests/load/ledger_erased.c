@@ -33,9 +33,9 @@ static enum px_code take(struct ledger *l, struct erased *x, const struct px_stm
         return PX_FAIL(reterr, PX_USAGE,
                        "an erasure is not finished: run svc-aggregator --erase-pending first");
     }
-    enum px_code rc = x->ring.n > 0 ? PX_OK
-                                    : px_keyring_load("--erasure-keys", l->conf.erasure_keys,
-                                                      &x->ring, reterr);
+    enum px_code rc =
+        x->ring.n > 0 ? PX_OK
+                      : px_keyring_load("--erasure-keys", l->conf.erasure_keys, &x->ring, reterr);
     size_t key = rc == PX_OK ? px_keyring_find(&x->ring, px_col_text(st, 0)) : 0;
     if (rc == PX_OK && (key == x->ring.n || !px_hmac_unhex(px_col_text(st, 1), f))) {
         rc = PX_FAIL(reterr, PX_USAGE, "--erasure-keys: the file holds no key %.*s",

@@ -176,14 +176,13 @@ static bool is_open(const struct claims *c, const struct lg_event *e) {
 /* An erased player's record without a row came after the erasure; one with a row is judged by the
  * rules, as long as all rows that could have come before it still tell whose they are. */
 static bool gone(const struct claims *c, const struct lg_event *e) {
-    return (e->flags & LG_GONE) &&
-           (e->got == LG_ERASED || (c->kept->blurred && e->got != LG_NONE));
+    return (e->flags & LG_GONE) && (e->got == LG_ERASED || (c->kept->blurred && e->got != LG_NONE));
 }
 
 /* What SQL alone shows stands as it is stored. */
 static void decide_one(struct claims *c, struct lg_event *e) {
-    bool stands = (e->flags & LG_FOREIGN) || ((e->flags & LG_OLD) && e->got != LG_NONE) ||
-                  gone(c, e);
+    bool stands =
+        (e->flags & LG_FOREIGN) || ((e->flags & LG_OLD) && e->got != LG_NONE) || gone(c, e);
     e->flags |= is_open(c, e) ? LG_UNSURE : 0;
     settle(c, e, stands ? (enum lg_disposition)e->got : outcome(c, e));
 }

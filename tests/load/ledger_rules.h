@@ -82,7 +82,7 @@ void lg_decide(struct lg_event **v, size_t n, const struct px_zone *zone,
 struct lg_player {
     px_us first_seen, last_event_at, registration_at, deposit_at; /* 0 = NULL */
     int64_t total_deposits, unsure_deposits; /* the second: those of them that are not sure */
-    uint32_t player; /* 0: all that were erased */
+    uint32_t player;                         /* 0: all that were erased */
     bool seen, sure, unsure; /* it has a row; events that are sure moved it, others may have */
 };
 struct lg_sums {

@@ -23,8 +23,7 @@ static void collect(struct ledger *l) {
 /* An erased player's record without a row was read after the erasure, unless its row may have gone
  * with age, or another record bears its id. */
 static void judge_erased(const struct ledger *l, struct lg_event *e) {
-    bool row_gone =
-        l->conf.no_raw || px_zone_day(l->zone, lg_time(e)) < l->kept.raw_from;
+    bool row_gone = l->conf.no_raw || px_zone_day(l->zone, lg_time(e)) < l->kept.raw_from;
     if ((e->flags & LG_GONE) && e->got == LG_NONE) {
         e->got = LG_ERASED;
         e->flags |= row_gone || (e->flags & LG_AGAIN) ? LG_UNSURE : 0;

@@ -52,7 +52,8 @@ enum px_statement {
     PX_ST_ERASURES_OPEN, /* -> the same of those that are not finished, by number */
     /* (fingerprint) -> number, kid, asked_at, finished_at (or NULL), receipt (or NULL) */
     PX_ST_ERASURE_GET,
-    PX_ST_ERASURE_LOCK, /* (number) -> number: until the end of the transaction nobody else has it */
+    PX_ST_ERASURE_LOCK, /* (number) -> number: until the end of the transaction nobody else has it
+                         */
     /* (kid, fingerprint, asked_at): with the next number, unless the fingerprint is there or
      * somebody else took the number at the same time: read it back. Numbers are committed in
      * order. */

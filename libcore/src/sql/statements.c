@@ -145,12 +145,12 @@ static const struct statement statements[] = {
                            NULL},
     [PX_ST_ERASURE_LOCK] = {"erasure_lock",
                             "SELECT number\nFROM erasures\nWHERE number = " INT "{lock}", NULL},
-    [PX_ST_ERASURE_ADD] =
-        {"erasure_add",
-         "{dml}INSERT INTO erasures (number, kid, fingerprint, asked_at)\n"
-         "SELECT COALESCE(MAX(number), 0) + 1, " TEXT ", " TEXT ", {time}\nFROM erasures WHERE "
-         "true\nON CONFLICT DO NOTHING",
-         NULL},
+    [PX_ST_ERASURE_ADD] = {"erasure_add",
+                           "{dml}INSERT INTO erasures (number, kid, fingerprint, asked_at)\n"
+                           "SELECT COALESCE(MAX(number), 0) + 1, " TEXT ", " TEXT
+                           ", {time}\nFROM erasures WHERE "
+                           "true\nON CONFLICT DO NOTHING",
+                           NULL},
     [PX_ST_ERASURE_REOPEN] = {"erasure_reopen",
                               "{dml}UPDATE erasures SET finished_at = NULL, receipt = NULL\n"
                               "WHERE number = " INT,
@@ -181,8 +181,8 @@ static const struct statement statements[] = {
          "WHEN client_event_id IS NULL THEN NULL ELSE '' END\n"
          "WHERE id IN (SELECT id FROM v) AND player_id = " TEXT "\nRETURNING 1",
          &event_rows},
-    [PX_ST_EVENTS_COUNT] = {"events_count",
-                            "SELECT COUNT(*)\nFROM events\nWHERE player_id = " TEXT, NULL},
+    [PX_ST_EVENTS_COUNT] = {"events_count", "SELECT COUNT(*)\nFROM events\nWHERE player_id = " TEXT,
+                            NULL},
     [PX_ST_EVENTS_PLAYERS] = {"events_players", "SELECT DISTINCT player_id\nFROM events", NULL},
 
     [PX_ST_OFFSETS_WAIT] = {"offsets_wait",

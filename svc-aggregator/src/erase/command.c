@@ -17,7 +17,8 @@
 #define ID_MAX   128 /* as svc-ingest takes it */
 #define FILE_MAX (64 << 10)
 
-/* --- stopping ----------------------------------------------------------------------------------- */
+/* --- stopping -----------------------------------------------------------------------------------
+ */
 static bool pause_or_stop(void *arg, px_us span) {
     const sigset_t *set = arg;
     struct timespec t = {.tv_sec = span / PX_US_PER_S, .tv_nsec = span % PX_US_PER_S * 1000};
@@ -50,14 +51,15 @@ static enum px_code with_eraser(struct agg *a, enum px_sql_use use, work_fn *wor
 
 static enum px_code print(struct px_buf *out, struct px_err *reterr) {
     enum px_code rc = px_buf_ok(out, reterr);
-    if (rc == PX_OK && (fwrite(out->p ? out->p : "", 1, out->n, stdout) != out->n ||
-                        fflush(stdout) != 0)) {
+    if (rc == PX_OK &&
+        (fwrite(out->p ? out->p : "", 1, out->n, stdout) != out->n || fflush(stdout) != 0)) {
         return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
     }
     return rc;
 }
 
-/* --- input -------------------------------------------------------------------------------------- */
+/* --- input --------------------------------------------------------------------------------------
+ */
 static enum px_code read_all(FILE *f, const char *what, struct px_buf *out, struct px_err *reterr) {
     char part[4096];
     size_t n;
@@ -82,9 +84,8 @@ static enum px_code player_of(const char *arg, struct px_buf *out, struct px_err
         rc = px_buf_ok(out, reterr);
     }
     struct px_str id = px_buf_view(out);
-    if (rc == PX_TOO_LARGE ||
-        (rc == PX_OK && (id.n == 0 || id.n > ID_MAX || !px_utf8_valid(id) ||
-                         px_str_has_control(id)))) {
+    if (rc == PX_TOO_LARGE || (rc == PX_OK && (id.n == 0 || id.n > ID_MAX || !px_utf8_valid(id) ||
+                                               px_str_has_control(id)))) {
         return PX_FAIL(reterr, PX_USAGE,
                        "--erase-player: an id is 1 to %d bytes of UTF-8 without control characters",
                        ID_MAX);
@@ -92,7 +93,8 @@ static enum px_code player_of(const char *arg, struct px_buf *out, struct px_err
     return rc;
 }
 
-/* --- erase-player ------------------------------------------------------------------------------- */
+/* --- erase-player -------------------------------------------------------------------------------
+ */
 static void put_counts(const struct agg_touched *t, const char *says, struct px_buf *out) {
     for (size_t i = 0; i < t->n; i++) {
         px_buf_printf(out, "%-24s %8lld  %s\n", t->v[i].table, (long long)t->v[i].rows, says);
@@ -142,7 +144,8 @@ enum px_code agg_erase_player(void *svc, const char *arg, struct px_err *reterr)
                        reterr);
 }
 
-/* --- erase-pending ------------------------------------------------------------------------------ */
+/* --- erase-pending ------------------------------------------------------------------------------
+ */
 static enum px_code pending_work(struct agg_eraser *r, const char *arg, struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(FILE_MAX);
     int64_t added = 0, done = 0;
@@ -162,7 +165,8 @@ enum px_code agg_erase_pending(void *svc, const char *arg, struct px_err *reterr
     return with_eraser(svc, PX_SQL_WRITE, pending_work, arg, reterr);
 }
 
-/* --- erase-verify ------------------------------------------------------------------------------- */
+/* --- erase-verify -------------------------------------------------------------------------------
+ */
 struct looking {
     struct agg_eraser *r;
     size_t key;

@@ -56,7 +56,8 @@ static void name_entry(const struct px_keyring *ring, size_t key, const uint8_t 
 enum px_code agg_eraser_find(struct agg_eraser *r, struct px_str player, struct agg_entry *ret,
                              struct px_buf *receipt, struct px_err *reterr) {
     enum px_code rc = PX_NO_ROW;
-    for (size_t key = r->ring.n; rc == PX_NO_ROW && key > 0; key--) { /* the first is for new ones */
+    for (size_t key = r->ring.n; rc == PX_NO_ROW && key > 0;
+         key--) { /* the first is for new ones */
         uint8_t f[PX_HMAC_BYTES];
         struct agg_entry e = {.asked_at = px_wall(r->unlink.beside.clock)};
         agg_fingerprint(&r->ring, key - 1, player, f);
@@ -67,7 +68,8 @@ enum px_code agg_eraser_find(struct agg_eraser *r, struct px_str player, struct 
     return rc;
 }
 
-/* --- until when something is left elsewhere ----------------------------------------------------- */
+/* --- until when something is left elsewhere -----------------------------------------------------
+ */
 /* A segment goes when its last record is old enough, and may take records for segment.ms. */
 static px_us kept_until(const struct agg_eraser *r, const char *topic, px_us now) {
     static const char *const settings[] = {"retention.ms", "segment.ms"};
@@ -97,12 +99,12 @@ static enum px_code write_receipt(struct agg_eraser *r, struct agg_entry *e, str
     receipt.log_until = kept_until(r, r->a->topic, now);
     receipt.letters_until = kept_until(r, r->a->dlq, now);
     receipt.claims_until = now + r->a->conf->retain_dedupe + CLAIMS_SLACK;
-    enum px_code rc =
-        agg_register_counts(r->unlink.beside.sql, e->number, &receipt.rows, reterr);
+    enum px_code rc = agg_register_counts(r->unlink.beside.sql, e->number, &receipt.rows, reterr);
     return rc == PX_OK ? agg_receipt_sign(&receipt, &r->ring, out, reterr) : rc;
 }
 
-/* --- the end of one ----------------------------------------------------------------------------- */
+/* --- the end of one -----------------------------------------------------------------------------
+ */
 struct ending {
     struct px_sql *sql;
     const struct agg_entry *e;
@@ -134,12 +136,12 @@ static enum px_code finish(struct agg_eraser *r, struct agg_entry *e, bool annou
     return rc;
 }
 
-/* --- by the player's id ------------------------------------------------------------------------- */
+/* --- by the player's id -------------------------------------------------------------------------
+ */
 static enum px_code rows_left(struct agg_eraser *r, struct px_str player, int64_t *ret,
                               struct px_err *reterr) {
     struct agg_touched t;
-    enum px_code rc =
-        agg_unlink_count(r->unlink.beside.sql, r->unlink.rollups, player, &t, reterr);
+    enum px_code rc = agg_unlink_count(r->unlink.beside.sql, r->unlink.rollups, player, &t, reterr);
     *ret = 0;
     for (size_t i = 0; rc == PX_OK && i < t.n; i++) {
         *ret += t.v[i].rows;
@@ -182,7 +184,8 @@ enum px_code agg_erase(struct agg_eraser *r, struct px_str player, struct px_buf
     return rc == PX_OK ? finish(r, &e, true, receipt, reterr) : rc;
 }
 
-/* --- what others announced ---------------------------------------------------------------------- */
+/* --- what others announced ----------------------------------------------------------------------
+ */
 struct importing {
     struct agg_eraser *r;
     struct agg_erased known; /* by this database */
@@ -231,7 +234,8 @@ enum px_code agg_erase_import(struct agg_eraser *r, int64_t *ret_new, struct px_
     return rc;
 }
 
-/* --- by fingerprint ----------------------------------------------------------------------------- */
+/* --- by fingerprint -----------------------------------------------------------------------------
+ */
 struct found {
     uint8_t f[PX_HMAC_BYTES];
     struct px_str player;

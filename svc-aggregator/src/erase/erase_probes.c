@@ -9,8 +9,8 @@
 
 #include <stdio.h>
 
-#define LOOK      (5 * PX_US_PER_S)
-#define LIST_MAX  (64 << 20)
+#define LOOK     (5 * PX_US_PER_S)
+#define LIST_MAX (64 << 20)
 
 static bool no_keys(const struct agg *a, struct px_probe_out *out) {
     out->skip = !a->conf->erasure_keys[0];
@@ -30,8 +30,7 @@ enum px_code agg_probe_erasure_keys(void *svc, struct px_probe_out *out, struct 
     if (rc == PX_OK) {
         out->warn = ring.exposed;
         snprintf(out->detail, sizeof out->detail, "%zu keys, new erasures by %s%s", ring.n,
-                 ring.v[0].kid,
-                 ring.exposed ? "; every user can read the file: chmod o-rwx" : "");
+                 ring.v[0].kid, ring.exposed ? "; every user can read the file: chmod o-rwx" : "");
     }
     px_keyring_fini(&ring);
     return rc;
@@ -55,15 +54,13 @@ enum px_code agg_probe_erasures(void *svc, struct px_probe_out *out, struct px_e
         rc = agg_erased_add(&r.told, px_str_c(v[i].kid), px_str_c(v[i].fingerprint), reterr);
     }
     out->warn = rc == PX_OK && open.n > 0;
-    snprintf(out->detail, sizeof out->detail, "%zu players, %zu not finished%s",
-             all.n / sizeof *v, open.n / sizeof *v,
-             out->warn ? ": run svc-aggregator --erase-pending" : "");
+    snprintf(out->detail, sizeof out->detail, "%zu players, %zu not finished%s", all.n / sizeof *v,
+             open.n / sizeof *v, out->warn ? ": run svc-aggregator --erase-pending" : "");
     agg_eraser_close(&r);
     return rc;
 }
 
-enum px_code agg_probe_erasure_topic(void *svc, struct px_probe_out *out,
-                                        struct px_err *reterr) {
+enum px_code agg_probe_erasure_topic(void *svc, struct px_probe_out *out, struct px_err *reterr) {
     const struct agg *a = svc;
     const struct px_topic_ask ask = {
         .topic = a->erasures, .setting = "cleanup.policy", .timeout = LOOK};

@@ -45,8 +45,7 @@ enum px_code agg_erased_add(struct agg_erased *e, struct px_str kid, struct px_s
         return PX_OK;
     }
     struct px_str kept = px_arena_dup(&e->arena, bytes(f));
-    enum px_code rc =
-        kept.p ? px_map_put(&e->map, kept, key, &place, &is_new) : PX_NOMEM;
+    enum px_code rc = kept.p ? px_map_put(&e->map, kept, key, &place, &is_new) : PX_NOMEM;
     if (rc != PX_OK) {
         return PX_FAIL(reterr, rc, "no room for %zu erased players", e->map.n);
     }

@@ -5,7 +5,6 @@
 #include "batch.h"
 #include "settings.h"
 
-#include <px/defect.h>
 #include <px/num.h>
 
 void agg_honour_init(struct agg_honour *h, const char *key_file) {
@@ -95,7 +94,6 @@ enum px_code agg_honour_read(struct agg_honour *h, px_day *ret_floor, struct px_
 void agg_honour_mark(const struct agg_honour *h, const struct agg_slice *s) {
     for (size_t i = 0; i < s->n; i++) {
         struct agg_item *it = s->items[i];
-        it->erased = !it->dead && agg_erased_has(&h->erased, it->event.player_id) &&
-                     !PX_DEFECT("agg.honour_nobody");
+        it->erased = !it->dead && agg_erased_has(&h->erased, it->event.player_id);
     }
 }

@@ -76,7 +76,8 @@ enum px_code agg_receipt_sign(const struct agg_receipt *r, const struct px_keyri
     return px_buf_ok(out, reterr);
 }
 
-/* --- reading ----------------------------------------------------------------------------------- */
+/* --- reading -----------------------------------------------------------------------------------
+ */
 static bool text_of(const struct px_jnode *root, const char *name, char *out, size_t cap) {
     const struct px_jnode *n = px_json_get(root, name);
     return n && px_json_type(n) == PX_JSON_STRING && px_str_copy(px_json_text(n), out, cap);
@@ -110,8 +111,8 @@ static bool rows_of(const struct px_jnode *root, struct agg_touched *ret) {
 /* The first member that is not as it must be; NULL = all are. */
 static const char *fault(const struct px_jnode *root, struct agg_receipt *r,
                          uint8_t mac[PX_HMAC_BYTES]) {
-    static const char *const known[] = {"version",    "kid",   "fingerprint", "askedAt",
-                                        "finishedAt", "rows",  "topic",       "logUntil",
+    static const char *const known[] = {"version",      "kid",         "fingerprint", "askedAt",
+                                        "finishedAt",   "rows",        "topic",       "logUntil",
                                         "lettersUntil", "claimsUntil", "signature"};
     uint8_t f[PX_HMAC_BYTES];
     char hex[PX_HMAC_TEXT + 1];

@@ -18,8 +18,7 @@ enum px_code agg_redact_open(const struct agg *a, struct agg_redact *r, struct p
     struct agg_erase_topic t = {
         .kafka = &a->conf->kafka, .client_id = a->client_id, .topic = a->erasures};
     struct agg_erase_reading reading = {.each = add, .arg = &r->erased};
-    enum px_code rc =
-        px_keyring_load("Erasure:KeyFile", a->conf->erasure_keys, &r->ring, reterr);
+    enum px_code rc = px_keyring_load("Erasure:KeyFile", a->conf->erasure_keys, &r->ring, reterr);
     return rc == PX_OK ? agg_erase_topic_read(&t, &reading, reterr) : rc;
 }
 

@@ -49,8 +49,7 @@ struct raw {
 static enum px_code raw_open(struct raw *w, struct px_err *reterr) {
     struct px_sql *s = w->u->beside.sql;
     const struct px_table_stmt *t = px_statement_rows(PX_ST_EVENTS_UNLINK);
-    enum px_code rc =
-        px_rows_new(px_sql_dialect(s), t->types, t->ncolumns, ROWS_MAX, &w->ids);
+    enum px_code rc = px_rows_new(px_sql_dialect(s), t->types, t->ncolumns, ROWS_MAX, &w->ids);
     if (rc != PX_OK) {
         return PX_FAIL(reterr, rc, "no memory for the ids of events");
     }
@@ -216,7 +215,8 @@ enum px_code agg_unlink_player(const struct agg_unlink *u, int64_t number, struc
     return rc;
 }
 
-/* --- looking ----------------------------------------------------------------------------------- */
+/* --- looking -----------------------------------------------------------------------------------
+ */
 static enum px_code count_one(struct px_stmt *st, struct agg_touched *to, const char *name,
                               struct px_err *reterr) {
     enum px_code rc = px_stmt_run(st, reterr);

@@ -35,10 +35,10 @@ PX_MUST_USE enum px_code agg_unlink_count(struct px_sql *s, const struct px_roll
 /* agg_unlink_each(s, rollups, each, arg, reterr): call ${each} with every player of every table and
  * the table's name, a player of several tables for each of them; other than PX_OK ends it. Nobody
  * (the empty id) is left out. */
-PX_MUST_USE enum px_code
-agg_unlink_each(struct px_sql *s, const struct px_rollups *rollups,
-                enum px_code (*each)(void *arg, const char *table, struct px_str player,
-                                     struct px_err *reterr),
-                void *arg, struct px_err *reterr);
+PX_MUST_USE enum px_code agg_unlink_each(struct px_sql *s, const struct px_rollups *rollups,
+                                         enum px_code (*each)(void *arg, const char *table,
+                                                              struct px_str player,
+                                                              struct px_err *reterr),
+                                         void *arg, struct px_err *reterr);
 
 #endif

@@ -12,7 +12,7 @@
 #define TOPICS "deploy/kafka/topics.yaml"
 #define EVT    "EVT_EU_ORG_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS"
 #define DLQ    "DLQ_EU_ORG_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS"
-#define ERS "ERS_EU_ORG_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS"
+#define ERS    "ERS_EU_ORG_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS"
 
 static enum px_code load(const char *path, struct px_topics **ret, struct px_err *reterr) {
     struct px_catalog *cat = model_catalog(MODEL_EVENTS);

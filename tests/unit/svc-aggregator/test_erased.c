@@ -90,18 +90,20 @@ static struct agg_receipt receipt(void) {
                             .letters_until = INT64_C(1732615202000000),
                             .claims_until = INT64_C(1732615203000000)};
     r.rows.n = 2;
-    strcpy(r.rows.v[0].table, "events");
+    snprintf(r.rows.v[0].table, sizeof r.rows.v[0].table, "events");
     r.rows.v[0].rows = 12;
-    strcpy(r.rows.v[1].table, "players");
+    snprintf(r.rows.v[1].table, sizeof r.rows.v[1].table, "players");
     r.rows.v[1].rows = 1;
     return r;
 }
 
 #define CANONICAL                                                                                  \
     "{\"version\":1,\"kid\":\"k1\",\"fingerprint\":\"" P1_BY_K1                                    \
-    "\",\"askedAt\":\"2024-11-26T10:00:00.000000Z\",\"finishedAt\":\"2024-11-26T10:00:01.000001Z\","      \
+    "\",\"askedAt\":\"2024-11-26T10:00:00.000000Z\",\"finishedAt\":\"2024-11-26T10:00:01."         \
+    "000001Z\","                                                                                   \
     "\"rows\":{\"events\":12,\"players\":1},\"topic\":\"ERS_X\",\"logUntil\":null,"                \
-    "\"lettersUntil\":\"2024-11-26T10:00:02.000000Z\",\"claimsUntil\":\"2024-11-26T10:00:03.000000Z\"}"
+    "\"lettersUntil\":\"2024-11-26T10:00:02.000000Z\",\"claimsUntil\":\"2024-11-26T10:00:03."      \
+    "000000Z\"}"
 
 static void test_erased_receipt_has_one_canonical_form(void **state PX_UNUSED) {
     struct agg_receipt r = receipt();

@@ -12,7 +12,7 @@ $(BUILD)/tests/integration/test_kill_%: $(BUILD)/obj/tests/integration/test_kill
 	$(link)
 
 # The kill points need the service with its failpoints compiled in: a build of its own.
-WITH_FAILPOINTS := $(addprefix $(BUILD)/tests/integration/,test_kill_points test_kill_rebuild test_kill_retention test_apply_owners test_apply_replay)
+WITH_FAILPOINTS := $(addprefix $(BUILD)/tests/integration/,test_kill_points test_kill_rebuild test_kill_retention test_kill_erase test_apply_owners test_apply_replay)
 ifeq ($(FAILPOINTS)$(DEFECTS),)
 FAILPOINT_BIN := $(BUILD)-failpoints/bin/svc-aggregator
 .PHONY: failpoint-bin

@@ -116,7 +116,8 @@ static void beside_a_batch(const char *points, bool dies) {
     const char *argv[] = {binary(), "--erase-player", ERASE_PLAYER, NULL};
     service_rig_set(&e.s, "PX_FAILPOINTS_AT", "");
     proc_start(&eraser, argv, e.s.env);
-    if (strcmp(rig_dialect()->name, "sqlite") != 0) { /* there the batch holds the only write lock */
+    if (strcmp(rig_dialect()->name, "sqlite") !=
+        0) { /* there the batch holds the only write lock */
         assert_true(service_rig_until(&e.s, "SELECT COUNT(*) FROM erasures", 1, 4));
         assert_int_equal(sql_int(e.s.db.s, "SELECT COUNT(*) FROM events"), 0);
     }

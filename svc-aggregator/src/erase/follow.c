@@ -28,12 +28,9 @@ static void tell_strange(const struct agg_eraser *r) {
     }
 }
 
-enum px_code agg_follow_first(struct agg *a, struct px_err *reterr) {
+static enum px_code follow(struct agg *a, struct px_err *reterr) {
     struct agg_eraser r;
     int64_t added = 0;
-    if (!a->conf->erasure_keys[0]) {
-        return PX_OK;
-    }
     enum px_code rc = open_here(a, &r, reterr);
     rc = rc == PX_OK ? agg_erase_import(&r, &added, reterr) : rc;
     if (rc == PX_OK) {
@@ -44,6 +41,35 @@ enum px_code agg_follow_first(struct agg *a, struct px_err *reterr) {
     }
     agg_eraser_close(&r);
     return rc;
+}
+
+static bool passes(enum px_code code) {
+    return code == PX_SQL_LOST || code == PX_SQL_RETRY || code == PX_TIMEOUT ||
+           code == PX_UNKNOWN_OUTCOME;
+}
+
+/* The database may be away for a while, as for a batch. */
+enum px_code agg_follow_first(struct agg *a, struct px_err *reterr) {
+    if (!a->conf->erasure_keys[0]) {
+        return PX_OK;
+    }
+    for (unsigned attempt = 0;; attempt++) {
+        struct px_err err = PX_ERR_INIT;
+        enum px_code rc = follow(a, &err);
+        if (!passes(rc)) {
+            if (rc != PX_OK && reterr) {
+                *reterr = err;
+            }
+            return rc;
+        }
+        if (attempt == 0) {
+            px_log(PX_LOG_WARN, "erasures.not_followed", PX_F_ERR(&err),
+                   PX_F_C("remedy", "no event is read before: check the database"));
+        }
+        if (agg_core_pause(&a->core, attempt)) {
+            return PX_FAIL(reterr, PX_CANCELLED, "asked to stop while the database is away");
+        }
+    }
 }
 
 struct following {

@@ -12,7 +12,7 @@
 #include <px/num.h>
 
 #define LOOK         (10 * PX_US_PER_S)
-#define FOUND_MAX    (64 << 20)
+#define FOUND_MAX    ((size_t)1 << 30)   /* some eight million erasures */
 #define CLAIMS_SLACK (3 * PX_US_PER_DAY) /* whole days, and two more for senders' ids */
 
 /* --- opening ---------------------------------------------------------------------------------- */

@@ -10,7 +10,7 @@
 #include <stdio.h>
 
 #define LOOK     (5 * PX_US_PER_S)
-#define LIST_MAX (64 << 20)
+#define LIST_MAX ((size_t)1 << 30)
 
 static bool no_keys(const struct agg *a, struct px_probe_out *out) {
     out->skip = !a->conf->erasure_keys[0];

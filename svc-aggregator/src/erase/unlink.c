@@ -11,7 +11,9 @@
 #include <px/failpoint.h>
 #include <px/hash.h>
 
-#define FIRST_ROWS  500 /* how slow the disk is shows then */
+#define FIRST_ROWS 200  /* how slow the disk is shows then */
+#define MOST_ROWS  1000 /* rewriting costs more than removing: a lock is held for less than 200 ms \
+                         */
 #define ROWS_MAX    (64 << 20)
 #define SQL_MAX     (64 << 10)
 #define NOBODY_META PX_S("{}")
@@ -102,7 +104,7 @@ static enum px_code raw_work(void *arg, struct px_err *reterr) {
 
 static enum px_code raw_rows(struct raw *w, px_us *ret_longest, struct px_err *reterr) {
     const struct agg_beside *b = &w->u->beside;
-    struct agg_stride stride = {.max = w->u->max_rows};
+    struct agg_stride stride = {.max = w->u->max_rows < MOST_ROWS ? w->u->max_rows : MOST_ROWS};
     stride.rows = stride.max < FIRST_ROWS ? stride.max : FIRST_ROWS;
     for (bool first = true;; first = false) { /* a table without a row is counted too */
         px_us from = px_mono(b->clock), took = 0;

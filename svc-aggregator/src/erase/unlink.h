@@ -13,7 +13,7 @@
 struct agg_unlink {
     struct agg_beside beside; /* a WRITE connection */
     const struct px_rollups *rollups;
-    int64_t max_rows; /* of a transaction */
+    int64_t max_rows; /* of a transaction; a thousand at most whatever it says */
 };
 
 /* agg_unlink_wait(u, reterr): every batch that does not know of the last erasure has ended. Before

@@ -11,9 +11,9 @@
 #include <px/failpoint.h>
 #include <px/hash.h>
 
-#define FIRST_ROWS 200  /* how slow the disk is shows then */
-#define MOST_ROWS  1000 /* rewriting costs more than removing: a lock is held for less than 200 ms \
-                         */
+/* Rewriting costs more than removing: a lock is held for less than 200 ms. */
+#define MOST_ROWS   1000
+#define FIRST_ROWS  200 /* how slow the disk is shows then */
 #define ROWS_MAX    (64 << 20)
 #define SQL_MAX     (64 << 10)
 #define NOBODY_META PX_S("{}")

@@ -3,7 +3,9 @@
  * back. */
 #include "apply_rig.h"
 #include "erase_rig.h"
+#include "reconcile_rig.h"
 #include "unit.h"
+#include "unlink.h"
 
 #include <px/event_avro.h>
 #include <px/num.h>
@@ -187,11 +189,69 @@ static void test_erase_reaches_other_databases(void **state) {
     log_rig_close(&l);
 }
 
+static bool go_on(void *arg, px_us span) {
+    (void)arg;
+    (void)span;
+    return false;
+}
+
+/* Aggregations that the product does not ship: per player and hour, per player in the shared table.
+ * Below the command: what is recomputed must be what was combined, in each of them. */
+static void test_erase_walks_whatever_is_kept_per_player(void **state) {
+    struct book *b = NULL;
+    struct px_err err = PX_ERR_INIT;
+    struct agg_touched t;
+    char player[64];
+    px_us longest = 0;
+    (void)state;
+    assert_int_equal(book_setup((void **)&b), 0);
+    b->seed = 11;
+    b->no_copies = true;
+    book_stream(b, 600);
+    EXPECT_RUN(b, 0, "--reconcile");
+    struct agg_unlink u = {
+        .beside = {.sql = b->rig.db.s, .clock = &px_clock_system, .pause = go_on},
+        .rollups = b->rig.rollups,
+        .max_rows = 3};
+    struct agg_entry e = {.kid = "k", .asked_at = px_wall(&px_clock_system)};
+    memset(e.fingerprint, 'a', PX_HMAC_TEXT);
+    for (int i = 0; i < 2; i++) { /* the second one meets rows of nobody */
+        sql_text(b->rig.db.s,
+                 "SELECT player_id FROM events WHERE player_id <> '' GROUP BY player_id "
+                 "ORDER BY COUNT(*) DESC, player_id LIMIT 1",
+                 player, sizeof player);
+        e.fingerprint[0] = (char)('0' + i);
+        assert_int_equal(agg_register_add(&u.beside, &e, &err), PX_OK);
+        assert_int_equal(e.number, i + 1);
+        assert_int_equal(agg_unlink_wait(&u, &err), PX_OK);
+        assert_int_equal(agg_unlink_player(&u, e.number, px_str_c(player), &longest, &err), PX_OK);
+        sql_do(b->rig.db.s, "UPDATE erasures SET finished_at = asked_at");
+
+        assert_int_equal(agg_unlink_count(b->rig.db.s, b->rig.rollups, px_str_c(player), &t, &err),
+                         PX_OK);
+        assert_true(t.n >= 4);
+        for (size_t k = 0; k < t.n; k++) {
+            assert_int_equal(t.v[k].rows, 0);
+        }
+        assert_int_equal(agg_register_counts(b->rig.db.s, e.number, &t, &err), PX_OK);
+        for (size_t k = 0; k < t.n; k++) {
+            assert_true(t.v[k].rows > 0);
+        }
+        EXPECT_RUN(b, 0, "--reconcile");
+        book_says(b, "reconcile: exact");
+        EXPECT_RUN(b, 0, "--rebuild");
+        book_says(b, "nothing to change");
+    }
+    void *s = b;
+    assert_int_equal(book_teardown(&s), 0);
+}
+
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_erase_leaves_sums_and_no_trace),
         cmocka_unit_test(test_erase_knows_players_by_every_key),
         cmocka_unit_test(test_erase_reaches_other_databases),
+        cmocka_unit_test(test_erase_walks_whatever_is_kept_per_player),
     };
     return cmocka_run_group_tests_name(group, tests, service_rig_setup, service_rig_teardown);
 }

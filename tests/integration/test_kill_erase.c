@@ -101,6 +101,46 @@ static void until_stopped(struct proc *p) {
     }
 }
 
+/* Two at once, the first one in the middle of adding the player to nobody: each row counts once. */
+static void test_erase_twice_at_once(void **state) {
+    static struct erase_rig e;
+    struct log_rig l;
+    struct proc first, second;
+    char before[1024], after[1024], counts[128];
+    (void)state;
+    log_rig_open(&l, 1, true);
+    log_rig_make(&l, 150);
+    erase_rig_open(&e, &l, rig_dialect());
+    erase_once(&e);
+    erase_totals(&e, before);
+    counts_of(&e, ERASE_PLAYER, counts);
+    const char *argv[] = {binary(), "--erase-player", ERASE_PLAYER, NULL};
+    service_rig_set(&e.s, "PX_FAILPOINTS_AT", "agg.erase_before_sums_commit=stop");
+    proc_start(&first, argv, e.s.env);
+    until_stopped(&first);
+    service_rig_set(&e.s, "PX_FAILPOINTS_AT", "");
+    proc_start(&second, argv, e.s.env);
+    if (strcmp(rig_dialect()->name, "sqlite") != 0) { /* there nobody sees who waits for the lock */
+        assert_true(service_rig_until(&e.s,
+                                      "SELECT CASE WHEN COUNT(*) > 0 THEN 1 ELSE 0 END FROM "
+                                      "pg_locks WHERE NOT granted",
+                                      1, 4));
+    }
+    proc_signal(&first, SIGCONT);
+
+    assert_int_equal(proc_wait(&first, 60), 0);
+    assert_int_equal(proc_wait(&second, 60), 0);
+
+    assert_int_equal(erase_rows(&e, ERASE_PLAYER), 0);
+    erase_totals(&e, after);
+    assert_string_equal(before, after);
+    ERASE_RUN(&e, 0, "--erase-player", ERASE_PLAYER);
+    erase_says(&e, counts);
+    erase_exact(&e);
+    erase_rig_close(&e);
+    log_rig_close(&l);
+}
+
 /* A batch has read who is erased and takes its time; the erasure is noted meanwhile and must not
  * touch a row before that batch has ended, however it ends. */
 static void beside_a_batch(const char *points, bool dies) {
@@ -162,6 +202,7 @@ static void test_erase_while_an_aggregator_dies(void **state) {
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_erase_goes_on_wherever_it_was_killed),
+        cmocka_unit_test(test_erase_twice_at_once),
         cmocka_unit_test(test_erase_waits_for_batches_that_do_not_know),
         cmocka_unit_test(test_erase_while_an_aggregator_dies),
     };

@@ -1,5 +1,8 @@
 # svc-aggregator: the program, and everything but main.c once more as an archive that its tests link.
-AGGREGATOR_SRC := $(sort $(wildcard svc-aggregator/src/*.c))
+# Rooms below src see its headers and are seen from it by name.
+AGGREGATOR_SRC := $(sort $(wildcard svc-aggregator/src/*.c svc-aggregator/src/*/*.c))
+AGGREGATOR_INC := -Isvc-aggregator/src $(patsubst %/,-I%,$(wildcard svc-aggregator/src/*/))
+$(BUILD)/obj/svc-aggregator/%.o: EXTRA_CPPFLAGS = $(AGGREGATOR_INC)
 AGGREGATOR_LIB := $(BUILD)/lib/svc_aggregator.a
 $(AGGREGATOR_LIB): $(call objects,$(filter-out %/main.c,$(AGGREGATOR_SRC)))
 

@@ -11,7 +11,7 @@ TEST_LIBS = -lcmocka $(LIBS_HTTP) $(LIBS_KAFKA) $(LIBS_SQL) $(LIBS_REGISTRY) $(L
 $(BUILD)/obj/tests/%.o: EXTRA_CPPFLAGS = -Itests/support $(LLHTTP_INC)
 # A test may include a service's private headers: tests/unit/<service>/ and tests/integration.
 $(BUILD)/obj/tests/unit/svc-ingest/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-ingest/src
-$(BUILD)/obj/tests/unit/svc-aggregator/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-aggregator/src
+$(BUILD)/obj/tests/unit/svc-aggregator/%.o: EXTRA_CPPFLAGS = -Itests/support $(AGGREGATOR_INC)
 $(BUILD)/obj/tests/unit/svc-metrics-api/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-metrics-api/src
 
 # Archives come in link order: service parts first, then the layers downwards.

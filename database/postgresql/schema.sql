@@ -43,6 +43,22 @@ CREATE TABLE dedupe_event (
     PRIMARY KEY (h1, h2)
 );
 CREATE INDEX dedupe_event_seen ON dedupe_event USING btree (seen_day);
+CREATE TABLE erasure_counts (
+    number bigint NOT NULL,
+    table_name text NOT NULL,
+    row_count bigint NOT NULL,
+    PRIMARY KEY (number, table_name)
+);
+CREATE TABLE erasures (
+    number bigint NOT NULL,
+    kid text NOT NULL,
+    fingerprint text NOT NULL,
+    asked_at timestamp with time zone NOT NULL,
+    finished_at timestamp with time zone,
+    receipt text,
+    PRIMARY KEY (number)
+);
+CREATE UNIQUE INDEX erasures_fingerprint ON erasures USING btree (fingerprint);
 CREATE TABLE event_summary (
     event_date date NOT NULL,
     event_type text NOT NULL,

@@ -43,6 +43,21 @@ CREATE TABLE dedupe_event (
     PRIMARY KEY (h1, h2)
 ) WITHOUT ROWID;
 CREATE INDEX dedupe_event_seen ON dedupe_event (seen_day);
+CREATE TABLE erasure_counts (
+    number     INTEGER NOT NULL,
+    table_name TEXT NOT NULL,
+    row_count  INTEGER NOT NULL,
+    PRIMARY KEY (number, table_name)
+) WITHOUT ROWID;
+CREATE TABLE erasures (
+    number      INTEGER NOT NULL PRIMARY KEY,
+    kid         TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    asked_at    TEXT NOT NULL,
+    finished_at TEXT,
+    receipt     TEXT
+);
+CREATE UNIQUE INDEX erasures_fingerprint ON erasures (fingerprint);
 CREATE TABLE event_summary (
     event_date TEXT NOT NULL,
     event_type TEXT NOT NULL,

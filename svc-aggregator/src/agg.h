@@ -22,11 +22,12 @@ struct agg {
     struct px_admin *admin;
     struct agg_status status;
     struct agg_watchdog watchdog;
-    struct agg_core core;       /* of the aggregator thread while it runs */
-    struct agg_reader reader;   /* likewise                               */
-    pthread_t thread, retainer; /* the second one only with Retention:Every */
-    bool threaded, retains;
-    char topic[256], dlq[256], client_id[160], schemas_dir[1024];
+    struct agg_core core;     /* of the aggregator thread while it runs */
+    struct agg_reader reader; /* likewise                               */
+    /* the second one only with Retention:Every, the third with Erasure:KeyFile */
+    pthread_t thread, retainer, follower;
+    bool threaded, retains, follows;
+    char topic[256], dlq[256], erasures[256], client_id[160], schemas_dir[1024];
 };
 
 /* service.c: the life of the service, as px/app.h defines it. */
@@ -43,6 +44,17 @@ PX_MUST_USE enum px_code agg_retain_open(const struct agg *a, bool run, struct a
                                          struct px_err *reterr);
 /* retain_thread.c: the same every now and then; arg is the struct agg. */
 void *agg_retain_thread(void *arg);
+
+/* erase/command.c: --erase-player ID, --erase-pending, --erase-verify FILE. Errors: PX_USAGE,
+ * PX_CONFIG, PX_DIFFERS (verify: what was found was printed), those of erase.h. */
+enum px_code agg_erase_player(void *svc, const char *arg, struct px_err *reterr);
+enum px_code agg_erase_pending(void *svc, const char *arg, struct px_err *reterr);
+enum px_code agg_erase_verify(void *svc, const char *arg, struct px_err *reterr);
+/* erase/follow.c: agg_follow_first(a, reterr): take over what the topic of erasures says now,
+ * before the first event is read; nothing without Erasure:KeyFile. agg_follow_thread: the same
+ * every now and then, and the work that follows from it; arg is the struct agg. */
+PX_MUST_USE enum px_code agg_follow_first(struct agg *a, struct px_err *reterr);
+void *agg_follow_thread(void *arg);
 
 /* probes.c */
 extern const struct px_probe agg_probes[];

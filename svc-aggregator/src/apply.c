@@ -4,7 +4,7 @@
  * tables, and must neither retry nor reconnect. */
 #include "apply.h"
 
-#include "settings.h"
+#include "honour.h"
 
 #include <px/defect.h>
 #include <px/failpoint.h>
@@ -20,7 +20,7 @@ struct agg_apply {
     struct px_sql *sql; /* NULL = detached */
     struct agg_claims claims;
     struct agg_table fence, client, client_lookup, natural;
-    struct px_stmt *setting; /* of the open connection */
+    struct agg_honour honour;
     struct agg_ops ops;
     struct px_arena arena; /* scratch of one attempt */
 };
@@ -85,6 +85,7 @@ enum px_code agg_apply_new(const struct agg_apply_conf *conf, struct agg_apply *
         return PX_FAIL(reterr, PX_NOMEM, "no memory for the transaction");
     }
     a->conf = *conf;
+    agg_honour_init(&a->honour, conf->key_file);
     enum px_code rc = init(a, reterr);
     if (rc != PX_OK) {
         agg_apply_free(a);
@@ -99,6 +100,7 @@ void agg_apply_free(struct agg_apply *a) {
         return;
     }
     agg_ops_fini(&a->ops);
+    agg_honour_fini(&a->honour);
     agg_table_fini(&a->fence);
     agg_table_fini(&a->client);
     agg_table_fini(&a->client_lookup);
@@ -114,7 +116,7 @@ enum px_code agg_apply_attach(struct agg_apply *a, struct px_sql *s, struct px_e
     for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(tables); i++) {
         rc = agg_table_prepare(tables[i], s, reterr);
     }
-    rc = rc == PX_OK ? agg_stmt(s, PX_ST_SETTING_GET, &a->setting, reterr) : rc;
+    rc = rc == PX_OK ? agg_honour_attach(&a->honour, s, reterr) : rc;
     if (rc == PX_OK) {
         rc = agg_ops_prepare(&a->ops, s, reterr);
     }
@@ -132,7 +134,7 @@ void agg_apply_detach(struct agg_apply *a) {
     agg_table_forget(&a->client_lookup);
     agg_table_forget(&a->natural);
     agg_ops_forget(&a->ops);
-    a->setting = NULL;
+    agg_honour_detach(&a->honour);
     a->sql = NULL;
 }
 
@@ -180,10 +182,11 @@ static enum px_code fence(struct agg_apply *a, const char *log_id, const struct 
     return PX_OK;
 }
 
-/* Behind the fence: retention raises the floor, then waits for everybody who is past the fence, and
- * only then removes claims. So whoever reads an old floor here still finds them all. */
-static enum px_code read_floor(struct agg_apply *a, px_day *ret, struct px_err *reterr) {
-    return agg_setting_day(a->setting, AGG_CLAIMS_FROM, ret, reterr);
+/* Behind the fence: retention raises the floor, and an erasure notes its player, then both wait for
+ * everybody who is past the fence, and only then change rows. So whoever reads an old state here
+ * still finds everything that belongs to it. */
+static enum px_code read_bounds(struct agg_apply *a, px_day *ret_floor, struct px_err *reterr) {
+    return agg_honour_read(&a->honour, ret_floor, reterr);
 }
 
 enum px_code agg_apply_try(struct agg_apply *a, struct px_err *reterr) {
@@ -193,7 +196,7 @@ enum px_code agg_apply_try(struct agg_apply *a, struct px_err *reterr) {
         rc = agg_table_try(tables[i], reterr);
     }
     px_day floor = 0;
-    rc = rc == PX_OK ? read_floor(a, &floor, reterr) : rc;
+    rc = rc == PX_OK ? read_bounds(a, &floor, reterr) : rc;
     rc = rc == PX_OK ? agg_ops_try(&a->ops, reterr) : rc;
     px_tx_rollback(a->sql);
     return rc;
@@ -330,8 +333,9 @@ static enum px_code steps(struct agg_apply *a, struct agg_applied *in, struct px
     }
     PX_FAILPOINT("agg.after_fence");
     px_day floor = 0;
-    rc = read_floor(a, &floor, reterr);
+    rc = read_bounds(a, &floor, reterr);
     PX_FAILPOINT("agg.after_floor");
+    agg_honour_mark(&a->honour, in->slice);
     rc = rc == PX_OK ? claim_client_ids(a, in->slice, floor, reterr) : rc;
     if (rc != PX_OK) {
         return rc;

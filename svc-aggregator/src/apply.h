@@ -10,6 +10,7 @@ struct agg_apply_conf {
     const struct px_rollups *rollups; /* kept */
     const struct px_dialect *dialect; /* kept */
     const char *topic;                /* kept */
+    const char *key_file;             /* Erasure:KeyFile; kept; NULL = none */
     bool store_raw;
     size_t max_events, max_bytes; /* of a batch */
 };
@@ -30,11 +31,12 @@ void agg_apply_detach(struct agg_apply *a);
  * PX_SQL*, naming the table. */
 PX_MUST_USE enum px_code agg_apply_try(struct agg_apply *a, struct px_err *reterr);
 
-/* agg_apply(a, log_id, slice, reterr): one transaction: fence, floor, claims, fold, stores, commit.
- * Afterwards every record of ${slice} has its disposition. PX_OK only when it is committed. Errors:
- * PX_FENCED (another owner moved the offsets on; nothing was stored), PX_UNKNOWN_OUTCOME (read the
- * offsets back on a new connection), PX_SQL*, PX_NOMEM, PX_TOO_LARGE; nothing is stored but with
- * PX_UNKNOWN_OUTCOME, where that is not known. Source: DECISIONS on what counts, ARCHITECTURE 5. */
+/* agg_apply(a, log_id, slice, reterr): one transaction: fence, bounds, claims, fold, stores,
+ * commit. Afterwards every record of ${slice} has its disposition. PX_OK only when it is committed.
+ * Errors: PX_FENCED (another owner moved the offsets on; nothing was stored), PX_UNKNOWN_OUTCOME
+ * (read the offsets back on a new connection), PX_SQL*, PX_NOMEM, PX_TOO_LARGE; nothing is stored
+ * but with PX_UNKNOWN_OUTCOME, where that is not known. Source: DECISIONS on what counts,
+ * ARCHITECTURE 5. */
 PX_MUST_USE enum px_code agg_apply(struct agg_apply *a, const char *log_id,
                                    const struct agg_slice *slice, struct px_err *reterr);
 

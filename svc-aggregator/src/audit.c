@@ -4,6 +4,7 @@
 
 #include <px/mem.h>
 #include <px/num.h>
+#include <px/unlink.h>
 
 #include <stdio.h>
 
@@ -116,6 +117,16 @@ enum px_code agg_audit_open(struct agg_audit *a, enum px_sql_use use, struct px_
     return rc == PX_OK ? load_zone(a, reterr) : rc;
 }
 
+enum px_code agg_audit_erasing(struct px_sql *s, bool *ret, struct px_err *reterr) {
+    struct px_stmt *st = NULL;
+    enum px_code rc = agg_stmt(s, PX_ST_ERASURES_OPEN, &st, reterr);
+    rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
+    rc = rc == PX_OK ? px_stmt_next(st, reterr) : rc;
+    px_stmt_free(st);
+    *ret = rc == PX_OK;
+    return rc == PX_NO_ROW ? PX_OK : rc;
+}
+
 static enum px_code raw_span(struct px_sql *s, px_us *ret_min, px_us *ret_max,
                              struct px_err *reterr) {
     struct px_stmt *st = NULL;
@@ -184,6 +195,7 @@ enum px_code agg_audit_days(struct agg_audit *a, const struct agg_accounts *acco
                             struct px_err *reterr) {
     struct agg_days_conf conf = {.span = a->span, .zone = a->zone};
     enum px_code rc = agg_complete_from(a->s, "raw", &a->complete_from, reterr);
+    rc = rc == PX_OK ? agg_audit_erasing(a->s, &a->erasing, reterr) : rc;
     rc = rc == PX_OK ? raw_span(a->s, &conf.raw_min, &conf.raw_max, reterr) : rc;
     conf.complete_from = a->complete_from;
     rc = rc == PX_OK ? agg_days_make(&conf, &a->days, reterr) : rc;
@@ -200,6 +212,12 @@ bool agg_audit_exact(const struct agg_audit *a, const struct agg_recount *rc,
         *ret_why =
             "it adds up accepted events, and the log holds copies under one event id (or raw "
             "rows of repeats and duplicates are gone): events holds each id once";
+        return false;
+    }
+    if (a->erasing && px_unlink_column(&rc->def)) {
+        *ret_why =
+            "a player is being erased: run svc-aggregator --erase-pending, or --erase-player "
+            "again, to finish it";
         return false;
     }
     return true;

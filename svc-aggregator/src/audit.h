@@ -26,7 +26,8 @@ struct agg_audit {
     /* set by the owner before agg_audit_days: a day whose sums all exceed its raw rows counts as
      * incomplete also when an account is wrong that could tell */
     bool careful;
-    bool doubt; /* there is such an account */
+    bool doubt;   /* there is such an account */
+    bool erasing; /* a player is being taken out: what is kept per player is between two states */
 };
 
 /* agg_audit_init(a, agg, command, reterr): read the parameters of the command line. Errors:
@@ -58,8 +59,12 @@ PX_MUST_USE enum px_code agg_complete_from(struct px_sql *s, const char *what, p
 PX_MUST_USE enum px_code agg_audit_days(struct agg_audit *a, const struct agg_accounts *accounts,
                                         struct px_err *reterr);
 
+/* agg_audit_erasing(s, ret, reterr): is an erasure noted and not finished? */
+PX_MUST_USE enum px_code agg_audit_erasing(struct px_sql *s, bool *ret, struct px_err *reterr);
+
 /* agg_audit_exact(a, rc, ret_why): can ${rc} be counted from raw rows at all? A measure that adds
- * up `accepted` events counts copies, of which there is one raw row: not while there are copies. */
+ * up `accepted` events counts copies, of which there is one raw row: not while there are copies.
+ * What is kept per player, not while one is being erased. */
 bool agg_audit_exact(const struct agg_audit *a, const struct agg_recount *rc, const char **ret_why);
 /* agg_audit_window(a, rc, i, ret): window ${i} of ${rc}, as wide as its key says. False when its
  * raw rows are not complete; it is then not to be looked at. */

@@ -27,6 +27,8 @@ struct agg_item {
     px_day day;
     struct px_key128 client, natural; /* client: only when the event carries an id of its own */
     int64_t fingerprint;
+    /* its player was erased, as the transaction's own look at the erasures says */
+    bool erased;
     /* what the claims decided; made anew by every attempt */
     enum px_disposition disposition;
     bool own_new_id;

@@ -32,13 +32,17 @@ static struct px_str key_bytes(const struct px_key128 *k) {
     return (struct px_str){.p = (const char *)k, .n = sizeof *k};
 }
 
+/* Decided without any claim. */
+static bool is_out(const struct agg_item *it) {
+    return it->dead || it->disposition == PX_ERASED || it->disposition == PX_LATE;
+}
+
 static bool has_client_id(const struct agg_item *it) {
-    return !it->dead && it->disposition != PX_LATE && it->event.client_event_id.n > 0;
+    return !is_out(it) && it->event.client_event_id.n > 0;
 }
 
 static bool makes_natural_claim(const struct agg_item *it) {
-    return !it->dead && it->disposition != PX_LATE && it->disposition != PX_DUPLICATE &&
-           it->disposition != PX_CONFLICT;
+    return !is_out(it) && it->disposition != PX_DUPLICATE && it->disposition != PX_CONFLICT;
 }
 
 static void claims_reset(struct agg_claims *c) {
@@ -92,7 +96,10 @@ enum px_code agg_claim_client_begin(struct agg_claims *c, const struct agg_slice
     for (size_t i = 0; i < s->n; i++) {
         struct agg_item *it = s->items[i];
         it->own_new_id = false;
-        it->disposition = it->dead ? PX_DEAD_LETTERED : it->day < floor ? PX_LATE : PX_COUNTED;
+        it->disposition = it->dead          ? PX_DEAD_LETTERED
+                          : it->erased      ? PX_ERASED
+                          : it->day < floor ? PX_LATE
+                                            : PX_COUNTED;
         if (has_client_id(it)) {
             enum px_code rc = collect(c, it, &it->client, reterr);
             if (rc != PX_OK) {

@@ -2,7 +2,8 @@
  * record gets from them. Pure; apply.c brings the answers of the database.
  *
  * An event of a day whose claims may be gone (before the floor) cannot be told from one that was
- * counted before: it is late and makes no claim.
+ * counted before: it is late and makes no claim. An event of an erased player is erased, whatever
+ * else it would be, and makes none either.
  *
  * Order: client event ids of the records that carry one, in log order; then natural keys of those
  * that did not lose the first claim. An event that loses the first claim makes no second one: a
@@ -33,9 +34,9 @@ PX_MUST_USE enum px_code agg_claims_init(struct agg_claims *c, size_t max_events
                                          struct px_err *reterr);
 void agg_claims_fini(struct agg_claims *c);
 
-/* agg_claim_client_begin(c, s, floor, reterr): mark the records of ${s} whose day is before
- * ${floor} as late, and collect one candidate per client key of the others.
- * agg_claim_natural_begin: one per natural key of the survivors; call it after
+/* agg_claim_client_begin(c, s, floor, reterr): mark the records of ${s} whose player was erased as
+ * such, those whose day is before ${floor} as late, and collect one candidate per client key of the
+ * others. agg_claim_natural_begin: one per natural key of the survivors; call it after
  * agg_claim_client_end. Candidates are then at c->v[c->sorted[0 .. c->n-1]], in key order so that
  * two writers lock alike. Errors: PX_NOMEM. Threads: owner. */
 PX_MUST_USE enum px_code agg_claim_client_begin(struct agg_claims *c, const struct agg_slice *s,

@@ -23,6 +23,7 @@ enum px_code agg_core_init(struct agg_core *c, struct px_err *reterr) {
     struct agg_apply_conf apply = {.rollups = c->rollups,
                                    .dialect = d,
                                    .topic = c->topic,
+                                   .key_file = conf->erasure_keys,
                                    .store_raw = conf->raw_store,
                                    .max_events = (size_t)conf->batch_events,
                                    .max_bytes = (size_t)conf->batch_bytes};

@@ -5,6 +5,7 @@
 #include "agg.h"
 #include "letter_stats.h"
 #include "letter_text.h"
+#include "redact.h"
 #include "replay.h"
 
 #include <px/jsonw.h>
@@ -23,6 +24,7 @@ struct dlq {
     struct agg_dlq_ask ask;
     struct agg_letter_names names;
     char log_id[128];
+    struct agg_redact redact;
     struct px_arena arena;
     struct px_buf out;
     struct px_err lost; /* output that could not be written */
@@ -81,18 +83,25 @@ static enum px_code open_letters(const struct dlq *d, struct agg_letters *l,
 
 static void put_one(struct dlq *d, const struct agg_letter *l, bool show) {
     struct px_jsonw w = px_jsonw_on(&d->out);
+    bool erased = agg_redact_letter(&d->redact, l, &d->arena);
+    bool payload = d->ask.payload && !erased;
+    px_arena_reset(&d->arena);
     if (d->ask.json) {
         px_jw_obj(&w);
         if (show) {
-            agg_letter_show_json(l, d->ask.payload, &d->arena, &w);
+            agg_letter_show_json(l, payload, &d->arena, &w);
         } else {
             agg_letter_json(l, &d->arena, &w);
         }
+        px_jw_kbool(&w, "erased", erased);
         px_jw_obj_end(&w);
     } else if (show) {
-        agg_letter_show(l, &d->names, d->ask.payload, &d->arena, &d->out);
+        agg_letter_show(l, &d->names, payload, &d->arena, &d->out);
+        px_buf_c(&d->out,
+                 erased ? "player           erased: values and bytes are not shown\n" : "");
     } else {
         agg_letter_line(l, &d->names, &d->arena, &d->out);
+        px_buf_c(&d->out, erased ? " (of an erased player)" : "");
     }
     if (!show || d->ask.json) {
         px_buf_byte(&d->out, '\n');
@@ -176,6 +185,7 @@ static enum px_code judge(struct dlq *d, bool dry, bool aloud, struct agg_replay
                                 .sql = &a->conf->sql,
                                 .catalog = a->catalog,
                                 .zone = a->zone,
+                                .redact = &d->redact,
                                 .schemas = a->schemas,
                                 .clock = &px_clock_system,
                                 .topic = a->topic,
@@ -242,6 +252,7 @@ static void counts_text(const struct agg_replay_counts *c, bool dry, struct px_b
         "refused by svc-ingest, and their senders told: never replayed");
     row(out, "of other topics", c->of[AGG_OTHER_TOPIC], "not of the log that this program reads");
     row(out, "stored twice", c->copies, "more than one letter of one record: looked at once");
+    row(out, "of erased players", c->of[AGG_OF_ERASED], "never written: they would not count");
     row(out, "unreadable", c->unreadable, "records of the dead-letter topic that are no letters");
     row(out, "left", c->of[AGG_LEFT], "not taken by the log: run it again");
 }
@@ -347,9 +358,10 @@ enum px_code agg_dlq(void *svc, const char *arg, struct px_err *reterr) {
     if (rc != PX_OK) {
         return rc;
     }
+    rc = agg_redact_open(a, &d.redact, reterr);
     px_arena_init(&d.arena, TEXT_MAX);
     px_buf_init(&d.out, TEXT_MAX);
-    for (size_t i = 0; i < PX_ARRAY_LEN(commands); i++) {
+    for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(commands); i++) {
         if (strcmp(arg, commands[i].name) == 0) {
             rc = commands[i].run(&d, reterr);
         }
@@ -358,6 +370,7 @@ enum px_code agg_dlq(void *svc, const char *arg, struct px_err *reterr) {
     if (written != PX_OK && (rc == PX_OK || rc == written) && reterr) {
         *reterr = d.lost; /* what ended the run, or was found at its end */
     }
+    agg_redact_close(&d.redact);
     px_arena_fini(&d.arena);
     px_buf_fini(&d.out);
     return rc == PX_OK ? written : rc;

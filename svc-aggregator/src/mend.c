@@ -6,6 +6,7 @@
 #include "retry.h"
 
 #include <px/failpoint.h>
+#include <px/unlink.h>
 
 #define AGG_MEND_PATIENCE (2 * PX_US_PER_MIN)
 #define AGG_MEND_ROUNDS   20
@@ -98,6 +99,20 @@ static bool as_planned(const struct agg_mend *m, const struct agg_tally *t) {
     return true;
 }
 
+/* An erasure is noted before it waits for whoever holds the progress rows, as we do: one that is
+ * not noted by now touches nothing until we are done. */
+static enum px_code nobody_leaves(struct agg_audit *a, const struct agg_mend *m,
+                                  struct px_err *reterr) {
+    bool erasing = false;
+    enum px_code rc = agg_audit_erasing(a->s, &erasing, reterr);
+    if (rc == PX_OK && erasing) {
+        return PX_FAIL(reterr, PX_INVALID,
+                       "%s: a player is being erased; run --rebuild again when that is finished",
+                       m->rc->def.name);
+    }
+    return rc;
+}
+
 static enum px_code still_complete(struct agg_audit *a, const struct agg_mend *m,
                                    struct px_err *reterr) {
     px_day from = 0;
@@ -107,7 +122,7 @@ static enum px_code still_complete(struct agg_audit *a, const struct agg_mend *m
         return PX_FAIL(reterr, PX_INVALID,
                        "%s: raw rows were removed meanwhile; run --rebuild again", m->rc->def.name);
     }
-    return rc;
+    return rc == PX_OK && px_unlink_column(&m->rc->def) ? nobody_leaves(a, m, reterr) : rc;
 }
 
 static enum px_code work_window(struct agg_audit *a, struct agg_mend *m,

@@ -1,6 +1,7 @@
 /* The named probes of the aggregator: one list for --check, start-up and /readyz. While the service
  * runs, the READY ones answer from its status: cheap, and from any thread. */
 #include "agg.h"
+#include "erase_probes.h"
 
 #include <px/http.h>
 #include <px/kafka_access.h>
@@ -192,6 +193,7 @@ static enum px_code try_tables(const struct agg *a, struct px_sql *s, struct px_
     struct agg_apply_conf conf = {.rollups = a->rollups,
                                   .dialect = px_sql_dialect(s),
                                   .topic = a->topic,
+                                  .key_file = a->conf->erasure_keys,
                                   .store_raw = a->conf->raw_store,
                                   .max_events = 1,
                                   .max_bytes = 1};
@@ -460,6 +462,12 @@ const struct px_probe agg_probes[] = {
     {"registry.reachable", "the schema registry answers", PX_PROBE_FATAL, NULL, probe_registry},
     {"registry.schemas", "it holds our schemas, and guards them", PX_PROBE_FATAL,
      "registry.reachable", probe_schemas},
+    {"erasure.keys", "the keys of erased players can be read", OFFLINE, NULL,
+     agg_probe_erasure_keys},
+    {"erasure.players", "who was erased is known, and finished", PX_PROBE_FATAL,
+     "sql.schema_version", agg_probe_erasures},
+    {"erasure.topic", "the topic of erasures is there, compacted and readable", PX_PROBE_FATAL,
+     "kafka.connect", agg_probe_erasure_topic},
     {"kafka.group", "the service is in its group", PX_PROBE_FATAL | PX_PROBE_READY, "kafka.connect",
      probe_kafka_group},
 };

@@ -4,6 +4,7 @@
 #include "replay.h"
 
 #include "decode.h"
+#include "redact.h"
 #include "replay_send.h"
 #include "replay_sql.h"
 #include "shelf.h"
@@ -52,6 +53,7 @@ const char *agg_outcome_name(enum agg_outcome o) {
         [AGG_CUT] = "cut",
         [AGG_OF_REQUEST] = "of_request",
         [AGG_OTHER_TOPIC] = "other_topic",
+        [AGG_OF_ERASED] = "of_erased",
         [AGG_LEFT] = "left",
     };
     return names[o];
@@ -63,8 +65,8 @@ static struct px_str log_of(const struct agg_replayer *r, const struct agg_lette
     return l->d.log_id.n > 0 ? l->d.log_id : r->conf->log_id;
 }
 
-/* What can be said of a letter without looking into its bytes; FIXED = nothing yet. */
-static enum agg_outcome first_look(const struct agg_replayer *r, const struct agg_letter *l) {
+/* What can be said of a letter before it is judged; FIXED = nothing yet. */
+static enum agg_outcome first_look(struct agg_replayer *r, const struct agg_letter *l) {
     if (l->d.topic.n == 0) {
         return AGG_OF_REQUEST;
     }
@@ -72,11 +74,15 @@ static enum agg_outcome first_look(const struct agg_replayer *r, const struct ag
         l->d.log_id.n > LOG_ID_MAX || px_str_has_control(l->d.log_id)) {
         return AGG_OTHER_TOPIC;
     }
+    if (r->conf->redact && agg_redact_letter(r->conf->redact, l, &r->arena)) {
+        return AGG_OF_ERASED;
+    }
     return agg_letter_whole(l) ? AGG_FIXED : AGG_CUT;
 }
 
 static enum px_code put_up(struct agg_replayer *r, const struct agg_letter *l,
                            struct px_err *reterr) {
+    px_arena_reset(&r->arena);
     enum agg_outcome o = l->readable ? first_look(r, l) : AGG_OTHER_TOPIC;
     if (o == AGG_FIXED) {
         struct agg_origin origin = {.log = px_siphash(1, 2, log_of(r, l)),

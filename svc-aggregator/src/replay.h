@@ -25,6 +25,7 @@ enum agg_outcome {
     AGG_CUT,              /* only the beginning of its bytes is kept                */
     AGG_OF_REQUEST,       /* never got into the log; its sender was told            */
     AGG_OTHER_TOPIC,      /* of another topic's log, or not of a record at all      */
+    AGG_OF_ERASED,        /* its player was erased: it would not count              */
     AGG_LEFT,             /* the log did not take it before the run had to end      */
 };
 #define AGG_OUTCOMES ((size_t)AGG_LEFT + 1)
@@ -36,7 +37,7 @@ struct agg_replay_counts {
     int64_t unreadable, copies;         /* no letters at all; letters of an origin told of twice */
 };
 
-/* One judged letter; of the last five outcomes only the counts are told. */
+/* One judged letter; of the last six outcomes only the counts are told. */
 struct agg_replayed {
     const struct agg_letter *letter;
     enum agg_outcome outcome;
@@ -50,7 +51,8 @@ struct agg_replay_conf {
     const struct px_sql_conf *sql;
     const struct px_catalog *catalog;
     const struct px_zone *zone;
-    struct agg_schemas *schemas; /* started; NULL = fixed ids */
+    const struct agg_redact *redact; /* NULL = nobody is erased */
+    struct agg_schemas *schemas;     /* started; NULL = fixed ids */
     const struct px_clock *clock;
     const char *topic, *dlq, *client_id;
     struct px_str log_id; /* of letters that do not name theirs */

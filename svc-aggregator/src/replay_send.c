@@ -1,4 +1,4 @@
-/* Writes records to the event topic and waits for their acknowledgements; see the header. */
+/* Writes records to a topic and waits for their acknowledgements; see the header. */
 #include "replay_send.h"
 
 #include <px/mem.h>
@@ -67,8 +67,11 @@ void agg_sender_close(struct agg_sender *s) {
 static enum px_code send_one(struct agg_sender *s, size_t i, struct px_err *reterr) {
     struct agg_sending *one = &s->v[i];
     const struct px_header origin = {.name = "px-replay-of", .value = one->origin};
-    struct px_record r = {
-        .key = one->key, .value = one->value, .headers = &origin, .nheaders = 1, .tag = i + 1};
+    struct px_record r = {.key = one->key,
+                          .value = one->value,
+                          .headers = &origin,
+                          .nheaders = one->origin.n > 0 ? 1 : 0,
+                          .tag = i + 1};
     enum px_code rc = px_producer_send(s->producer, s->topic, &r, reterr);
     one->too_large = rc == PX_TOO_LARGE;
     s->open += rc == PX_OK ? 1 : 0;

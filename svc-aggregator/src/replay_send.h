@@ -1,4 +1,5 @@
-/* The producer of a replay: writes a few records and waits until the log has them. */
+/* The producer of a command (a replay, an erasure): writes a few records and waits until the log
+ * has them. */
 #ifndef AGG_REPLAY_SEND_H
 #define AGG_REPLAY_SEND_H
 
@@ -9,7 +10,7 @@ struct agg_sender;
 
 struct agg_sending { /* one record */
     struct px_str key, value;
-    struct px_str origin; /* header px-replay-of */
+    struct px_str origin; /* header px-replay-of; n = 0 = none */
     /* what became of it */
     bool stored, too_large;
     int32_t partition;

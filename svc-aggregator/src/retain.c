@@ -6,8 +6,6 @@
 
 #include <px/failpoint.h>
 
-#define AGG_TRIES      10
-#define AGG_TRY_PAUSE  (100 * PX_US_PER_MS)
 #define AGG_CLOCK_SKEW PX_US_PER_HOUR
 
 static px_us now_of(const struct agg_retain *r) {
@@ -127,28 +125,32 @@ static enum px_code find_bounds(const struct agg_retain *r, struct agg_retained 
     return read_marks(r, ret, reterr);
 }
 
-/* A short transaction, again when the database says so. */
-enum px_code agg_retain_tx(const struct agg_retain *r,
-                           enum px_code (*work)(void *arg, struct px_err *reterr), void *arg,
+static struct agg_beside beside(const struct agg_retain *r) {
+    return (struct agg_beside){.sql = r->sql, .clock = r->clock, .pause = r->pause, .arg = r->arg};
+}
+
+struct watched {
+    agg_beside_work *work;
+    void *arg;
+};
+
+static enum px_code watched(void *arg, struct px_err *reterr) {
+    const struct watched *w = arg;
+    enum px_code rc = w->work(w->arg, reterr);
+    PX_FAILPOINT("agg.retain_before_commit");
+    return rc;
+}
+
+enum px_code agg_retain_tx(const struct agg_retain *r, agg_beside_work *work, void *arg,
                            px_us *ret_took, struct px_err *reterr) {
-    for (int tries = 1;; tries++) {
-        enum px_outcome outcome = PX_ROLLED_BACK;
-        enum px_code rc = px_tx_begin(r->sql, reterr);
-        px_us from = px_mono(r->clock);
-        if (rc == PX_OK) {
-            rc = work(arg, reterr);
-            PX_FAILPOINT("agg.retain_before_commit");
-            rc = rc == PX_OK ? px_tx_commit(r->sql, &outcome, reterr) : rc;
-            px_tx_rollback(r->sql);
-        }
-        if (rc != PX_SQL_RETRY || tries == AGG_TRIES) {
-            *ret_took = px_mono(r->clock) - from;
-            return rc;
-        }
-        if (r->pause(r->arg, AGG_TRY_PAUSE)) {
-            return PX_FAIL(reterr, PX_CANCELLED, "asked to stop");
-        }
-    }
+    struct agg_beside b = beside(r);
+    struct watched w = {.work = work, .arg = arg};
+    return agg_beside_tx(&b, watched, &w, ret_took, reterr);
+}
+
+enum px_code agg_retain_wait(const struct agg_retain *r, struct px_err *reterr) {
+    struct agg_beside b = beside(r);
+    return agg_beside_wait(&b, reterr);
 }
 
 /* --- plan and run --------------------------------------------------------------------------------

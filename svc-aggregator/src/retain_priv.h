@@ -2,15 +2,14 @@
 #ifndef AGG_RETAIN_PRIV_H
 #define AGG_RETAIN_PRIV_H
 
+#include "beside.h"
 #include "retain.h"
 #include "settings.h"
 
-/* agg_retain_tx(r, work, arg, ret_took, reterr): ${work} in a transaction of its own, again when
- * the database says so. Errors: PX_CANCELLED (asked to stop while waiting), those of ${work},
- * PX_SQL*. */
-PX_MUST_USE enum px_code agg_retain_tx(const struct agg_retain *r,
-                                       enum px_code (*work)(void *arg, struct px_err *reterr),
-                                       void *arg, px_us *ret_took, struct px_err *reterr);
+/* agg_beside_tx and agg_beside_wait on ${r}. */
+PX_MUST_USE enum px_code agg_retain_tx(const struct agg_retain *r, agg_beside_work *work, void *arg,
+                                       px_us *ret_took, struct px_err *reterr);
+PX_MUST_USE enum px_code agg_retain_wait(const struct agg_retain *r, struct px_err *reterr);
 
 /* Which of the rules find a row at all. */
 struct agg_found {

@@ -39,6 +39,7 @@ struct trouble {
     enum px_code code;
     struct rivalry rivalry;
     struct dead_end dead_end;
+    bool followed; /* erasures were looked at before the first event */
 };
 
 static enum px_code gives_way(const struct agg *a, enum agg_rival who, struct px_err *reterr) {
@@ -95,6 +96,8 @@ static enum px_code membership(struct agg *a, struct trouble *t, bool *ret_done,
                                struct px_err *reterr) {
     struct agg_reader *r = &a->reader;
     enum px_code rc = agg_core_reconnect(&a->core, reterr);
+    rc = rc == PX_OK && !t->followed ? agg_follow_first(a, reterr) : rc;
+    t->followed = t->followed || rc == PX_OK;
     rc = rc == PX_OK ? agg_reader_join(r, reterr) : rc;
     while (rc == PX_OK && !*ret_done && !agg_status_stopping(&a->status)) {
         rc = agg_reader_turn(r, ret_done, reterr);

@@ -47,6 +47,22 @@ static enum px_code topic_name(const struct agg *a, bool dlq, char *out, size_t 
     return PX_OK;
 }
 
+static enum px_code erasures_name(struct agg *a, struct px_err *reterr) {
+    const struct agg_conf *c = a->conf;
+    struct px_topic_parts parts = {
+        .region = c->kafka.region, .org = c->kafka.org, .env = c->kafka.env};
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(sizeof a->erasures - 1);
+    if (c->erasure_topic[0]) {
+        px_buf_c(&b, c->erasure_topic);
+    } else {
+        px_erasure_topic_name(&b, &parts, px_catalog_family(a->catalog, 0));
+    }
+    if (b.failed || !px_str_copy(px_buf_view(&b), a->erasures, sizeof a->erasures)) {
+        return PX_FAIL(reterr, PX_CONFIG, "Erasure:Topic: the name is too long");
+    }
+    return PX_OK;
+}
+
 static enum px_code names(struct agg *a, struct px_err *reterr) {
     if (px_catalog_families(a->catalog) != 1) {
         return PX_FAIL(reterr, PX_CONFIG, "events.yaml: svc-aggregator reads one family, not %zu",
@@ -54,7 +70,8 @@ static enum px_code names(struct agg *a, struct px_err *reterr) {
     }
     snprintf(a->client_id, sizeof a->client_id, "svc-aggregator-%s", px_app_instance(a->app));
     enum px_code rc = topic_name(a, false, a->topic, sizeof a->topic, reterr);
-    return rc == PX_OK ? topic_name(a, true, a->dlq, sizeof a->dlq, reterr) : rc;
+    rc = rc == PX_OK ? topic_name(a, true, a->dlq, sizeof a->dlq, reterr) : rc;
+    return rc == PX_OK ? erasures_name(a, reterr) : rc;
 }
 
 static enum px_code build(struct agg *a, struct px_err *reterr) {
@@ -161,6 +178,12 @@ static enum px_code start(void *svc, struct px_err *reterr) {
         }
         a->retains = true;
     }
+    if (a->conf->erasure_keys[0]) {
+        if (pthread_create(&a->follower, NULL, agg_follow_thread, a) != 0) {
+            return PX_FAIL(reterr, PX_NOMEM, "cannot start the thread that follows erasures");
+        }
+        a->follows = true;
+    }
     px_log(PX_LOG_INFO, "aggregator.started", PX_F_C("px.topic", a->topic),
            PX_F_C("px.group", a->conf->group), PX_F_INT("admin.port", px_admin_port(a->admin)));
     return PX_OK;
@@ -185,11 +208,14 @@ static void stop(void *svc) {
     if (a->retains) {
         (void)pthread_join(a->retainer, NULL);
     }
+    if (a->follows) {
+        (void)pthread_join(a->follower, NULL);
+    }
     agg_status_set_done(&a->status);
     agg_watchdog_join(&a->watchdog);
     px_admin_stop(a->admin);
     a->admin = NULL;
-    a->threaded = a->retains = false;
+    a->threaded = a->retains = a->follows = false;
 }
 
 static void versions(struct px_buf *out) {
@@ -210,6 +236,10 @@ static const struct px_app_param topics_params[] = {
 
 static const struct px_app_param retention_params[] = {
     {.name = "json", .help = "The result for programs."},
+};
+
+static const struct px_app_param erase_params[] = {
+    {.name = "dry-run", .help = "Say how many rows would be touched, change nothing."},
 };
 
 static const struct px_app_command commands[] = {
@@ -254,6 +284,20 @@ static const struct px_app_command commands[] = {
      .run = agg_retention,
      .params = retention_params,
      .nparams = PX_ARRAY_LEN(retention_params)},
+    {.name = "erase-player",
+     .value = "ID",
+     .help = "Take a player out of all tables for good and print the receipt; - reads the id from "
+             "the standard input.",
+     .run = agg_erase_player,
+     .params = erase_params,
+     .nparams = PX_ARRAY_LEN(erase_params)},
+    {.name = "erase-pending",
+     .help = "Finish erasures that were begun here or announced by others.",
+     .run = agg_erase_pending},
+    {.name = "erase-verify",
+     .value = "FILE",
+     .help = "Is the receipt genuine, and is the player in no table now? exit 1 when not.",
+     .run = agg_erase_verify},
 };
 
 const struct px_app_def agg_app = {

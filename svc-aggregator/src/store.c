@@ -60,8 +60,9 @@ static enum px_code fold_events(struct agg_op *op, const struct agg_applied *a,
                                 struct px_err *reterr) {
     for (size_t i = 0; i < a->slice->n; i++) {
         const struct agg_item *it = a->slice->items[i];
-        if (it->dead || it->disposition == PX_LATE || (i == 0 && PX_DEFECT("agg.drop_row"))) {
-            continue; /* a late event's row may just have been removed */
+        if (it->dead || it->disposition == PX_LATE || it->disposition == PX_ERASED ||
+            (i == 0 && PX_DEFECT("agg.drop_row"))) {
+            continue; /* a late event's row may just have been removed, an erased one's must be */
         }
         event_cells(op->table.rows, it, &op->text);
         enum px_code rc = px_buf_ok(&op->text, reterr);

@@ -61,7 +61,8 @@ static enum px_code topics_look(struct topics_run *r, struct px_err *reterr) {
     const struct px_topics_names names = {
         .catalog = r->a->catalog,
         .parts = {.region = k->region, .org = k->org, .env = k->env},
-        .group = r->a->conf->group};
+        .group = r->a->conf->group,
+        .erasures = r->a->conf->erasure_topic};
     char path[1100];
     enum px_code rc = topics_path(r->a, path, sizeof path, reterr);
     rc = rc == PX_OK ? px_topics_load(path, &names, &r->topics, reterr) : rc;

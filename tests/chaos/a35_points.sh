@@ -22,8 +22,8 @@ unused() {
     local p
     for p in "$@"; do used "$p" || echo "$p"; done
 }
-# Those of commands: test_kill_rebuild, test_kill_retention and test_apply_replay kill there.
-of_commands='^agg\.(rebuild|replay|retain)_'
+# Those of commands: test_kill_rebuild, test_kill_retention, test_kill_erase and test_apply_replay kill there.
+of_commands='^agg\.(rebuild|replay|retain|erase)_'
 listed() { printf '%s\n' "${kill_points[@]%%:*}" | sort; }
 
 mapfile -t all < <(points | sort -u)

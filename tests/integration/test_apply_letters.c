@@ -90,6 +90,39 @@ static void test_letters_that_cannot_be_printed(void **state) {
     letters_say(f, "stdout: No space left on device");
 }
 
+#define GONE LETTERS_SECRET "-1"
+
+/* The topic keeps the letters of an erased player: they are marked, not shown, never replayed. */
+static void test_letters_of_erased_players_stay_unseen(void **state) {
+    struct letters_rig *f = *state;
+    char path[300];
+    letters_put_all(f);
+    snprintf(path, sizeof path, "%s/erasure.keys", proc_tmpdir());
+    FILE *keys = fopen(path, "w");
+    assert_non_null(keys);
+    for (int i = 0; i < 32; i++) {
+        fprintf(keys, "%s5a", i ? "" : "k1 ");
+    }
+    assert_int_equal(fclose(keys), 0);
+    LETTERS_OK(f, "--dlq=show", "--limit", "400", "--show-payload");
+    letters_say(f, "  player_id      " GONE "\n");
+    service_rig_set(&f->s, "PX_Erasure__KeyFile", path);
+    LETTERS_OK(f, "--erase-player", GONE);
+
+    LETTERS_OK(f, "--dlq=list");
+    assert_int_equal(letters_count(f, " (of an erased player)\n"), 1);
+    LETTERS_OK(f, "--dlq=list", "--json");
+    assert_int_equal(letters_count(f, "\"erased\":true"), 1);
+    LETTERS_OK(f, "--dlq=show", "--limit", "400", "--show-payload");
+    letters_say_not(f, "  player_id      " GONE "\n");
+    letters_say(f, "  player_id      " LETTERS_SECRET "-2\n");
+    assert_int_equal(letters_count(f, "erased: values and bytes are not shown"), 1);
+    letters_mend_catalog(f);
+    LETTERS_OK(f, "--dlq=replay");
+    assert_int_equal(letters_row(f, "of erased players"), 1);
+    assert_int_equal(letters_row(f, "replayed"), LETTERS_UNKNOWN - 1);
+}
+
 #define TEST(t) cmocka_unit_test_setup_teardown(t, letters_setup, letters_teardown)
 
 static int run(const char *group) {
@@ -97,6 +130,7 @@ static int run(const char *group) {
         TEST(test_letters_of_nothing),
         TEST(test_letters_are_listed_shown_and_counted),
         TEST(test_letters_that_cannot_be_printed),
+        TEST(test_letters_of_erased_players_stay_unseen),
     };
     return cmocka_run_group_tests_name(group, tests, NULL, NULL);
 }

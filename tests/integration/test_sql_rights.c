@@ -20,8 +20,8 @@
 
 #define TABLES PX_RIGHTS_TABLES
 
-static const char *const roles[] = {"px_agg",      "px_api",       "px_raw",
-                                    "px_operator", "px_retention", "px_verify"};
+static const char *const roles[] = {"px_agg",       "px_api",    "px_raw",   "px_operator",
+                                    "px_retention", "px_verify", "px_eraser"};
 
 /* --- trying ------------------------------------------------------------------------------------
  */

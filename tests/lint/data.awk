@@ -22,18 +22,20 @@ FILENAME ~ /options\.md$/ {
     next
 }
 
-# topics.yaml: the rows `of:` above the principals, and how many days they say
+# topics.yaml: the rows `of:` above the principals, and how many days they say; compacted is for good
 FILENAME ~ /topics\.yaml$/ {
     if ($1 == "principals:") { principals = 1 }
     if ($1 == "-" && $2 == "of:" && !principals) { topic = $3; topics[topic] = FILENAME ":" FNR }
     if (topic && match($0, /retention\.ms, value: [0-9]+/)) {
         ms = substr($0, RSTART, RLENGTH)
         sub(/.* /, "", ms)
-        days[topic] = ms / 86400000
+        keeps_for[topic] = "for " ms / 86400000 " days"
     }
+    if (topic && /cleanup\.policy, value: compact/) { keeps_for[topic] = "for good" }
     next
 }
 
+function as_written(span) { return span ~ / days$/ ? substr(span, 5) : span }
 function column(name, at) {
     if (name !~ /^(PRIMARY|CONSTRAINT|UNIQUE|FOREIGN|CHECK)$/ && name != "" && !((table "." name) in there)) {
         there[table "." name] = at
@@ -109,7 +111,7 @@ part_of == "## Topics" && /^\| `/ {
     name = bare(cell[2])
     told_topics[name] = 1
     if (!(name in topics)) { say(doc ":" FNR, "deploy/kafka/topics.yaml has no topic " name "; drop the line") }
-    else if (cell[n - 1] != " " days[name] " days ") { say(doc ":" FNR, "deploy/kafka/topics.yaml keeps " name " for " days[name] " days; write that") }
+    else if (cell[n - 1] != " " as_written(keeps_for[name]) " ") { say(doc ":" FNR, "deploy/kafka/topics.yaml keeps " name " " keeps_for[name] "; write that") }
 }
 part_of == "## Where data about people lies" && /^\|/ {
     split($0, cell, "|")

@@ -13,6 +13,14 @@ FILENAME ~ /layers\.txt$/ {
     split(half[1], side, ":")
     name = side[1]
     gsub(/[ \t]/, "", name)
+    if (name ~ /\//) { # a room of a service: what its house may include of it
+        room = name
+        sub(/\//, "/src/", room)
+        n = split(half[2], list, " ")
+        for (i = 1; i <= n; i++) face[room "/" list[i]] = 1
+        rooms[room] = 1
+        next
+    }
     n = split(side[2], list, " ")
     for (i = 1; i <= n; i++) {
         if (!(list[i] in known)) complain("layer " name " may not include " list[i] ", which is not above it; move the row or drop the word")
@@ -45,6 +53,16 @@ FNR == 1 {
     sub(/^[^"]*"/, "", header)
     sub(/".*/, "", header)
     if (FILENAME ~ /^tests\//) next
+    for (room in rooms) {
+        house = room
+        sub(/\/[^\/]*$/, "", house)
+        here = FILENAME
+        sub(/\/[^\/]*$/, "", here)
+        if (here == house && !((room "/" header) in face) && (getline line < (room "/" header)) >= 0) {
+            close(room "/" header)
+            complain("\"" header "\" is inside the room " room "; include what libcore/layers.txt lists of it, or list it there")
+        }
+    }
     if (header ~ /\//) complain("\"" header "\" leaves its folder; use <px/...>, or move what is shared into libcore")
     else if (FILENAME ~ /^libcore\/include\//) complain("\"" header "\": public headers include <px/...> only")
 }

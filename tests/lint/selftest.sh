@@ -196,6 +196,16 @@ planted layers svc-ingest/src/other.c:2 'a service that includes another' <<'X'
 /* Planted. */
 #include "../../svc-aggregator/src/agg.h"
 X
+mkdir -p "$tree/svc-ingest/src/room"
+for h in inner face; do printf '/* %s. */\n#ifndef ING_%s_H\n#define ING_%s_H\n#endif\n' $h $h $h >"$tree/svc-ingest/src/room/$h.h"; done
+echo 'svc-ingest/room : | face.h' >>"$tree/libcore/layers.txt"
+planted layers svc-ingest/src/other.c:3 'a look inside a room' <<'X'
+/* A service file. */
+#include "face.h"
+#include "inner.h"
+X
+sed -i '$d' "$tree/libcore/layers.txt"
+rm -r "$tree/svc-ingest/src/room"
 planted layers libcore/include/px/stray.h:1 'a header that no layer owns' <<'X'
 /* Planted. */
 X

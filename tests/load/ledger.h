@@ -19,7 +19,7 @@ enum lg_class {
 #define LG_MAX_BOOKS 64
 struct lg_conf {
     const char *kafka, *kafka_config, *topic, *dlq, *log_id, *schemas;
-    const char *dialect, *sql, *password_file;
+    const char *dialect, *sql, *password_file, *erasure_keys;
     const char *api, *json;
     const char *books[LG_MAX_BOOKS];
     size_t nbooks;
@@ -167,8 +167,9 @@ PX_MUST_USE enum px_code lg_sql_open(struct ledger *l, struct px_err *reterr);
 PX_MUST_USE enum px_code lg_sql_progress(struct ledger *l, struct px_err *reterr);
 /* lg_sql_offsets: consumer_offsets, partition_ledger, ingest_gaps, other logs, the zone. */
 PX_MUST_USE enum px_code lg_sql_offsets(struct ledger *l, struct px_err *reterr);
-/* lg_sql_rows: the table events against the log (way 2 but for dispositions); foreign rows become
- * events. */
+/* lg_sql_erased: which events are of erased players. lg_sql_rows: the table events against the log
+ * (way 2 but for dispositions); foreign rows become events. */
+PX_MUST_USE enum px_code lg_sql_erased(struct ledger *l, struct px_err *reterr);
 PX_MUST_USE enum px_code lg_sql_rows(struct ledger *l, struct px_err *reterr);
 PX_MUST_USE enum px_code lg_wait(struct ledger *l, struct px_err *reterr);
 void lg_progress(const struct ledger *l, const char *format, ...) PX_PRINTF(2, 3);

@@ -130,8 +130,8 @@ static bool was_cut(const struct ledger *l, int32_t partition) {
  * below the log's start cannot be seen. There a column may hold more than the log shows. */
 /* What a record may have become that was late, or measured against others that nobody shows. */
 static int64_t unsure_in(int column, const struct shown *s) {
-    bool possible =
-        column == LG_COL_LATE || (column >= LG_COL_COUNTED && column <= LG_COL_CONFLICT);
+    bool possible = column == LG_COL_LATE || column == LG_COL_ERASED ||
+                    (column >= LG_COL_COUNTED && column <= LG_COL_CONFLICT);
     return possible ? s->unsure : 0;
 }
 

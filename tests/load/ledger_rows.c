@@ -56,17 +56,25 @@ static bool row_of(struct ledger *l, const struct px_stmt *st, struct lg_event *
 /* --- rows that the log shows --------------------------------------------------------------------
  */
 
+/* Of an erased player's row everything that tells of the person is empty. */
+static const char *difference(const struct lg_event *e, const struct lg_event *row) {
+    bool gone = (e->flags & LG_GONE) != 0;
+    uint32_t player = gone ? 0 : e->player, eid = gone ? 0 : e->eid;
+    uint64_t content = gone ? lg_hash(PX_S("{}")) : e->content;
+    return row->partition != e->partition || row->offset != e->offset ? "position"
+           : row->player != player                                    ? "player_id"
+           : row->type != e->type                                     ? "event_type"
+           : row->banner != e->banner                                 ? "banner_tag"
+           : row->eid != eid                                          ? "client_event_id"
+           : row->received != e->received                             ? "received_at"
+           : lg_time(row) != lg_time(e)                               ? "created_at"
+           : row->content != content                                  ? "metadata_json"
+           : row->got == LG_NONE                                      ? "disposition"
+                                                                      : NULL;
+}
+
 static void compare_row(struct ledger *l, struct lg_event *e, const struct lg_event *row) {
-    const char *what = row->partition != e->partition || row->offset != e->offset ? "position"
-                       : row->player != e->player                                 ? "player_id"
-                       : row->type != e->type                                     ? "event_type"
-                       : row->banner != e->banner                                 ? "banner_tag"
-                       : row->eid != e->eid           ? "client_event_id"
-                       : row->received != e->received ? "received_at"
-                       : lg_time(row) != lg_time(e)   ? "created_at"
-                       : row->content != e->content   ? "metadata_json"
-                       : row->got == LG_NONE          ? "disposition"
-                                                      : NULL;
+    const char *what = difference(e, row);
     if (e->flags & LG_STORED) {
         lg_violation(l, LG_DOUBLED_IN_SQL, (struct lg_about){.event = e}, "a second row");
     }
@@ -143,6 +151,7 @@ static void unknown_row(struct ledger *l, const struct lg_event *row) {
     struct lg_event *e = lg_vec_add(&l->events);
     *e = *row;
     e->flags |= flags;
+    l->kept.blurred = l->kept.blurred || e->player == 0;
     lg_row(&l->ids, lg_id_key(&row->id), &is_new)->want = (int64_t)place;
     l->foreign++;
 }
@@ -248,7 +257,7 @@ static enum px_code count_rows(struct ledger *l, struct px_err *reterr) {
 static void find_missing(struct ledger *l) {
     for (size_t i = 0; i < l->ids.rows.n; i++) {
         const struct lg_event *e = lg_event_no(l, (size_t)lg_row_at(&l->ids, i)->want);
-        if (!lg_takes_part(e) || (e->flags & LG_STORED)) {
+        if (!lg_takes_part(e) || (e->flags & (LG_STORED | LG_GONE))) {
             continue;
         }
         if (px_zone_day(l->zone, lg_time(e)) < l->kept.raw_from) {

@@ -173,9 +173,16 @@ static bool is_open(const struct claims *c, const struct lg_event *e) {
     return e->got == LG_NONE && held && before(c, holder(held), c->kept->claims_from);
 }
 
+/* An erased player's record without a row came after the erasure; one with a row is judged by the
+ * rules, as long as all rows that could have come before it still tell whose they are. */
+static bool gone(const struct claims *c, const struct lg_event *e) {
+    return (e->flags & LG_GONE) && (e->got == LG_ERASED || (c->kept->blurred && e->got != LG_NONE));
+}
+
 /* What SQL alone shows stands as it is stored. */
 static void decide_one(struct claims *c, struct lg_event *e) {
-    bool stands = (e->flags & LG_FOREIGN) || ((e->flags & LG_OLD) && e->got != LG_NONE);
+    bool stands =
+        (e->flags & LG_FOREIGN) || ((e->flags & LG_OLD) && e->got != LG_NONE) || gone(c, e);
     e->flags |= is_open(c, e) ? LG_UNSURE : 0;
     settle(c, e, stands ? (enum lg_disposition)e->got : outcome(c, e));
 }
@@ -260,7 +267,7 @@ void lg_sum(struct lg_event *const *v, size_t n, const struct px_zone *zone, str
             continue;
         }
         px_us t = lg_time(e);
-        struct lg_player *p = lg_player_of(ret, e->player, true);
+        struct lg_player *p = lg_player_of(ret, e->flags & LG_GONE ? 0 : e->player, true);
         bool unsure = (e->flags & LG_UNSURE) != 0;
         p->unsure = p->unsure || unsure;
         p->sure = p->sure || !unsure;

@@ -15,7 +15,7 @@ enum lg_disposition {
     LG_DUPLICATE,
     LG_CONFLICT,
     LG_DEAD,
-    LG_EXCLUDED, /* the last three are only ever read: no rule makes them yet */
+    LG_EXCLUDED, /* the next two are only ever read: no rule makes them yet */
     LG_LATE,
     LG_ERASED,
 };
@@ -36,6 +36,8 @@ enum {
     LG_SPLIT = 1 << 6,  /* its player is in several partitions: their order is not known   */
     LG_OLD = 1 << 8,    /* its day is before claims_from: late, or read before that was set  */
     LG_UNSURE = 1 << 9, /* nothing shows any more what SQL decided                          */
+    LG_GONE = 1 << 10,  /* its player was erased: nobody's in SQL, and without a row when it
+                           was read after that                                              */
 };
 
 /* One record of the log, or one row of SQL that no log shows any more. */
@@ -64,6 +66,7 @@ static inline bool lg_takes_part(const struct lg_event *e) {
 struct lg_kept {
     px_day claims_from; /* events of earlier days may be late, and their claims gone   */
     px_day raw_from;    /* rows of earlier days may be gone                            */
+    bool blurred;       /* rows of erased players are there that the log does not show */
     bool unseen;        /* events were applied that neither the log nor a row shows    */
 };
 
@@ -79,7 +82,7 @@ void lg_decide(struct lg_event **v, size_t n, const struct px_zone *zone,
 struct lg_player {
     px_us first_seen, last_event_at, registration_at, deposit_at; /* 0 = NULL */
     int64_t total_deposits, unsure_deposits; /* the second: those of them that are not sure */
-    uint32_t player;
+    uint32_t player;                         /* 0: all that were erased */
     bool seen, sure, unsure; /* it has a row; events that are sure moved it, others may have */
 };
 struct lg_sums {

@@ -20,11 +20,22 @@ static void collect(struct ledger *l) {
     }
 }
 
+/* An erased player's record without a row was read after the erasure, unless its row may have gone
+ * with age, or another record bears its id. */
+static void judge_erased(const struct ledger *l, struct lg_event *e) {
+    bool row_gone = l->conf.no_raw || px_zone_day(l->zone, lg_time(e)) < l->kept.raw_from;
+    if ((e->flags & LG_GONE) && e->got == LG_NONE) {
+        e->got = LG_ERASED;
+        e->flags |= row_gone || (e->flags & LG_AGAIN) ? LG_UNSURE : 0;
+    }
+}
+
 /* Without a row only the rules are left, and they need what came before. */
 static void mark_unsure(struct ledger *l) {
     l->kept.unseen = l->foreign_missing > 0;
     for (size_t i = 0; i < l->norder; i++) {
         struct lg_event *e = l->order[i];
+        judge_erased(l, e);
         bool row = e->got != LG_NONE;
         bool taken = px_zone_day(l->zone, lg_time(e)) < l->kept.raw_from;
         e->flags |= !row && ((e->flags & LG_OLD) || (taken && l->kept.unseen)) ? LG_UNSURE : 0;
@@ -73,9 +84,13 @@ void lg_way_dispositions(struct ledger *l) {
                 "may have been late",
                 (long long)unsure);
     }
-    px_buf_printf(&l->facts, "rules: %lld counted, %lld repeat, %lld duplicate, %lld conflict\n",
+    px_buf_printf(&l->facts, "rules: %lld counted, %lld repeat, %lld duplicate, %lld conflict",
                   (long long)by[LG_COUNTED], (long long)by[LG_REPEAT], (long long)by[LG_DUPLICATE],
                   (long long)by[LG_CONFLICT]);
+    if (by[LG_ERASED] > 0) {
+        px_buf_printf(&l->facts, ", %lld erased", (long long)by[LG_ERASED]);
+    }
+    px_buf_byte(&l->facts, '\n');
 }
 
 /* --- tables that count --------------------------------------------------------------------------

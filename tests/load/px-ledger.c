@@ -30,6 +30,7 @@ static const char usage[] =
     "  --sql-dialect NAME    sqlite or postgresql\n"
     "  --sql CONNECTION      ODBC connection string\n"
     "  --sql-password-file F the password, in a file\n"
+    "  --erasure-keys FILE   Erasure:KeyFile, needed once a player was erased\n"
     "  --api HOST:PORT       compare the REST API too\n"
     "  --book FILE           what a generator sent and was told; may be given several times\n"
     "  --expect-dead N       so many records of the log cannot be counted\n"
@@ -54,6 +55,7 @@ enum option_id {
     OPT_DIALECT,
     OPT_SQL,
     OPT_PASSWORD,
+    OPT_ERASURE_KEYS,
     OPT_API,
     OPT_BOOK,
     OPT_EXPECT_DEAD,
@@ -77,6 +79,7 @@ static const struct option options[] = {
     {"sql-dialect", required_argument, NULL, OPT_DIALECT},
     {"sql", required_argument, NULL, OPT_SQL},
     {"sql-password-file", required_argument, NULL, OPT_PASSWORD},
+    {"erasure-keys", required_argument, NULL, OPT_ERASURE_KEYS},
     {"api", required_argument, NULL, OPT_API},
     {"book", required_argument, NULL, OPT_BOOK},
     {"expect-dead", required_argument, NULL, OPT_EXPECT_DEAD},
@@ -110,6 +113,8 @@ static const char **text_option(struct lg_conf *c, int opt) {
         return &c->sql;
     case OPT_PASSWORD:
         return &c->password_file;
+    case OPT_ERASURE_KEYS:
+        return &c->erasure_keys;
     case OPT_API:
         return &c->api;
     case OPT_SCHEMAS:
@@ -247,6 +252,7 @@ static enum px_code ask_sql(struct ledger *l, struct px_err *reterr) {
     rc = rc == PX_OK ? px_tx_begin(l->db, reterr) : rc; /* one snapshot for all of it */
     rc = rc == PX_OK ? lg_sql_offsets(l, reterr) : rc;
     rc = rc == PX_OK ? lg_log_more(l, reterr) : rc;
+    rc = rc == PX_OK ? lg_sql_erased(l, reterr) : rc;
     rc = rc == PX_OK ? lg_sql_rows(l, reterr) : rc;
     if (rc == PX_OK) {
         lg_way_dispositions(l);

@@ -31,8 +31,9 @@ struct px_app_param {
 
 /* An extra command of a program: --once, --migrate=up. */
 struct px_app_command {
-    const char *name; /* "migrate" for --migrate[=arg] */
-    const char *args; /* "status|plan|up" or NULL when it takes none; the first is the default */
+    const char *name;  /* "migrate" for --migrate[=arg] */
+    const char *args;  /* "status|plan|up" or NULL when it takes none; the first is the default */
+    const char *value; /* instead: it takes any value, called so in --help, and needs one */
     const char *help;
     bool runs_service; /* true: a mode of the normal run (--once); false: run() instead of it */
     /* Returns PX_OK or the code whose exit status the program ends with. Prints its own result. */

@@ -61,5 +61,8 @@ struct px_topic_parts {
 };
 void px_topic_name(struct px_buf *b, const struct px_topic_parts *parts, const struct px_family *f,
                    bool dlq);
+/* px_erasure_topic_name: "ERS_EU_ORG_DEV_...": the topic that says which players were erased. */
+void px_erasure_topic_name(struct px_buf *b, const struct px_topic_parts *parts,
+                           const struct px_family *f);
 
 #endif

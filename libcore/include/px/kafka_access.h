@@ -49,4 +49,15 @@ PX_MUST_USE enum px_code px_kafka_try_group(const struct px_kafka_conf *c, const
                                             const char *topic, px_us timeout,
                                             struct px_err *reterr);
 
+/* px_kafka_topic_setting(c, ask, out, reterr): append what the brokers say of a topic's setting.
+ * Errors: PX_UNSUPPORTED (they do not tell: the dev broker, or DESCRIBE_CONFIGS is not granted),
+ * PX_NOT_FOUND (no such topic), PX_UNAVAILABLE, PX_DENIED. */
+struct px_topic_ask {
+    const char *topic, *setting;
+    px_us timeout;
+};
+PX_MUST_USE enum px_code px_kafka_topic_setting(const struct px_kafka_conf *c,
+                                                const struct px_topic_ask *ask, struct px_buf *out,
+                                                struct px_err *reterr);
+
 #endif

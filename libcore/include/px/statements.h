@@ -41,6 +41,34 @@ enum px_statement {
     PX_ST_SETTING_ADD,   /* (name, value): kept as it is when the name exists; read it back */
     PX_ST_SETTING_RAISE, /* (name, value): kept when the stored one is greater, as text */
 
+    /* (name) -> what a batch must know besides its fence: the value of that setting (or NULL), the
+     * number of the newest erasure (or NULL) */
+    PX_ST_BOUNDS,
+
+    /* --- erasure of players (aggregator) ---------------------------------------------------------
+     */
+    /* (number) -> number, kid, fingerprint of all behind it, by number */
+    PX_ST_ERASURES,
+    PX_ST_ERASURES_OPEN, /* -> the same of those that are not finished, by number */
+    /* (fingerprint) -> number, kid, asked_at, finished_at (or NULL), receipt (or NULL) */
+    PX_ST_ERASURE_GET,
+    PX_ST_ERASURE_LOCK, /* (number) -> number: until the end of the transaction nobody else has it
+                         */
+    /* (kid, fingerprint, asked_at): with the next number, unless the fingerprint is there or
+     * somebody else took the number at the same time: read it back. Numbers are committed in
+     * order. */
+    PX_ST_ERASURE_ADD,
+    PX_ST_ERASURE_REOPEN, /* (number) */
+    PX_ST_ERASURE_FINISH, /* (receipt, finished_at, number) */
+    PX_ST_ERASURE_COUNT,  /* (number, table, rows): that many more */
+    PX_ST_ERASURE_COUNTS, /* (number) -> table, rows; by table */
+    /* (id, player, n) -> ids of the next n events of the player, behind that id */
+    PX_ST_EVENTS_OF_PLAYER,
+    /* rows (id), then (metadata, player): nobody's events from now on -> a row for each */
+    PX_ST_EVENTS_UNLINK,
+    PX_ST_EVENTS_COUNT,   /* (player) -> how many events */
+    PX_ST_EVENTS_PLAYERS, /* -> every player_id once */
+
     /* --- retention (aggregator) ------------------------------------------------------------------
      */
     /* (log_id, topic, partition_id) -> next_offset, once nobody is in the middle of moving it */

@@ -10,7 +10,8 @@
 struct px_topics_names {
     const struct px_catalog *catalog;
     struct px_topic_parts parts;
-    const char *group; /* what `on: group` means */
+    const char *group;    /* what `on: group` means */
+    const char *erasures; /* name of the topic of erasures; NULL or "" = by the parts */
 };
 
 struct px_topics;

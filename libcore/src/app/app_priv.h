@@ -32,6 +32,7 @@ struct px_cli {
     enum px_cli_mode mode;
     const char *mode_name;                /* as written, for messages; NULL = none given */
     char arg[32];                         /* of the mode: "json", "up", ""       */
+    const char *value;                    /* of a command that takes any; NULL = none */
     const struct px_app_command *command; /* COMMAND, and RUN in a special mode  */
     const char *config, *environment;
     const char *sets[PX_CLI_SETS_MAX];

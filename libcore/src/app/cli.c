@@ -189,6 +189,10 @@ static enum px_code take_command(struct px_cli *cli, const struct found *f, stru
         return code;
     }
     cli->command = c;
+    cli->value = f->value;
+    if (c->value) {
+        return PX_OK;
+    }
     if (c->args) {
         return choose(cli, c->name, c->args, f->value, reterr);
     }
@@ -303,7 +307,9 @@ static enum px_code params_fit(const struct px_app_def *def, const struct px_cli
 }
 
 static bool needs_value(const struct found *f) {
-    bool takes = f->param ? f->param->value != NULL : f->option && f->option->arg == ARG_REQUIRED;
+    bool takes = f->param     ? f->param->value != NULL
+                 : f->command ? f->command->value != NULL
+                              : f->option && f->option->arg == ARG_REQUIRED;
     return takes && !f->value;
 }
 
@@ -314,8 +320,12 @@ static enum px_code next_value(struct found *f, const char *next, struct px_err 
         return PX_OK;
     }
     return PX_FAIL(reterr, PX_USAGE, "--%s needs a value: %s",
-                   f->param ? f->param->name : f->option->name,
-                   f->param ? f->param->value : f->option->args);
+                   f->param     ? f->param->name
+                   : f->command ? f->command->name
+                                : f->option->name,
+                   f->param     ? f->param->value
+                   : f->command ? f->command->value
+                                : f->option->args);
 }
 
 enum px_code px_cli_parse(const struct px_app_def *def, int argc, char **argv, struct px_cli *cli,
@@ -373,7 +383,9 @@ static void help_row(struct px_buf *out, const char *name, enum arg_kind arg, co
 void px_cli_help(const struct px_app_def *def, struct px_buf *out) {
     px_buf_printf(out, "%s - %s\n\nUsage: %s [OPTION]...\n\n", def->name, def->summary, def->name);
     for (size_t i = 0; i < def->ncommands; i++) {
-        help_row(out, def->commands[i].name, ARG_OPTIONAL, def->commands[i].args);
+        const struct px_app_command *c = &def->commands[i];
+        help_row(out, c->name, c->value ? ARG_REQUIRED : ARG_OPTIONAL,
+                 c->value ? c->value : c->args);
         px_buf_printf(out, "\n      %s\n", def->commands[i].help);
         help_params(&def->commands[i], out);
     }

@@ -175,8 +175,9 @@ static int command(struct px_app *app) {
     struct px_err err = PX_ERR_INIT;
     enum px_code code;
 
+    const char *arg = app->cli.arg[0] ? app->cli.arg : NULL;
     px_app_problems(app, true);
-    code = c->run(px_app_svc(app), app->cli.arg[0] ? app->cli.arg : NULL, &err);
+    code = c->run(px_app_svc(app), c->value ? app->cli.value : arg, &err);
     if (code == PX_OK) {
         return 0;
     }

@@ -2,6 +2,7 @@
  * its own short-lived connection and leaves no trace. Must not be used on a hot path: these calls
  * block. */
 #include "look.h"
+#include <px/kafka_access.h>
 #include <px/num.h>
 #include <stdio.h>
 
@@ -15,19 +16,22 @@ static void px_look_cluster_id(struct px_look *l, struct px_topic_info *info) {
     }
 }
 
-static bool px_look_setting_of(const rd_kafka_ConfigResource_t *r, const char *name, int64_t *ret) {
+static bool px_look_setting_of(const rd_kafka_ConfigResource_t *r, const char *name,
+                               struct px_buf *out) {
     size_t n;
     const rd_kafka_ConfigEntry_t **v = rd_kafka_ConfigResource_configs(r, &n);
     for (size_t i = 0; i < n; i++) {
         const char *value = rd_kafka_ConfigEntry_value(v[i]);
         if (strcmp(rd_kafka_ConfigEntry_name(v[i]), name) == 0 && value) {
-            return px_parse_i64(px_str_c(value), 1, INT32_MAX, ret);
+            px_buf_c(out, value);
+            return true;
         }
     }
     return false;
 }
 
-bool px_look_setting(struct px_look *l, const char *topic, const char *name, int64_t *ret) {
+static bool px_look_setting_text(struct px_look *l, const char *topic, const char *name,
+                                 struct px_buf *out) {
     bool got = false;
     rd_kafka_queue_t *q = rd_kafka_queue_new(l->rk);
     rd_kafka_ConfigResource_t *r = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
@@ -38,7 +42,7 @@ bool px_look_setting(struct px_look *l, const char *topic, const char *name, int
     if (res && !rd_kafka_event_error(ev)) {
         size_t n;
         const rd_kafka_ConfigResource_t **v = rd_kafka_DescribeConfigs_result_resources(res, &n);
-        got = n && px_look_setting_of(v[0], name, ret);
+        got = n && px_look_setting_of(v[0], name, out);
     }
     if (ev) {
         rd_kafka_event_destroy(ev);
@@ -46,6 +50,28 @@ bool px_look_setting(struct px_look *l, const char *topic, const char *name, int
     rd_kafka_ConfigResource_destroy(r);
     rd_kafka_queue_destroy(q);
     return got;
+}
+
+bool px_look_setting(struct px_look *l, const char *topic, const char *name, int64_t *ret) {
+    PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(64);
+    return px_look_setting_text(l, topic, name, &text) &&
+           px_parse_i64(px_buf_view(&text), 1, INT32_MAX, ret);
+}
+
+enum px_code px_kafka_topic_setting(const struct px_kafka_conf *c, const struct px_topic_ask *ask,
+                                    struct px_buf *out, struct px_err *reterr) {
+    PX_DEFER(px_look_close) struct px_look l = {.rk = NULL};
+    struct px_topic_info info = {.min_isr = -1};
+    enum px_code rc = px_look_open(&l, c, ask->timeout, reterr);
+    rc = rc == PX_OK ? px_look_metadata(&l, ask->topic, &info, reterr) : rc;
+    if (rc != PX_OK) {
+        return rc;
+    }
+    if (!l.controller || !px_look_setting_text(&l, ask->topic, ask->setting, out)) {
+        return PX_FAIL(reterr, PX_UNSUPPORTED, "the brokers do not tell %s of %s", ask->setting,
+                       ask->topic);
+    }
+    return px_buf_ok(out, reterr);
 }
 
 enum px_code px_kafka_describe(const struct px_kafka_conf *c, const char *topic, px_us timeout,

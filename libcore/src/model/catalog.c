@@ -62,3 +62,9 @@ void px_topic_name(struct px_buf *b, const struct px_topic_parts *parts, const s
     px_buf_printf(b, "%s_%s_%s_%s_AAP_EXT_PIXEL-ANALYTICS_%s", dlq ? "DLQ" : "EVT", parts->region,
                   parts->org, parts->env, f->topic);
 }
+
+void px_erasure_topic_name(struct px_buf *b, const struct px_topic_parts *parts,
+                           const struct px_family *f) {
+    px_buf_printf(b, "ERS_%s_%s_%s_AAP_EXT_PIXEL-ANALYTICS_%s", parts->region, parts->org,
+                  parts->env, f->topic);
+}

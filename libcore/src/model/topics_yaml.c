@@ -13,6 +13,7 @@
 #define ACLS_MAX         1024
 #define OPERATIONS_MAX   16
 #define SETTINGS_MAX     32
+#define KINDS            3
 
 struct y_setting {
     char *name, *value;
@@ -81,7 +82,7 @@ static const cyaml_schema_value_t principal_schema = {
 };
 static const cyaml_schema_field_t topics_fields[] = {
     CYAML_FIELD_SEQUENCE("topics", CYAML_FLAG_POINTER, struct y_topics, topics, &topic_schema, 0,
-                         2),
+                         KINDS),
     CYAML_FIELD_SEQUENCE("principals", CYAML_FLAG_POINTER, struct y_topics, principals,
                          &principal_schema, 0, PRINCIPALS_MAX),
     CYAML_FIELD_END,
@@ -196,10 +197,35 @@ static enum px_code check_insync(const struct place *at, const struct px_cluster
     return PX_OK;
 }
 
-static enum px_code topic_name(const struct place *at, const struct px_family *f, bool dead,
+/* What a row is about. */
+enum kind {
+    EVENTS,
+    DEAD_LETTERS,
+    ERASURES,
+    NO_KIND
+};
+
+static enum kind kind_of(const char *of) {
+    static const char *const names[] = {"events", "dead-letters", "erasures"};
+    static_assert(PX_ARRAY_LEN(names) == KINDS, "one name per kind");
+    size_t i = 0;
+    while (i < PX_ARRAY_LEN(names) && strcmp(of, names[i]) != 0) {
+        i++;
+    }
+    return (enum kind)i;
+}
+
+static enum px_code topic_name(const struct place *at, const struct px_family *f, enum kind kind,
                                const char **ret) {
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(249); /* what Kafka takes */
-    px_topic_name(&b, &at->names->parts, f, dead);
+    const char *given = at->names->erasures;
+    if (kind == ERASURES && given && *given) {
+        px_buf_c(&b, given);
+    } else if (kind == ERASURES) {
+        px_erasure_topic_name(&b, &at->names->parts, f);
+    } else {
+        px_topic_name(&b, &at->names->parts, f, kind == DEAD_LETTERS);
+    }
     if (b.failed) {
         return b.nomem ? no_memory(at)
                        : PX_FAIL(at->reterr, PX_CONFIG,
@@ -210,10 +236,6 @@ static enum px_code topic_name(const struct place *at, const struct px_family *f
     return *ret ? PX_OK : no_memory(at);
 }
 
-static bool is_dead(const char *of) {
-    return strcmp(of, "dead-letters") == 0;
-}
-
 static enum px_code load_topic(const struct place *at, const struct y_topic *y,
                                const struct px_family *f, struct px_cluster_topic *topic) {
     *topic = (struct px_cluster_topic){.partitions = f->partitions, .nsettings = y->settings_count};
@@ -221,7 +243,7 @@ static enum px_code load_topic(const struct place *at, const struct y_topic *y,
     if (!topic->settings) {
         return no_memory(at);
     }
-    enum px_code rc = topic_name(at, f, is_dead(y->of), &topic->name);
+    enum px_code rc = topic_name(at, f, kind_of(y->of), &topic->name);
     for (size_t i = 0; rc == PX_OK && i < y->settings_count; i++) {
         rc = load_setting(at, y, i, &topic->settings[i]);
     }
@@ -239,11 +261,13 @@ static enum px_code load_topics(struct place *at, const struct y_topics *y) {
     }
     for (at->row = 0; at->row < y->topics_count; at->row++) {
         const char *of = y->topics[at->row].of;
-        if (strcmp(of, "events") != 0 && !is_dead(of)) {
-            return bad_topic(at, "of", of, "is neither events nor dead-letters");
+        if (kind_of(of) == NO_KIND) {
+            return bad_topic(at, "of", of, "is none of events, dead-letters, erasures");
         }
-        if (at->row && strcmp(of, y->topics[0].of) == 0) {
-            return bad_topic(at, "of", of, "is listed twice");
+        for (size_t k = 0; k < at->row; k++) {
+            if (strcmp(of, y->topics[k].of) == 0) {
+                return bad_topic(at, "of", of, "is listed twice");
+            }
         }
         for (size_t i = 0; i < families; i++) {
             enum px_code rc = load_topic(at, &y->topics[at->row], px_catalog_family(cat, i),
@@ -297,12 +321,13 @@ static enum px_code load_operation(const struct place *at, const char *on, struc
         acl.name = keep(at, at->names->group);
         return add_acl(at, acl);
     }
-    if (strcmp(on, "events") != 0 && !is_dead(on)) {
-        return bad_principal(at, "may.on", on, "is none of events, dead-letters, group, cluster");
+    if (kind_of(on) == NO_KIND) {
+        return bad_principal(at, "may.on", on,
+                             "is none of events, dead-letters, erasures, group, cluster");
     }
     acl.on = PX_ACL_ON_TOPIC;
     for (size_t i = 0; i < px_catalog_families(cat); i++) {
-        enum px_code rc = topic_name(at, px_catalog_family(cat, i), is_dead(on), &acl.name);
+        enum px_code rc = topic_name(at, px_catalog_family(cat, i), kind_of(on), &acl.name);
         rc = rc == PX_OK ? add_acl(at, acl) : rc;
         if (rc != PX_OK) {
             return rc;

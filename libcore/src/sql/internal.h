@@ -114,6 +114,8 @@ void px_render_in(const struct px_dialect *d, const struct px_in *in, struct px_
 
 /* --- rendering shared by databases that know ON CONFLICT and RETURNING (render.c) --- */
 px_render_set px_render_claim, px_render_upsert, px_render_append, px_render_lookup;
+/* px_render_upsert_from: the upsert behind a "WITH v(...)" that stands in ${out} already. */
+px_render_set px_render_upsert_from;
 void px_render_fence(const struct px_dialect *d, struct px_buf *out);
 
 /* The migration runner's book, in words that SQLite and PostgreSQL share. */

@@ -47,10 +47,9 @@ static bool is_add(const struct px_table_stmt *t, size_t i) {
     return t->ops && i >= t->nkeys && t->ops[i - t->nkeys] == PX_OP_ADD;
 }
 
-/* WITH v(...) INSERT INTO t (...) SELECT ... FROM v; "WHERE true" keeps SQLite from reading ON
- * CONFLICT as a join's condition. */
-static void insert(const struct px_dialect *d, const struct px_table_stmt *t, struct px_buf *out) {
-    d->rows(t, out);
+/* INSERT INTO t (...) SELECT ... FROM v, behind a WITH v(...); "WHERE true" keeps SQLite from
+ * reading ON CONFLICT as a join's condition. */
+static void insert_from(const struct px_table_stmt *t, struct px_buf *out) {
     px_buf_c(out, "\nINSERT INTO ");
     px_render_ident(out, t->table);
     px_buf_c(out, " (");
@@ -63,6 +62,11 @@ static void insert(const struct px_dialect *d, const struct px_table_stmt *t, st
         px_buf_c(out, is_add(t, i) ? ", 0)" : "");
     }
     px_buf_c(out, "\nFROM v WHERE true\nON CONFLICT ");
+}
+
+static void insert(const struct px_dialect *d, const struct px_table_stmt *t, struct px_buf *out) {
+    d->rows(t, out);
+    insert_from(t, out);
 }
 
 void px_render_append(const struct px_dialect *d, const struct px_table_stmt *t,
@@ -98,7 +102,13 @@ static void combine(const struct px_dialect *d, const struct px_table_stmt *t, s
 
 void px_render_upsert(const struct px_dialect *d, const struct px_table_stmt *t,
                       struct px_buf *out) {
-    insert(d, t, out);
+    d->rows(t, out);
+    px_render_upsert_from(d, t, out);
+}
+
+void px_render_upsert_from(const struct px_dialect *d, const struct px_table_stmt *t,
+                           struct px_buf *out) {
+    insert_from(t, out);
     px_buf_byte(out, '(');
     names(out, t->columns, t->nkeys, "");
     px_buf_c(out, ") DO UPDATE SET\n    ");

@@ -1,6 +1,6 @@
 /* The statements of the services besides the set-based ones, written once; what differs between
  * databases stands in braces and is filled in by the dialect: {rows} the bound rows as v(...),
- * {dml} what a plain INSERT or DELETE must begin with, {date} {time} a bound value, {day:c}
+ * {dml} what a plain INSERT or DELETE must begin with, {date} {time} {uuid} a bound value, {day:c}
  * {us:c} a stored one, {text} a bound text, {is:c} a column that equals one, {limit:n} no more
  * rows, {lock} what locks the rows of a SELECT, {sole} the lock of retention. A dialect that words
  * a whole statement otherwise has its own text for it, with the same marks, parameters and columns.
@@ -32,6 +32,14 @@ ROWS(take_rows, "log_id", "topic", "partition_id", "owner");
 static const enum px_column touch_rows_types[] = {PX_COL_TEXT, PX_COL_TEXT, PX_COL_INT,
                                                   PX_COL_INT,  PX_COL_INT,  PX_COL_TIME};
 ROWS(touch_rows, "log_id", "topic", "partition_id", "epoch", "high_watermark", "looked_at");
+
+static const char *const event_rows_columns[] = {"id"};
+static const enum px_column event_rows_types[] = {PX_COL_UUID};
+static const struct px_table_stmt event_rows = {.table = "events",
+                                                .columns = event_rows_columns,
+                                                .types = event_rows_types,
+                                                .ncolumns = 1,
+                                                .nkeys = 1};
 
 #define SAME_PARTITION                                                                             \
     "consumer_offsets.log_id = v.log_id AND consumer_offsets.topic = v.topic\n"                    \
@@ -120,6 +128,65 @@ static const struct statement statements[] = {
                              ")\nON CONFLICT (name) DO UPDATE SET value = excluded.value "
                              "WHERE excluded.value > px_settings.value",
                              NULL},
+
+    [PX_ST_BOUNDS] = {"bounds",
+                      "SELECT (SELECT value FROM px_settings WHERE name = " TEXT "),\n"
+                      "    (SELECT MAX(number) FROM erasures)",
+                      NULL},
+
+    [PX_ST_ERASURES] = {"erasures",
+                        "SELECT number, kid, fingerprint\nFROM erasures\nWHERE number > " INT
+                        "\nORDER BY number",
+                        NULL},
+    [PX_ST_ERASURES_OPEN] = {"erasures_open",
+                             "SELECT number, kid, fingerprint\nFROM erasures\n"
+                             "WHERE finished_at IS NULL\nORDER BY number",
+                             NULL},
+    [PX_ST_ERASURE_GET] = {"erasure_get",
+                           "SELECT number, kid, {us:asked_at}, {us:finished_at}, receipt\n"
+                           "FROM erasures\nWHERE fingerprint = " TEXT,
+                           NULL},
+    [PX_ST_ERASURE_LOCK] = {"erasure_lock",
+                            "SELECT number\nFROM erasures\nWHERE number = " INT "{lock}", NULL},
+    [PX_ST_ERASURE_ADD] = {"erasure_add",
+                           "{dml}INSERT INTO erasures (number, kid, fingerprint, asked_at)\n"
+                           "SELECT COALESCE(MAX(number), 0) + 1, " TEXT ", " TEXT
+                           ", {time}\nFROM erasures WHERE "
+                           "true\nON CONFLICT DO NOTHING",
+                           NULL},
+    [PX_ST_ERASURE_REOPEN] = {"erasure_reopen",
+                              "{dml}UPDATE erasures SET finished_at = NULL, receipt = NULL\n"
+                              "WHERE number = " INT,
+                              NULL},
+    [PX_ST_ERASURE_FINISH] = {"erasure_finish",
+                              "{dml}UPDATE erasures SET receipt = " TEXT ", finished_at = {time}\n"
+                              "WHERE number = " INT,
+                              NULL},
+    [PX_ST_ERASURE_COUNT] =
+        {"erasure_count",
+         "{dml}INSERT INTO erasure_counts (number, table_name, row_count)\nVALUES (" INT ", " TEXT
+         ", " INT ")\nON CONFLICT (number, table_name) DO UPDATE SET row_count = "
+         "erasure_counts.row_count + excluded.row_count",
+         NULL},
+    [PX_ST_ERASURE_COUNTS] = {"erasure_counts",
+                              "SELECT table_name, row_count\nFROM erasure_counts\n"
+                              "WHERE number = " INT "\nORDER BY table_name",
+                              NULL},
+    [PX_ST_EVENTS_OF_PLAYER] = {"events_of_player",
+                                "SELECT CAST(id AS text)\nFROM events\n"
+                                "WHERE id > {uuid} AND player_id = " TEXT
+                                "\nORDER BY events.id\nLIMIT " INT,
+                                NULL},
+    [PX_ST_EVENTS_UNLINK] =
+        {"events_unlink",
+         "{rows}\nUPDATE events SET player_id = '', metadata_json = " TEXT
+         ", source_ip = NULL, user_agent = NULL,\n    session_id = NULL, client_event_id = CASE "
+         "WHEN client_event_id IS NULL THEN NULL ELSE '' END\n"
+         "WHERE id IN (SELECT id FROM v) AND player_id = " TEXT "\nRETURNING 1",
+         &event_rows},
+    [PX_ST_EVENTS_COUNT] = {"events_count", "SELECT COUNT(*)\nFROM events\nWHERE player_id = " TEXT,
+                            NULL},
+    [PX_ST_EVENTS_PLAYERS] = {"events_players", "SELECT DISTINCT player_id\nFROM events", NULL},
 
     [PX_ST_OFFSETS_WAIT] = {"offsets_wait",
                             "SELECT next_offset FROM consumer_offsets\nWHERE log_id = " TEXT
@@ -234,6 +301,8 @@ static void fill(const struct statement *st, const struct px_dialect *d, struct 
         px_render_is(d, px_buf_cstr(&column), out);
     } else if (px_str_is(what, "limit")) {
         px_render_limit(d, px_buf_cstr(&column), out);
+    } else if (px_str_is(what, "uuid")) {
+        px_buf_c(out, d->uuid_param);
     } else if (px_str_is(what, "lock")) {
         px_buf_c(out, d->row_lock);
     } else if (px_str_is(what, "sole")) {

@@ -155,6 +155,82 @@ ON CONFLICT DO NOTHING;
 INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > px_settings.value;
 
+-- bounds
+SELECT (SELECT value FROM px_settings WHERE name = CAST(? AS text)),
+    (SELECT MAX(number) FROM erasures);
+
+-- erasures
+SELECT number, kid, fingerprint
+FROM erasures
+WHERE number > CAST(? AS bigint)
+ORDER BY number;
+
+-- erasures_open
+SELECT number, kid, fingerprint
+FROM erasures
+WHERE finished_at IS NULL
+ORDER BY number;
+
+-- erasure_get
+SELECT number, kid, CAST(EXTRACT(EPOCH FROM asked_at) * 1000000 AS bigint), CAST(EXTRACT(EPOCH FROM finished_at) * 1000000 AS bigint), receipt
+FROM erasures
+WHERE fingerprint = CAST(? AS text);
+
+-- erasure_lock
+SELECT number
+FROM erasures
+WHERE number = CAST(? AS bigint)
+FOR UPDATE;
+
+-- erasure_add
+INSERT INTO erasures (number, kid, fingerprint, asked_at)
+SELECT COALESCE(MAX(number), 0) + 1, CAST(? AS text), CAST(? AS text), (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')
+FROM erasures WHERE true
+ON CONFLICT DO NOTHING;
+
+-- erasure_reopen
+UPDATE erasures SET finished_at = NULL, receipt = NULL
+WHERE number = CAST(? AS bigint);
+
+-- erasure_finish
+UPDATE erasures SET receipt = CAST(? AS text), finished_at = (TIMESTAMPTZ 'epoch' + CAST(? AS bigint) * INTERVAL '1 microsecond')
+WHERE number = CAST(? AS bigint);
+
+-- erasure_count
+INSERT INTO erasure_counts (number, table_name, row_count)
+VALUES (CAST(? AS bigint), CAST(? AS text), CAST(? AS bigint))
+ON CONFLICT (number, table_name) DO UPDATE SET row_count = erasure_counts.row_count + excluded.row_count;
+
+-- erasure_counts
+SELECT table_name, row_count
+FROM erasure_counts
+WHERE number = CAST(? AS bigint)
+ORDER BY table_name;
+
+-- events_of_player
+SELECT CAST(id AS text)
+FROM events
+WHERE id > CAST(? AS uuid) AND player_id = CAST(? AS text)
+ORDER BY events.id
+LIMIT CAST(? AS bigint);
+
+-- events_unlink
+WITH v("id") AS (SELECT c0
+FROM unnest(CAST(? AS uuid[])) AS u(c0))
+UPDATE events SET player_id = '', metadata_json = CAST(? AS text), source_ip = NULL, user_agent = NULL,
+    session_id = NULL, client_event_id = CASE WHEN client_event_id IS NULL THEN NULL ELSE '' END
+WHERE id IN (SELECT id FROM v) AND player_id = CAST(? AS text)
+RETURNING 1;
+
+-- events_count
+SELECT COUNT(*)
+FROM events
+WHERE player_id = CAST(? AS text);
+
+-- events_players
+SELECT DISTINCT player_id
+FROM events;
+
 -- offsets_wait
 SELECT next_offset FROM consumer_offsets
 WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint)
@@ -354,6 +430,46 @@ INSERT INTO "sample" ("player_id", "first_seen", "last_seen")
 SELECT "player_id", px_f0, px_f1
 FROM both_ WHERE px_f = 1 AND px_s = 1 AND (px_s0 IS DISTINCT FROM px_f0 OR px_s1 IS DISTINCT FROM px_f1)
 ON CONFLICT ("player_id") DO UPDATE SET "first_seen" = excluded."first_seen", "last_seen" = excluded."last_seen";
+
+-- a player out of a sample table
+WITH v("player_id", "first_seen", "last_seen") AS (SELECT '', "first_seen", "last_seen"
+FROM "sample"
+WHERE "player_id" = CAST(? AS text))
+INSERT INTO "sample" ("player_id", "first_seen", "last_seen")
+SELECT v."player_id", v."first_seen", v."last_seen"
+FROM v WHERE true
+ON CONFLICT ("player_id") DO UPDATE SET
+    "first_seen" = LEAST("sample"."first_seen", excluded."first_seen"),
+    "last_seen" = GREATEST("sample"."last_seen", excluded."last_seen");
+DELETE
+FROM "sample"
+WHERE "player_id" = CAST(? AS text)
+RETURNING 1;
+SELECT COUNT(*)
+FROM "sample"
+WHERE "player_id" = CAST(? AS text);
+SELECT DISTINCT "player_id"
+FROM "sample";
+
+-- a player out of a shared table
+WITH v("rollup", "bucket_start", "dim1", "value") AS (SELECT "rollup", "bucket_start", '', "value"
+FROM "rollup_values"
+WHERE "dim1" = CAST(? AS text) AND "rollup" = CAST(? AS text))
+INSERT INTO "rollup_values" ("rollup", "bucket_start", "dim1", "value")
+SELECT v."rollup", v."bucket_start", v."dim1", COALESCE(v."value", 0)
+FROM v WHERE true
+ON CONFLICT ("rollup", "bucket_start", "dim1") DO UPDATE SET
+    "value" = COALESCE("rollup_values"."value", 0) + excluded."value";
+DELETE
+FROM "rollup_values"
+WHERE "dim1" = CAST(? AS text) AND "rollup" = CAST(? AS text)
+RETURNING 1;
+SELECT COUNT(*)
+FROM "rollup_values"
+WHERE "dim1" = CAST(? AS text) AND "rollup" = CAST(? AS text);
+SELECT DISTINCT "dim1"
+FROM "rollup_values"
+WHERE "rollup" = CAST(? AS text);
 
 -- roll back
 ROLLBACK;

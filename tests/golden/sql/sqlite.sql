@@ -155,6 +155,81 @@ ON CONFLICT DO NOTHING;
 WITH w(x) AS (SELECT 1) INSERT INTO px_settings (name, value) VALUES (CAST(? AS text), CAST(? AS text))
 ON CONFLICT (name) DO UPDATE SET value = excluded.value WHERE excluded.value > px_settings.value;
 
+-- bounds
+SELECT (SELECT value FROM px_settings WHERE name = CAST(? AS text)),
+    (SELECT MAX(number) FROM erasures);
+
+-- erasures
+SELECT number, kid, fingerprint
+FROM erasures
+WHERE number > CAST(? AS bigint)
+ORDER BY number;
+
+-- erasures_open
+SELECT number, kid, fingerprint
+FROM erasures
+WHERE finished_at IS NULL
+ORDER BY number;
+
+-- erasure_get
+SELECT number, kid, (CAST(strftime('%s', substr(asked_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(asked_at, 21) AS INTEGER)), (CAST(strftime('%s', substr(finished_at, 1, 19)) AS INTEGER) * 1000000 + CAST(substr(finished_at, 21) AS INTEGER)), receipt
+FROM erasures
+WHERE fingerprint = CAST(? AS text);
+
+-- erasure_lock
+SELECT number
+FROM erasures
+WHERE number = CAST(? AS bigint);
+
+-- erasure_add
+WITH w(x) AS (SELECT 1) INSERT INTO erasures (number, kid, fingerprint, asked_at)
+SELECT COALESCE(MAX(number), 0) + 1, CAST(? AS text), CAST(? AS text), (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
+FROM erasures WHERE true
+ON CONFLICT DO NOTHING;
+
+-- erasure_reopen
+WITH w(x) AS (SELECT 1) UPDATE erasures SET finished_at = NULL, receipt = NULL
+WHERE number = CAST(? AS bigint);
+
+-- erasure_finish
+WITH w(x) AS (SELECT 1) UPDATE erasures SET receipt = CAST(? AS text), finished_at = (SELECT strftime('%Y-%m-%d %H:%M:%S', us / 1000000, 'unixepoch') || printf('.%06d', us % 1000000) FROM (SELECT CAST(? AS INTEGER) AS us))
+WHERE number = CAST(? AS bigint);
+
+-- erasure_count
+WITH w(x) AS (SELECT 1) INSERT INTO erasure_counts (number, table_name, row_count)
+VALUES (CAST(? AS bigint), CAST(? AS text), CAST(? AS bigint))
+ON CONFLICT (number, table_name) DO UPDATE SET row_count = erasure_counts.row_count + excluded.row_count;
+
+-- erasure_counts
+SELECT table_name, row_count
+FROM erasure_counts
+WHERE number = CAST(? AS bigint)
+ORDER BY table_name;
+
+-- events_of_player
+SELECT CAST(id AS text)
+FROM events
+WHERE id > ? AND player_id = CAST(? AS text)
+ORDER BY events.id
+LIMIT CAST(? AS bigint);
+
+-- events_unlink
+WITH p(j) AS (SELECT ?), q(r) AS (SELECT e.value FROM p, json_each(p.j) AS e LIMIT -1),
+v("id") AS (SELECT json_extract(r, '$[0]') FROM q)
+UPDATE events SET player_id = '', metadata_json = CAST(? AS text), source_ip = NULL, user_agent = NULL,
+    session_id = NULL, client_event_id = CASE WHEN client_event_id IS NULL THEN NULL ELSE '' END
+WHERE id IN (SELECT id FROM v) AND player_id = CAST(? AS text)
+RETURNING 1;
+
+-- events_count
+SELECT COUNT(*)
+FROM events
+WHERE player_id = CAST(? AS text);
+
+-- events_players
+SELECT DISTINCT player_id
+FROM events;
+
 -- offsets_wait
 SELECT next_offset FROM consumer_offsets
 WHERE log_id = CAST(? AS text) AND topic = CAST(? AS text) AND partition_id = CAST(? AS bigint);
@@ -353,6 +428,46 @@ INSERT INTO "sample" ("player_id", "first_seen", "last_seen")
 SELECT "player_id", px_f0, px_f1
 FROM both_ WHERE px_f = 1 AND px_s = 1 AND (px_s0 IS DISTINCT FROM px_f0 OR px_s1 IS DISTINCT FROM px_f1)
 ON CONFLICT ("player_id") DO UPDATE SET "first_seen" = excluded."first_seen", "last_seen" = excluded."last_seen";
+
+-- a player out of a sample table
+WITH v("player_id", "first_seen", "last_seen") AS (SELECT '', "first_seen", "last_seen"
+FROM "sample"
+WHERE "player_id" = ?)
+INSERT INTO "sample" ("player_id", "first_seen", "last_seen")
+SELECT v."player_id", v."first_seen", v."last_seen"
+FROM v WHERE true
+ON CONFLICT ("player_id") DO UPDATE SET
+    "first_seen" = min(COALESCE("sample"."first_seen", excluded."first_seen"), COALESCE(excluded."first_seen", "sample"."first_seen")),
+    "last_seen" = max(COALESCE("sample"."last_seen", excluded."last_seen"), COALESCE(excluded."last_seen", "sample"."last_seen"));
+WITH w(x) AS (SELECT 1) DELETE
+FROM "sample"
+WHERE "player_id" = ?
+RETURNING 1;
+SELECT COUNT(*)
+FROM "sample"
+WHERE "player_id" = ?;
+SELECT DISTINCT "player_id"
+FROM "sample";
+
+-- a player out of a shared table
+WITH v("rollup", "bucket_start", "dim1", "value") AS (SELECT "rollup", "bucket_start", '', "value"
+FROM "rollup_values"
+WHERE "dim1" = ? AND "rollup" = ?)
+INSERT INTO "rollup_values" ("rollup", "bucket_start", "dim1", "value")
+SELECT v."rollup", v."bucket_start", v."dim1", COALESCE(v."value", 0)
+FROM v WHERE true
+ON CONFLICT ("rollup", "bucket_start", "dim1") DO UPDATE SET
+    "value" = COALESCE("rollup_values"."value", 0) + excluded."value";
+WITH w(x) AS (SELECT 1) DELETE
+FROM "rollup_values"
+WHERE "dim1" = ? AND "rollup" = ?
+RETURNING 1;
+SELECT COUNT(*)
+FROM "rollup_values"
+WHERE "dim1" = ? AND "rollup" = ?;
+SELECT DISTINCT "dim1"
+FROM "rollup_values"
+WHERE "rollup" = ?;
 
 -- begin to write
 BEGIN IMMEDIATE;

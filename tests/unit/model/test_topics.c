@@ -12,6 +12,7 @@
 #define TOPICS "deploy/kafka/topics.yaml"
 #define EVT    "EVT_EU_ORG_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS"
 #define DLQ    "DLQ_EU_ORG_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS"
+#define ERS    "ERS_EU_ORG_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS"
 
 static enum px_code load(const char *path, struct px_topics **ret, struct px_err *reterr) {
     struct px_catalog *cat = model_catalog(MODEL_EVENTS);
@@ -47,7 +48,7 @@ static void test_topics_as_shipped(void **state PX_UNUSED) {
     struct px_topics *t = shipped();
     const struct px_cluster *c = px_topics_want(t);
 
-    assert_int_equal(c->ntopics, 2);
+    assert_int_equal(c->ntopics, 3);
     assert_string_equal(c->topics[0].name, EVT);
     assert_string_equal(c->topics[1].name, DLQ);
     for (size_t i = 0; i < 2; i++) {
@@ -56,6 +57,13 @@ static void test_topics_as_shipped(void **state PX_UNUSED) {
         assert_string_equal(c->topics[i].settings[0].name, "min.insync.replicas");
         assert_string_equal(c->topics[i].settings[0].value, "2");
     }
+    assert_string_equal(c->topics[2].name, ERS);
+    assert_int_equal(c->topics[2].partitions, 1);
+    assert_string_equal(c->topics[2].settings[2].name, "cleanup.policy");
+    assert_string_equal(c->topics[2].settings[2].value, "compact");
+    assert_true(wants(c, "User:svc-aggregator", PX_ACL_READ, ERS));
+    assert_true(wants(c, "User:svc-eraser", PX_ACL_WRITE, ERS));
+    assert_false(wants(c, "User:svc-eraser", PX_ACL_READ, EVT));
     assert_true(wants(c, "User:svc-ingest", PX_ACL_WRITE, EVT));
     assert_true(wants(c, "User:svc-ingest", PX_ACL_WRITE, DLQ));
     assert_false(wants(c, "User:svc-ingest", PX_ACL_READ, EVT));
@@ -96,10 +104,10 @@ static void refuse(const struct edit *e) {
 static void test_topics_names_the_wrong_row(void **state PX_UNUSED) {
     static const struct edit edits[] = {
         {"of: dead-letters", "of: events", "topics[1].of: \"events\" is listed twice"},
-        {"of: dead-letters", "of: letters", "topics[1].of: \"letters\" is neither"},
+        {"of: dead-letters", "of: letters", "topics[1].of: \"letters\" is none of"},
         {"replication: 3", "replication: 0", "topics[0].replication: \"0\" is not a number"},
         {"replication: 3", "replication: 3x", "is not a number from 1 to 15"},
-        {"replication: 3", "replication: 3\n    partitions: 0", "partitions: \"0\" is not"},
+        {"of: dead-letters", "of: dead-letters\n    partitions: 0", "partitions: \"0\" is not"},
         {"replication: 3", "replication: 1", "min.insync.replicas: \"2\" must be from 1 to"},
         {"value: 259200000", "value: 3d", "retention.ms: \"3d\" is not a number"},
         {"value: 259200000", "value: -2", "retention.ms: \"-2\" is not a number"},
@@ -127,8 +135,8 @@ static void test_topics_names_the_wrong_row(void **state PX_UNUSED) {
 /* A cluster exactly as ${t} wants it, to be changed by the test. */
 struct twin {
     struct px_cluster c;
-    struct px_cluster_topic topics[2];
-    struct px_setting settings[2][16];
+    struct px_cluster_topic topics[3];
+    struct px_setting settings[3][16];
     struct px_acl acls[64];
 };
 
@@ -264,7 +272,7 @@ static void test_topics_finds_permissions(void **state PX_UNUSED) {
     twin(&w, t);
     w.c.nacls--;
     expect(t, &w, PX_CHANGE_AT_ONCE,
-           "grant       User:svc-deployer may ALTER_CONFIGS on topic " DLQ);
+           "grant       User:svc-deployer may ALTER_CONFIGS on topic " ERS);
     twin(&w, t);
     w.acls[w.c.nacls++] = extra;
     expect(t, &w, PX_CHANGE_BY_HAND, "excess      User:svc-metrics-api may READ on topic " EVT);
@@ -299,8 +307,8 @@ static enum px_code load_and_compare(void *arg) {
     PX_DEFER(px_buf_fini) struct px_buf v = PX_BUF_INIT(65536);
     enum px_code rc = px_topics_load(TOPICS, names, &t, NULL);
     if (rc == PX_OK) {
-        struct px_cluster_topic none[2] = {{.name = EVT}, {.name = DLQ}};
-        struct px_cluster have = {.brokers = 3, .authorizer = true, .topics = none, .ntopics = 2};
+        struct px_cluster_topic none[3] = {{.name = EVT}, {.name = DLQ}, {.name = ERS}};
+        struct px_cluster have = {.brokers = 3, .authorizer = true, .topics = none, .ntopics = 3};
         rc = px_topics_diff(t, &have, &v, NULL);
     }
     px_topics_free(t);

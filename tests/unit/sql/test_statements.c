@@ -3,6 +3,7 @@
 #include <px/recount.h>
 #include <px/expiry.h>
 #include <px/statements.h>
+#include <px/unlink.h>
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -102,6 +103,33 @@ static void render_recounts(const struct px_dialect *d, struct px_buf *out) {
             out);
 }
 
+static const struct px_recount unlink_shared = {
+    .name = "sample_players",
+    .table = "rollup_values",
+    .bucket = 10 * PX_US_PER_S,
+    .keys = {{.column = "rollup", .from = PX_RECOUNT_NAME},
+             {.column = "bucket_start", .from = PX_RECOUNT_BUCKET},
+             {.column = "dim1", .from = PX_RECOUNT_COLUMN, .of = "player_id"}},
+    .nkeys = 3,
+    .measures = {{.column = "value", .op = PX_OP_ADD, .on = PX_ON_COUNTED}},
+    .nmeasures = 1,
+    .since = -1};
+
+static void render_unlinks(const struct px_dialect *d, struct px_buf *out) {
+    static const struct px_recount *const samples[] = {&recount_keys, &unlink_shared};
+    for (size_t i = 0; i < 2; i++) {
+        title(out, i ? "a player out of a shared table" : "a player out of a sample table");
+        px_unlink_merge(d, samples[i], out);
+        end(out);
+        px_unlink_remove(d, samples[i], out);
+        end(out);
+        px_unlink_count(d, samples[i], out);
+        end(out);
+        px_unlink_ids(d, samples[i], out);
+        end(out);
+    }
+}
+
 /* What a dialect holds as a whole text. */
 static void render_fixed(const struct px_dialect *d, struct px_buf *out) {
     const struct {
@@ -165,6 +193,7 @@ static void render_all(const struct px_dialect *d, struct px_buf *out) {
         end(out);
     }
     render_recounts(d, out);
+    render_unlinks(d, out);
     render_fixed(d, out);
 }
 

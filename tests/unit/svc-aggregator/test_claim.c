@@ -263,6 +263,34 @@ static void test_claim_late_events_claim_nothing(void **state) {
     assert_int_equal(w.nnatural, 1);
 }
 
+/* Events of erased players make none either, of whatever day; a rollback later it may be otherwise.
+ */
+static void test_claim_erased_players_claim_nothing(void **state) {
+    (void)state;
+    const struct row rows[] = {
+        {0, "p1", "b1", "e1", DAY1, PX_ERASED, false, false},
+        {0, "p1", "b1", NULL, DAY1 - 1, PX_ERASED, false, false},
+        {0, "p1", "b1", "e1", DAY1, PX_COUNTED, true, false},
+    };
+    struct world w = {.floor = 20000};
+    struct agg_item items[3];
+    struct agg_item *order[3];
+    for (size_t i = 0; i < 3; i++) {
+        fill(&items[i], &rows[i], (int64_t)i);
+        items[i].erased = rows[i].want == PX_ERASED;
+        order[i] = &items[i];
+    }
+
+    classify(&w, &(struct agg_slice){.items = order, .n = 3});
+
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(items[i].disposition, rows[i].want);
+        assert_int_equal(items[i].own_new_id, rows[i].own);
+    }
+    assert_int_equal(w.nclient, 1);
+    assert_int_equal(w.nnatural, 1);
+}
+
 /* A redo after a rollback sees the same records and must come to the same result. */
 static void test_claim_redo_is_identical(void **state) {
     (void)state;
@@ -342,6 +370,7 @@ int main(void) {
         cmocka_unit_test(test_claim_event_id_rule_counts_every_event),
         cmocka_unit_test(test_claim_dead_records_claim_nothing),
         cmocka_unit_test(test_claim_late_events_claim_nothing),
+        cmocka_unit_test(test_claim_erased_players_claim_nothing),
         cmocka_unit_test(test_claim_redo_is_identical),
         cmocka_unit_test(test_claim_loser_without_holder_is_a_defect),
         cmocka_unit_test(test_claim_candidates_are_sorted),

@@ -1,0 +1,2 @@
+DROP TABLE erasure_counts;
+DROP TABLE erasures;

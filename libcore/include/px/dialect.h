@@ -41,6 +41,8 @@ struct px_dialect {
      * refused. Rows with equal keys in one call are refused (PostgreSQL): fold them first, sorted.
      */
     px_render_set *upsert;
+    px_render_set
+        *upsert_from; /* upsert, behind a "WITH v(...)" that stands in the buffer already */
     /* append: insert, ignore rows whose key exists */
     px_render_set *append;
     /* lookup: select `returning` columns of the rows whose key is among the given ones; only the

@@ -269,6 +269,7 @@ const struct px_dialect px_dialect_postgresql = {
     .rows_as_columns = true,
     .claim = px_render_claim,
     .upsert = px_render_upsert,
+    .upsert_from = px_render_upsert_from,
     .append = px_render_append,
     .lookup = px_render_lookup,
     .fence = px_render_fence,

@@ -334,6 +334,7 @@ const struct px_dialect px_dialect_sqlserver = {
     .rows_as_columns = false,
     .claim = px_tsql_claim,
     .upsert = px_tsql_upsert,
+    .upsert_from = px_tsql_upsert_from,
     .append = px_tsql_append,
     .lookup = px_tsql_lookup,
     .fence = px_tsql_fence,

@@ -135,7 +135,7 @@ extern const struct px_dialect px_dialect_postgresql;
 extern const struct px_dialect px_dialect_sqlserver;
 
 /* --- SQL Server: its statements (render_sqlserver.c), its connection strings (encrypt.c) --- */
-px_render_set px_tsql_claim, px_tsql_upsert, px_tsql_append, px_tsql_lookup;
+px_render_set px_tsql_claim, px_tsql_upsert, px_tsql_append, px_tsql_lookup, px_tsql_upsert_from;
 void px_tsql_fence(const struct px_dialect *d, struct px_buf *out);
 void px_tsql_rows(const struct px_table_stmt *t, struct px_buf *out);
 #define PX_TSQL_COLLATE " COLLATE Latin1_General_100_BIN2"

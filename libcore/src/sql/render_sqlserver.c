@@ -158,6 +158,11 @@ static void combine(const struct px_dialect *d, const struct px_table_stmt *t, s
 
 void px_tsql_upsert(const struct px_dialect *d, const struct px_table_stmt *t, struct px_buf *out) {
     px_tsql_rows(t, out);
+    px_tsql_upsert_from(d, t, out);
+}
+
+void px_tsql_upsert_from(const struct px_dialect *d, const struct px_table_stmt *t,
+                         struct px_buf *out) {
     px_buf_c(out, "\nMERGE INTO ");
     px_render_ident(out, t->table);
     px_buf_c(out, " WITH (HOLDLOCK) AS t\nUSING v ON ");
@@ -239,6 +244,31 @@ const char *const px_tsql_own[PX_STATEMENTS] = {
     [PX_ST_SETTING_ADD] = SETTING(""),
     [PX_ST_SETTING_RAISE] =
         SETTING("WHEN MATCHED AND s.value > t.value THEN UPDATE SET value = s.value\n"),
+    [PX_ST_ERASURE_LOCK] =
+        "SELECT number\nFROM erasures WITH (UPDLOCK, HOLDLOCK)\nWHERE number = " INT,
+    [PX_ST_ERASURE_ADD] =
+        "INSERT INTO erasures (number, kid, fingerprint, asked_at)\n"
+        "SELECT COALESCE((SELECT MAX(number) FROM erasures WITH (UPDLOCK, HOLDLOCK)), 0) + 1,\n"
+        "    s.kid, s.fingerprint, s.asked_at\n"
+        "FROM (SELECT {text} AS kid, {text} AS fingerprint, {time} AS asked_at) AS s\n"
+        "WHERE NOT EXISTS (SELECT 1 FROM erasures AS e WITH (UPDLOCK, HOLDLOCK)\n"
+        "    WHERE e.fingerprint = s.fingerprint)",
+    [PX_ST_ERASURE_COUNT] =
+        "MERGE INTO erasure_counts WITH (HOLDLOCK) AS t\n"
+        "USING (SELECT " INT " AS number, {text} AS table_name, " INT " AS row_count) AS s\n"
+        "ON t.number = s.number AND t.table_name = s.table_name\n"
+        "WHEN MATCHED THEN UPDATE SET row_count = t.row_count + s.row_count\n"
+        "WHEN NOT MATCHED THEN INSERT (number, table_name, row_count)\n"
+        "    VALUES (s.number, s.table_name, s.row_count);",
+    [PX_ST_EVENTS_OF_PLAYER] = "SELECT id\nFROM events\nWHERE id > {uuid} AND {is:player_id}\n"
+                               "ORDER BY events.id{limit:" INT "}",
+    [PX_ST_EVENTS_UNLINK] =
+        "{rows}\nUPDATE e SET player_id = '', metadata_json = {text}, source_ip = NULL, "
+        "user_agent = NULL,\n    session_id = NULL, client_event_id = CASE WHEN e.client_event_id "
+        "IS NULL THEN NULL ELSE '' END\nOUTPUT 1\nFROM events AS e JOIN v ON e.id = v.id\n"
+        "WHERE {is:e.player_id}",
+    [PX_ST_EVENTS_PLAYERS] = "SELECT player_id\nFROM events\n"
+                             "GROUP BY player_id, DATALENGTH(player_id)",
     [PX_ST_OFFSETS_WAIT] = "SELECT next_offset FROM consumer_offsets WITH (UPDLOCK, HOLDLOCK)\n"
                            "WHERE log_id = {text} AND topic = {text} AND partition_id = " INT,
     [PX_ST_RETENTION_SOLE] =

@@ -172,11 +172,11 @@ static const struct statement statements[] = {
                               "SELECT table_name, row_count\nFROM erasure_counts\n"
                               "WHERE number = " INT "\nORDER BY table_name",
                               NULL},
-    [PX_ST_EVENTS_OF_PLAYER] = {"events_of_player",
-                                "SELECT CAST(id AS text)\nFROM events\n"
-                                "WHERE id > {uuid} AND player_id = " TEXT
-                                "\nORDER BY events.id\nLIMIT " INT,
-                                NULL},
+    [PX_ST_EVENTS_OF_PLAYER] =
+        {"events_of_player",
+         "SELECT CAST(id AS text)\nFROM events\n"
+         "WHERE id > {uuid} AND {is:player_id}\nORDER BY events.id{limit:" INT "}",
+         NULL},
     [PX_ST_EVENTS_UNLINK] =
         {"events_unlink",
          "{rows}\nUPDATE events SET player_id = '', metadata_json = " TEXT
@@ -184,7 +184,7 @@ static const struct statement statements[] = {
          "WHEN client_event_id IS NULL THEN NULL ELSE '' END\n"
          "WHERE id IN (SELECT id FROM v) AND player_id = " TEXT "\nRETURNING 1",
          &event_rows},
-    [PX_ST_EVENTS_COUNT] = {"events_count", "SELECT COUNT(*)\nFROM events\nWHERE player_id = " TEXT,
+    [PX_ST_EVENTS_COUNT] = {"events_count", "SELECT COUNT(*)\nFROM events\nWHERE {is:player_id}",
                             NULL},
     [PX_ST_EVENTS_PLAYERS] = {"events_players", "SELECT DISTINCT player_id\nFROM events", NULL},
 

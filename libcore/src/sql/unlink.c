@@ -34,8 +34,13 @@ static void of_table(const struct px_recount *r, struct px_buf *out) {
 }
 
 static void equals(const struct px_dialect *d, const char *column, struct px_buf *out) {
-    px_render_ident(out, column);
-    px_buf_printf(out, " = %s", d->text_param);
+    PX_DEFER(px_buf_fini) struct px_buf quoted = PX_BUF_INIT(256);
+    px_render_ident(&quoted, column);
+    if (d->text_size) { /* to the last blank */
+        px_render_is(d, px_buf_cstr(&quoted), out);
+    } else {
+        px_buf_printf(out, "%s = %s", px_buf_cstr(&quoted), d->text_param);
+    }
 }
 
 static void of_player(const struct px_dialect *d, const struct px_recount *r, struct px_buf *out) {
@@ -75,7 +80,7 @@ void px_unlink_merge(const struct px_dialect *d, const struct px_recount *r, str
     for (size_t i = 0; i < t.ncolumns; i++) {
         px_buf_c(out, i ? ", " : "");
         if (columns[i] == player) {
-            px_buf_c(out, "''");
+            px_buf_c(out, d->empty_text);
         } else {
             px_render_ident(out, columns[i]);
         }
@@ -83,15 +88,20 @@ void px_unlink_merge(const struct px_dialect *d, const struct px_recount *r, str
     of_table(r, out);
     of_player(d, r, out);
     px_buf_byte(out, ')');
-    px_render_upsert_from(d, &t, out);
+    d->upsert_from(d, &t, out);
 }
 
 void px_unlink_remove(const struct px_dialect *d, const struct px_recount *r, struct px_buf *out) {
     px_buf_c(out, d->dml);
     px_buf_c(out, "DELETE");
+    if (d->narrow) {
+        px_buf_byte(out, ' ');
+        px_render_ident(out, r->table);
+        px_buf_c(out, "\nOUTPUT 1");
+    }
     of_table(r, out);
     of_player(d, r, out);
-    px_buf_c(out, "\nRETURNING 1");
+    px_buf_c(out, d->narrow ? "" : "\nRETURNING 1");
 }
 
 void px_unlink_count(const struct px_dialect *d, const struct px_recount *r, struct px_buf *out) {
@@ -101,11 +111,15 @@ void px_unlink_count(const struct px_dialect *d, const struct px_recount *r, str
 }
 
 void px_unlink_ids(const struct px_dialect *d, const struct px_recount *r, struct px_buf *out) {
-    px_buf_c(out, "SELECT DISTINCT ");
-    px_render_ident(out, px_unlink_column(r));
+    const char *player = px_unlink_column(r);
+    px_buf_c(out, d->text_size ? "SELECT " : "SELECT DISTINCT ");
+    px_render_ident(out, player);
     of_table(r, out);
     if (px_unlink_shared(r)) {
         px_buf_c(out, "\nWHERE ");
         equals(d, name_column(r), out);
+    }
+    if (d->text_size) { /* DISTINCT would take ids that end in blanks for one */
+        px_buf_printf(out, "\nGROUP BY \"%s\", %s(\"%s\")", player, d->text_size, player);
     }
 }

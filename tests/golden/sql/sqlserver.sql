@@ -171,6 +171,88 @@ ON t.name = s.name
 WHEN MATCHED AND s.value > t.value THEN UPDATE SET value = s.value
 WHEN NOT MATCHED THEN INSERT (name, value) VALUES (s.name, s.value);
 
+-- bounds
+SELECT (SELECT value FROM px_settings WHERE name = CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2),
+    (SELECT MAX(number) FROM erasures);
+
+-- erasures
+SELECT number, kid, fingerprint
+FROM erasures
+WHERE number > CAST(? AS bigint)
+ORDER BY number;
+
+-- erasures_open
+SELECT number, kid, fingerprint
+FROM erasures
+WHERE finished_at IS NULL
+ORDER BY number;
+
+-- erasure_get
+SELECT number, kid, DATEDIFF_BIG(microsecond, CAST('1970-01-01' AS datetime2(6)), asked_at), DATEDIFF_BIG(microsecond, CAST('1970-01-01' AS datetime2(6)), finished_at), receipt
+FROM erasures
+WHERE fingerprint = CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2;
+
+-- erasure_lock
+SELECT number
+FROM erasures WITH (UPDLOCK, HOLDLOCK)
+WHERE number = CAST(? AS bigint);
+
+-- erasure_add
+INSERT INTO erasures (number, kid, fingerprint, asked_at)
+SELECT COALESCE((SELECT MAX(number) FROM erasures WITH (UPDLOCK, HOLDLOCK)), 0) + 1,
+    s.kid, s.fingerprint, s.asked_at
+FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS kid, CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS fingerprint, (SELECT DATEADD(microsecond, CAST(p.us % 60000000 AS int), DATEADD(minute, CAST(p.us / 60000000 AS int), CAST('1970-01-01' AS datetime2(6)))) FROM (SELECT CAST(? AS bigint) AS us) AS p) AS asked_at) AS s
+WHERE NOT EXISTS (SELECT 1 FROM erasures AS e WITH (UPDLOCK, HOLDLOCK)
+    WHERE e.fingerprint = s.fingerprint);
+
+-- erasure_reopen
+UPDATE erasures SET finished_at = NULL, receipt = NULL
+WHERE number = CAST(? AS bigint);
+
+-- erasure_finish
+UPDATE erasures SET receipt = CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2, finished_at = (SELECT DATEADD(microsecond, CAST(p.us % 60000000 AS int), DATEADD(minute, CAST(p.us / 60000000 AS int), CAST('1970-01-01' AS datetime2(6)))) FROM (SELECT CAST(? AS bigint) AS us) AS p)
+WHERE number = CAST(? AS bigint);
+
+-- erasure_count
+MERGE INTO erasure_counts WITH (HOLDLOCK) AS t
+USING (SELECT CAST(? AS bigint) AS number, CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS table_name, CAST(? AS bigint) AS row_count) AS s
+ON t.number = s.number AND t.table_name = s.table_name
+WHEN MATCHED THEN UPDATE SET row_count = t.row_count + s.row_count
+WHEN NOT MATCHED THEN INSERT (number, table_name, row_count)
+    VALUES (s.number, s.table_name, s.row_count);
+
+-- erasure_counts
+SELECT table_name, row_count
+FROM erasure_counts
+WHERE number = CAST(? AS bigint)
+ORDER BY table_name;
+
+-- events_of_player
+SELECT id
+FROM events
+WHERE id > CAST(? AS char(36)) COLLATE Latin1_General_100_BIN2 AND EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE player_id = p.x AND DATALENGTH(player_id) = DATALENGTH(p.x))
+ORDER BY events.id
+OFFSET 0 ROWS FETCH NEXT CAST(? AS bigint) ROWS ONLY;
+
+-- events_unlink
+WITH v("id") AS (SELECT j.c0 COLLATE Latin1_General_100_BIN2
+FROM OPENJSON(CAST(? AS nvarchar(max))) WITH (c0 char(36) '$[0]') AS j)
+UPDATE e SET player_id = '', metadata_json = CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2, source_ip = NULL, user_agent = NULL,
+    session_id = NULL, client_event_id = CASE WHEN e.client_event_id IS NULL THEN NULL ELSE '' END
+OUTPUT 1
+FROM events AS e JOIN v ON e.id = v.id
+WHERE EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE e.player_id = p.x AND DATALENGTH(e.player_id) = DATALENGTH(p.x));
+
+-- events_count
+SELECT COUNT(*)
+FROM events
+WHERE EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE player_id = p.x AND DATALENGTH(player_id) = DATALENGTH(p.x));
+
+-- events_players
+SELECT player_id
+FROM events
+GROUP BY player_id, DATALENGTH(player_id);
+
 -- offsets_wait
 SELECT next_offset FROM consumer_offsets WITH (UPDLOCK, HOLDLOCK)
 WHERE log_id = CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AND topic = CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AND partition_id = CAST(? AS bigint);
@@ -380,6 +462,50 @@ FROM both_ WHERE px_f = 1 AND px_s = 1 AND (px_s0 <> px_f0 OR (px_s0 IS NULL AND
 ON t."player_id" = s."player_id" AND DATALENGTH(t."player_id") = DATALENGTH(s."player_id")
 WHEN MATCHED THEN UPDATE SET "first_seen" = s.px_f0, "last_seen" = s.px_f1
 WHEN NOT MATCHED THEN INSERT ("player_id", "first_seen", "last_seen") VALUES (s."player_id", s.px_f0, s.px_f1);
+
+-- a player out of a sample table
+WITH v("player_id", "first_seen", "last_seen") AS (SELECT CAST('' AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2, "first_seen", "last_seen"
+FROM "sample"
+WHERE EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "player_id" = p.x AND DATALENGTH("player_id") = DATALENGTH(p.x)))
+MERGE INTO "sample" WITH (HOLDLOCK) AS t
+USING v ON t."player_id" = v."player_id" AND DATALENGTH(t."player_id") = DATALENGTH(v."player_id")
+WHEN MATCHED THEN UPDATE SET
+    "first_seen" = CASE WHEN v."first_seen" IS NULL OR t."first_seen" <= v."first_seen" THEN t."first_seen" ELSE v."first_seen" END,
+    "last_seen" = CASE WHEN v."last_seen" IS NULL OR t."last_seen" >= v."last_seen" THEN t."last_seen" ELSE v."last_seen" END
+WHEN NOT MATCHED THEN INSERT ("player_id", "first_seen", "last_seen")
+    VALUES (v."player_id", v."first_seen", v."last_seen");
+DELETE "sample"
+OUTPUT 1
+FROM "sample"
+WHERE EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "player_id" = p.x AND DATALENGTH("player_id") = DATALENGTH(p.x));
+SELECT COUNT(*)
+FROM "sample"
+WHERE EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "player_id" = p.x AND DATALENGTH("player_id") = DATALENGTH(p.x));
+SELECT "player_id"
+FROM "sample"
+GROUP BY "player_id", DATALENGTH("player_id");
+
+-- a player out of a shared table
+WITH v("rollup", "bucket_start", "dim1", "value") AS (SELECT "rollup", "bucket_start", CAST('' AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2, "value"
+FROM "rollup_values"
+WHERE EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "dim1" = p.x AND DATALENGTH("dim1") = DATALENGTH(p.x)) AND EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "rollup" = p.x AND DATALENGTH("rollup") = DATALENGTH(p.x)))
+MERGE INTO "rollup_values" WITH (HOLDLOCK) AS t
+USING v ON t."rollup" = v."rollup" AND DATALENGTH(t."rollup") = DATALENGTH(v."rollup") AND t."bucket_start" = v."bucket_start" AND DATALENGTH(t."bucket_start") = DATALENGTH(v."bucket_start") AND t."dim1" = v."dim1" AND DATALENGTH(t."dim1") = DATALENGTH(v."dim1")
+WHEN MATCHED THEN UPDATE SET
+    "value" = COALESCE(t."value", 0) + COALESCE(v."value", 0)
+WHEN NOT MATCHED THEN INSERT ("rollup", "bucket_start", "dim1", "value")
+    VALUES (v."rollup", v."bucket_start", v."dim1", COALESCE(v."value", 0));
+DELETE "rollup_values"
+OUTPUT 1
+FROM "rollup_values"
+WHERE EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "dim1" = p.x AND DATALENGTH("dim1") = DATALENGTH(p.x)) AND EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "rollup" = p.x AND DATALENGTH("rollup") = DATALENGTH(p.x));
+SELECT COUNT(*)
+FROM "rollup_values"
+WHERE EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "dim1" = p.x AND DATALENGTH("dim1") = DATALENGTH(p.x)) AND EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "rollup" = p.x AND DATALENGTH("rollup") = DATALENGTH(p.x));
+SELECT "dim1"
+FROM "rollup_values"
+WHERE EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE "rollup" = p.x AND DATALENGTH("rollup") = DATALENGTH(p.x))
+GROUP BY "dim1", DATALENGTH("dim1");
 
 -- begin to write
 BEGIN TRANSACTION;

@@ -36,8 +36,8 @@ THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loo
 
 # The long ones begin first, so that none of them is left alone at the end. Those that drive svc-aggregator wait for
 # the mock broker's groups most of the time: five at once.
-INTEGRATION_LONG := service kill_points letters rights reconcile kill_retention kill_rebuild apply_retention owners replay trouble
-E2E_LONG         := ledger run evolution runbooks three_brokers dead_letters ledger_logs
+INTEGRATION_LONG := service kill_points erase letters rights reconcile kill_retention kill_rebuild apply_retention owners replay trouble
+E2E_LONG         := ledger run evolution erase runbooks three_brokers dead_letters ledger_logs
 long_first        = $(foreach n,$(1),$(filter %_$(n) %_$(n).sh,$(2))) $(filter-out $(foreach n,$(1),%_$(n) %_$(n).sh),$(2))
 
 # COUNTS=file collects the results of several steps (tests/test.sh).

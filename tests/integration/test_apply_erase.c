@@ -246,12 +246,14 @@ static void test_erase_walks_whatever_is_kept_per_player(void **state) {
     assert_int_equal(book_teardown(&s), 0);
 }
 
+/* Keys know no database, and the topic does not either: each of the two on one is enough. */
 static int run(const char *group) {
+    const bool sqlite = strcmp(rig_dialect()->name, "sqlite") == 0;
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_erase_leaves_sums_and_no_trace),
-        cmocka_unit_test(test_erase_knows_players_by_every_key),
-        cmocka_unit_test(test_erase_reaches_other_databases),
         cmocka_unit_test(test_erase_walks_whatever_is_kept_per_player),
+        sqlite ? (struct CMUnitTest)cmocka_unit_test(test_erase_knows_players_by_every_key)
+               : (struct CMUnitTest)cmocka_unit_test(test_erase_reaches_other_databases),
     };
     return cmocka_run_group_tests_name(group, tests, service_rig_setup, service_rig_teardown);
 }

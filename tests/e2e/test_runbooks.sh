@@ -27,6 +27,7 @@ here_for() { # the command of a page, with its placeholders replaced; one a line
 # What does not run here: pattern of the command, why, the file that runs it, the words by which it does.
 elsewhere=(
     'svc-ingest --register-schemas=*|needs a schema registry|tests/e2e/test_registry.sh|--register-schemas="$mode"'
+    'svc-aggregator --erase-player ID|has a page of its own: docs/ERASURE.md|tests/e2e/test_erase.sh|--erase-player "$first"'
     '*Kafka:SecurityProtocol=SASL_SSL*|needs brokers with TLS|tests/e2e/test_secure.sh|--topics=apply --file deployer.yaml'
     'SECURE=1 deploy/local/real/kafka.sh start DIR|starts such a broker|tests/e2e/test_secure.sh|export SECURE=1'
     "kafka-acls.sh --remove|one of Kafka's own tools|tests/e2e/test_secure.sh|AclCommand --remove"

@@ -51,6 +51,10 @@ static void setting(const struct diff *d, const struct px_cluster_topic *want,
     if (strcmp(s->name, "min.insync.replicas") == 0 && rank(s->value) > there->replication) {
         c.how = PX_CHANGE_BY_HAND;
         c.why = "the topic has fewer copies: nothing would be acknowledged";
+    } else if (strcmp(s->name, "min.insync.replicas") == 0 && rank(s->value) > rank(have) &&
+               rank(s->value) > there->insync) {
+        c.how = PX_CHANGE_BY_HAND;
+        c.why = "fewer copies are in sync: nothing would be acknowledged, look at the brokers";
     } else if (rule->risk == PX_SETTING_ANY ||
                (rule->risk == PX_SETTING_LOWER && rank(s->value) < rank(have))) {
         c.how = PX_CHANGE_CONFIRM;
@@ -77,9 +81,12 @@ static void partitions(const struct diff *d, const struct px_cluster_topic *want
     found(d, c);
 }
 
+/* In sync as many as the topic asks for now, whatever the file wants: that is what brokers go by.
+ */
 static void copies(const struct diff *d, const struct px_cluster_topic *want,
                    const struct px_cluster_topic *have) {
-    const char *isr = value_of(want, "min.insync.replicas");
+    const char *now = value_of(have, "min.insync.replicas");
+    const char *isr = now ? now : value_of(want, "min.insync.replicas");
     if (have->replication != want->replication) {
         found(d, (struct px_change){.kind = PX_CHANGE_REPLICATION,
                                     .how = PX_CHANGE_BY_HAND,

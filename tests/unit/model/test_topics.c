@@ -257,6 +257,12 @@ static void test_topics_never_stops_a_topic(void **state PX_UNUSED) {
     }
     assert_true(seen);
 
+    twin(&w, t);
+    w.topics[0].insync = 1; /* enough for what the topic asks now, not for what is wanted */
+    w.settings[0][0].value = "1";
+    expect(t, &w, PX_CHANGE_BY_HAND,
+           "set         topic " EVT ": min.insync.replicas is 1, wanted 2 (fewer copies are in");
+
     px_topics_free(t);
 }
 

@@ -34,6 +34,41 @@ static void test_sqlite_reader_makes_no_file(void **state) {
     assert_int_equal(unlink(path), 0);
 }
 
+/* SQLite would take a file of its own making for each, and drop it with the connection. */
+static void test_sqlite_wants_a_file(void **state) {
+    const struct sql_fixture *f = *state;
+    static const char *const unnamed[] = {
+        "Driver={SQLite3}", "Driver={SQLite3};Database=", "Driver={SQLite3};Database={}"};
+    for (size_t i = 0; i < PX_ARRAY_LEN(unnamed); i++) {
+        struct px_err e = PX_ERR_INIT;
+        struct px_sql *s = NULL;
+        struct px_sql_conf c = f->conf;
+        c.connection = unnamed[i];
+        assert_int_equal(px_sql_open(&c, PX_SQL_WRITE, &s, &e), PX_CONFIG);
+        assert_non_null(strstr(e.msg, "Sql:ConnectionString: name the file"));
+    }
+}
+
+static void test_sqlite_refuses_a_file_of_something_else(void **state) {
+    const struct sql_fixture *f = *state;
+    char cs[160], path[96];
+    struct px_err e = PX_ERR_INIT;
+    struct px_sql *s = NULL;
+    struct px_sql_conf c = f->conf;
+    (void)snprintf(path, sizeof path, "%s/else.db", f->dir);
+    (void)snprintf(cs, sizeof cs, "Driver={SQLite3};Database=%s", path);
+    c.connection = cs;
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs("PK, and no database at all, but long enough for a header of one hundred "
+                      "bytes, which is what is looked at first\n",
+                      file) > 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(px_sql_open(&c, PX_SQL_WRITE, &s, &e), PX_CONFIG);
+    assert_non_null(strstr(e.msg, "Database= of Sql:ConnectionString is no SQLite file"));
+    assert_int_equal(unlink(path), 0);
+}
+
 static void test_sqlite_session_settings(void **state) {
     const struct sql_fixture *f = *state;
     char out[64];
@@ -232,6 +267,8 @@ static void test_sqlite_survives_failing_memory(void **state) {
 int main(void) {
     static const struct CMUnitTest tests[] = {
         SQL_TEST(test_sqlite_reader_makes_no_file),
+        SQL_TEST(test_sqlite_wants_a_file),
+        SQL_TEST(test_sqlite_refuses_a_file_of_something_else),
         SQL_TEST(test_sqlite_session_settings),
         SQL_TEST(test_sqlite_statement_survives_a_failure),
         SQL_TEST(test_sqlite_readers_and_writer_at_once),

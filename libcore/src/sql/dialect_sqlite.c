@@ -57,6 +57,19 @@ static void pick(struct px_buf *out, enum px_op op, const char *stored, const ch
                   stored, given, given, stored);
 }
 
+/* Without a name SQLite works in a file that is gone with the connection. */
+static enum px_code connectable(const struct px_sql_conf *c, struct px_err *reterr) {
+    struct px_str user = px_str_c(c->connection), value = PX_S("");
+    bool elsewhere = px_connstr_get(user, "DSN", &value) || px_connstr_get(user, "FILEDSN", &value);
+    if (elsewhere || !px_connstr_get(user, "Driver", &value) ||
+        (px_connstr_get(user, "Database", &value) && value.n > 0)) {
+        return PX_OK; /* what has no driver is refused by its own name */
+    }
+    return PX_FAIL(reterr, PX_CONFIG,
+                   "Sql:ConnectionString: name the file of the database, for example "
+                   "Database=analytics.db");
+}
+
 static void connect_string(const struct px_sql_conf *c, enum px_sql_use use, struct px_buf *out) {
     struct px_str user = px_str_c(c->connection);
     char ms[32];
@@ -83,7 +96,10 @@ static enum px_code session(struct px_sql *s, const struct px_sql_conf *c, enum 
     for (size_t i = 0; i < n; i++) {
         enum px_code code = px_sql_exec(s, px_str_c(pragmas[i]), reterr);
         if (code) {
-            return code;
+            return code == PX_CONFIG
+                       ? px_err_context(reterr,
+                                        "Database= of Sql:ConnectionString is no SQLite file")
+                       : code;
         }
     }
     return PX_OK;
@@ -107,6 +123,7 @@ enum {
     LITE_CONSTRAINT = 19,
     LITE_MISMATCH = 20,
     LITE_AUTH = 23,
+    LITE_NOTADB = 26,
 };
 
 static enum px_code classify(const char sqlstate[6], int native, const char *message) {
@@ -119,6 +136,7 @@ static enum px_code classify(const char sqlstate[6], int native, const char *mes
         {LITE_IOERR, PX_SQL_LOST},      {LITE_FULL, PX_SQL_RETRY},    {LITE_CANTOPEN, PX_SQL_LOST},
         {LITE_PROTOCOL, PX_SQL_RETRY},  {LITE_SCHEMA, PX_SQL_RETRY},  {LITE_TOOBIG, PX_SQL_DATA},
         {LITE_CONSTRAINT, PX_SQL_DATA}, {LITE_MISMATCH, PX_SQL_DATA}, {LITE_AUTH, PX_DENIED},
+        {LITE_NOTADB, PX_CONFIG},
     };
     if (strncmp(sqlstate, "08", 2) == 0) {
         return PX_CONFIG; /* this driver has no server: it is another's */
@@ -149,7 +167,8 @@ static bool absent(const struct px_sql_conf *c) {
 const struct px_dialect px_dialect_sqlite = {
     .name = "sqlite",
     .package = "libsqliteodbc",
-    .unreachable = "does the file of Database= exist? svc-aggregator --migrate=up makes it",
+    .unreachable = "does the file of Database= exist? svc-aggregator --migrate=up makes it, but "
+                   "not its folder",
     .rows_as_columns = false,
     .claim = px_render_claim,
     .upsert = px_render_upsert,
@@ -173,6 +192,7 @@ const struct px_dialect px_dialect_sqlite = {
     .row_lock = "", /* BEGIN IMMEDIATE has kept them out already */
     .sole = "1",    /* two at once do each other no harm */
     .pick = pick,
+    .connectable = connectable,
     .connect_string = connect_string,
     .session = session,
     .driver_hint = "SQLite",

@@ -3,6 +3,8 @@
 #include "agg.h"
 #include "erase_probes.h"
 
+#include "settings.h"
+
 #include <px/http.h>
 #include <px/kafka_access.h>
 #include <px/num.h>
@@ -91,6 +93,7 @@ static enum px_code probe_sql_schema(void *svc, struct px_probe_out *out, struct
     struct px_sql *s = NULL;
     enum px_code rc = px_sql_open(&a->conf->sql, PX_SQL_READ, &s, reterr);
     rc = rc == PX_OK ? agg_schema_current(a, s, out->detail, sizeof out->detail, reterr) : rc;
+    rc = rc == PX_OK ? agg_settings_zone_same(s, a->conf->sql.zone, reterr) : rc;
     px_sql_close(s);
     return rc;
 }

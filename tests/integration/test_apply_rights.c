@@ -89,6 +89,10 @@ static void test_rights_programs_work_with_least_privilege(void **state) {
     says(out, "migrate as the user that owns the schema: ");
     assert_int_equal(service_rig_run(&s, proc_bin("svc-aggregator"), "--once", 60), 0);
     service_rig_holds(&s);
+    service_rig_set(&s, "PX_Sql__DayZone", "Europe/Berlin"); /* not that of the first start */
+    assert_int_equal(check(&s, "svc-aggregator", out, sizeof out), 1);
+    says(out, "set Sql:DayZone=UTC");
+    service_rig_set(&s, "PX_Sql__DayZone", "UTC");
 
     pg_user_make(&s.db, "api", "px_api", &api);
     run_as(&s, &api);

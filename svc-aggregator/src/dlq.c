@@ -364,6 +364,7 @@ enum px_code agg_dlq(void *svc, const char *arg, struct px_err *reterr) {
     for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(commands); i++) {
         if (strcmp(arg, commands[i].name) == 0) {
             rc = commands[i].run(&d, reterr);
+            rc = px_sql_as(rc, "run it as a login user with the role px_operator", reterr);
         }
     }
     enum px_code written = flush(&d);

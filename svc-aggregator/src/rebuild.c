@@ -239,5 +239,5 @@ enum px_code agg_rebuild(void *svc, const char *arg, struct px_err *reterr) {
     rc = rc == PX_OK ? run(&p, px_app_param(agg->app, "dry-run") != NULL, reterr) : rc;
     agg_audit_fini(&a);
     px_free(p.v);
-    return rc;
+    return px_sql_as(rc, "run it as the user that migrates", reterr);
 }

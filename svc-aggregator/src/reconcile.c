@@ -250,5 +250,5 @@ enum px_code agg_reconcile(void *svc, const char *arg, struct px_err *reterr) {
     enum px_code rc = agg_audit_init(&a, svc, "reconcile", reterr);
     rc = rc == PX_OK ? run(&a, reterr) : rc;
     agg_audit_fini(&a);
-    return rc;
+    return px_sql_as(rc, "run it as a login user with the role px_verify", reterr);
 }

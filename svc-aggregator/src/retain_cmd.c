@@ -67,6 +67,7 @@ static enum px_code work(const struct agg *a, bool run, sigset_t *set, struct px
         rc = run ? agg_retain_run(&r, &ret, &err) : agg_retain_plan(&r, &ret, &err);
         px_sql_close(r.sql);
     }
+    rc = px_sql_as(rc, "run it as a login user with the role px_retention", &err);
     if (run) {
         agg_retained_log(&ret, rc == PX_OK ? NULL : &err);
     }

@@ -140,7 +140,10 @@ static void test_rights_of_those_who_look_after_it(void **state) {
     sql_do(s.db.s, "UPDATE daily_metrics SET count = count + 1");
     assert_int_equal(command(&s, "--reconcile", out, sizeof out), 1);
     assert_int_equal(command(&s, "--rebuild", out, sizeof out), 77);
+    says(out, "run it as the user that migrates: ");
     sql_do(s.db.s, "UPDATE daily_metrics SET count = count - 1");
+    assert_int_equal(command(&s, "--retention=run", out, sizeof out), 77);
+    says(out, "run it as a login user with the role px_retention: ");
     pg_user_drop(&s.db, &verify);
 
     pg_user_make(&s.db, "operator", "px_operator", &operator);
@@ -149,7 +152,12 @@ static void test_rights_of_those_who_look_after_it(void **state) {
         fail_msg("%s", out);
     }
     says(out, "still_bad");
+    assert_int_equal(command(&s, "--reconcile", out, sizeof out), 77);
+    says(out, "run it as a login user with the role px_verify: ");
     pg_user_drop(&s.db, &operator);
+    run_as(&s, &agg);
+    assert_int_equal(command(&s, "--dlq=replay", out, sizeof out), 77);
+    says(out, "run it as a login user with the role px_operator: ");
     close_as(&s, &agg);
 }
 

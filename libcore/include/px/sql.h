@@ -44,6 +44,9 @@ PX_MUST_USE enum px_code px_sql_open(const struct px_sql_conf *conf, enum px_sql
                                      struct px_sql **ret, struct px_err *reterr);
 /* px_sql_login_refused(err): px_sql_open failed because of the user or the password. */
 bool px_sql_login_refused(const struct px_err *err);
+/* px_sql_as(rc, who, reterr): ${rc}; when it is a right that the account lacks, ${who} (who has it)
+ * stands before the message. */
+enum px_code px_sql_as(enum px_code rc, const char *who, struct px_err *reterr);
 /* px_sql_absent(conf): the database is a file that does not exist; opening it to write would make
  * it. */
 bool px_sql_absent(const struct px_sql_conf *conf);

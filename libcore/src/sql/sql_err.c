@@ -57,6 +57,11 @@ bool px_sql_login_refused(const struct px_err *err) {
            (strncmp(err->sqlstate, "08", 2) == 0 || strncmp(err->sqlstate, "28", 2) == 0);
 }
 
+enum px_code px_sql_as(enum px_code rc, const char *who, struct px_err *reterr) {
+    bool right = rc == PX_DENIED && reterr && strncmp(reterr->sqlstate, "42", 2) == 0;
+    return right ? px_err_context(reterr, "%s", who) : rc;
+}
+
 void px_sql_note(struct px_sql *s, const struct px_err *err) {
     if (err->code == PX_SQL_LOST) {
         s->lost = true;

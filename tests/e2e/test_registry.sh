@@ -50,6 +50,12 @@ has "--check of svc-ingest sees them" "$(cat check.out)" "ok +registry.schemas .
 "$bin/svc-aggregator" "${kafka[@]}" "${registry[@]}" "${database[@]}" --check >check.out 2>&1
 has "--check of svc-aggregator sees them" "$(cat check.out)" "ok +registry.schemas .*events are schema $event_id, dead letters $letter_id"
 
+for k in 1 2 3 4; do register apply --set Kafka:EnvironmentName=TWO >"two$k.out" & done
+wait $(jobs -p)
+is "four who register at once all end well" "$(grep -h '^exit' two?.out | sort | uniq -c | tr -s ' ')" ' 4 exit 0' ||
+    sed 's/^/# /' two?.out
+is "two schemas were registered, one for each topic" "$(subjects | tr ' ' '\n' | grep -c _TWO_)" 2
+
 # --- what the registry refuses ---------------------------------------------------------------------------
 
 # Readers out there that need a field which ours does not write: a subject of another environment.

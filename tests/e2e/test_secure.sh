@@ -134,7 +134,9 @@ as svc-aggregator
 ours ingest --set Ingest:Port=0 --check
 says "aggregator writes events" svc-aggregator WRITE "topic $topic"
 denied "aggregator writes events" svc-aggregator WRITE "Topic:LITERAL:$topic"
-cat_as svc-aggregator -C -t "$dlq" -e
+ours aggregator "${database[@]}" --dlq=list
+is "forbidden: aggregator reads dead letters: 77" "$status" 77
+says "aggregator reads dead letters" svc-aggregator READ "topic $dlq"
 denied "aggregator reads dead letters" svc-aggregator READ "Topic:LITERAL:$dlq"
 ours aggregator "${database[@]}" --set Kafka:GroupId=other --check
 says "aggregator uses another group" svc-aggregator READ 'group other'

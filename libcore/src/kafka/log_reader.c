@@ -44,10 +44,14 @@ static void px_log_reader_error(rd_kafka_t *rk, int err, const char *reason, voi
 static enum px_code px_log_reader_fail(struct px_log_reader *r, rd_kafka_resp_err_t err,
                                        struct px_err *reterr) {
     rd_kafka_poll(r->rk, 0); /* runs px_log_reader_error */
-    bool denied = px_kafka_code(r->err) == PX_DENIED || px_kafka_code(err) == PX_DENIED;
-    return PX_FAIL(reterr, denied ? PX_DENIED : PX_UNAVAILABLE, "%s at %.60s: %s%s%s",
-                   r->conf.topic, r->conf.kafka->bootstrap, rd_kafka_err2str(err),
-                   r->text[0] ? ": " : "", r->text);
+    const struct px_acl what = {.op = PX_ACL_READ, .on = PX_ACL_ON_TOPIC, .name = r->conf.topic};
+    if (px_kafka_code(r->err) == PX_DENIED || px_kafka_code(err) == PX_DENIED) {
+        return px_kafka_denied(reterr, px_kafka_code(r->err) == PX_DENIED ? r->err : err,
+                               r->conf.kafka, &what);
+    }
+    return PX_FAIL(reterr, PX_UNAVAILABLE, "%s at %.60s: %s%s%s", r->conf.topic,
+                   r->conf.kafka->bootstrap, rd_kafka_err2str(err), r->text[0] ? ": " : "",
+                   r->text);
 }
 
 static enum px_code px_log_reader_handle(struct px_log_reader *r, struct px_err *reterr) {

@@ -9,6 +9,7 @@
 #include "replay.h"
 
 #include <px/jsonw.h>
+#include <px/kafka_access.h>
 #include <px/log.h>
 
 #include <stdio.h>
@@ -51,7 +52,10 @@ static enum px_code print(struct dlq *d) {
 static enum px_code learn(struct dlq *d, struct px_err *reterr) {
     struct px_topic_info info;
     const struct agg_conf *c = d->a->conf;
-    enum px_code rc = PX_OK;
+    enum px_code rc = px_kafka_security_check(&c->kafka, px_wall(&px_clock_system), reterr);
+    if (rc != PX_OK) {
+        return rc;
+    }
     if (c->log_id[0]) {
         snprintf(d->log_id, sizeof d->log_id, "%s", c->log_id);
     } else {

@@ -27,9 +27,10 @@ enum {
 void px_kafka_principal(const struct px_kafka_conf *c, char out[PX_KAFKA_PRINCIPAL_MAX]);
 
 /* px_kafka_security_check(c, now, reterr): do the options of security agree, are their files there,
- * readable and right? No network. Errors: PX_CONFIG naming the option and what to do. Threads: any.
- * px_kafka_security_advice(c, now, out): sentences about what works but should not stay, separated
- * by "; "; empty when there is nothing to say. */
+ * readable and right, does Kafka:Properties hold what may stand there? No network. Errors:
+ * PX_CONFIG naming the option and what to do. Threads: any. px_kafka_security_advice(c, now, out):
+ * sentences about what works but should not stay, separated by "; "; empty when there is nothing to
+ * say. */
 PX_MUST_USE enum px_code px_kafka_security_check(const struct px_kafka_conf *c, px_us now,
                                                  struct px_err *reterr);
 void px_kafka_security_advice(const struct px_kafka_conf *c, px_us now, struct px_buf *out);

@@ -3,6 +3,7 @@
  * let a property through that would void such a promise. */
 #include "kafka_internal.h"
 #include <px/log.h>
+#include <px/num.h>
 #include <stdio.h>
 
 #define PX_KAFKA_NAME_MAX  128
@@ -188,10 +189,43 @@ static enum px_code px_kafka_properties(rd_kafka_conf_t *c, struct px_str all,
     return PX_OK;
 }
 
+/* librdkafka takes any number for a port, and connects to what is left of it in 16 bits. */
+static bool px_kafka_port_good(struct px_str server) {
+    size_t scheme = px_str_find(server, '/'); /* "SASL_SSL://host:port" */
+    if (scheme + 1 < server.n && server.p[scheme + 1] == '/') {
+        server = (struct px_str){.p = server.p + scheme + 2, .n = server.n - scheme - 2};
+    }
+    size_t host = server.n && server.p[0] == '[' ? px_str_find(server, ']') : 0;
+    struct px_str rest = {.p = server.p + host, .n = server.n - host};
+    size_t colon = px_str_find(rest, ':');
+    struct px_str port = {.p = rest.p + colon + 1, .n = colon < rest.n ? rest.n - colon - 1 : 0};
+    int64_t n = 0;
+    return colon == rest.n || px_parse_i64(port, 1, UINT16_MAX, &n);
+}
+
+static enum px_code px_kafka_servers_check(struct px_str all, struct px_err *reterr) {
+    while (all.n) {
+        size_t end = px_str_find(all, ',');
+        struct px_str item = px_str_trim((struct px_str){.p = all.p, .n = end});
+        if (!px_kafka_port_good(item)) {
+            return PX_FAIL(reterr, PX_CONFIG,
+                           "Kafka:BootstrapServers: \"%.*s\" has no port from 1 to 65535",
+                           (int)(item.n > 100 ? 100 : item.n), item.p);
+        }
+        size_t step = end < all.n ? end + 1 : end;
+        all.p += step;
+        all.n -= step;
+    }
+    return PX_OK;
+}
+
 static enum px_code px_kafka_connection(rd_kafka_conf_t *c, const struct px_kafka_conf *k,
                                         struct px_err *reterr) {
     if (!k->bootstrap || !*k->bootstrap) {
         return PX_FAIL(reterr, PX_CONFIG, "Kafka:BootstrapServers is empty: name host:port");
+    }
+    if (px_kafka_servers_check(px_str_c(k->bootstrap), reterr)) {
+        return PX_CONFIG;
     }
     if (px_kafka_conf_set(c, "bootstrap.servers", k->bootstrap, reterr)) {
         return px_err_context(reterr, "Kafka:BootstrapServers");

@@ -229,6 +229,10 @@ enum px_code px_kafka_security_check(const struct px_kafka_conf *k, px_us now,
         rc = px_security_cert("Kafka:CertificateFile", k->certificate_file, now, &cert, reterr);
         rc = rc == PX_OK ? px_security_key(k, reterr) : rc;
     }
+    if (rc == PX_OK) { /* what Kafka:Properties must not set is told here, too */
+        PX_DEFER(px_kafka_conf_free) rd_kafka_conf_t *c = NULL;
+        rc = px_kafka_conf_new(k, NULL, NULL, &c, reterr);
+    }
     return rc;
 }
 

@@ -110,7 +110,8 @@ static void accept(const struct px_kafka_conf *k, const char *principal) {
     assert_string_equal(who, principal);
 }
 
-static const struct px_kafka_conf whole_sasl = {.protocol = PX_KAFKA_SASL_SSL,
+static const struct px_kafka_conf whole_sasl = {.bootstrap = "b",
+                                                .protocol = PX_KAFKA_SASL_SSL,
                                                 .mechanism = PX_SASL_PLAIN,
                                                 .username = "svc-x",
                                                 .security_password = "swordfish"};
@@ -159,7 +160,8 @@ static void test_security_files(void **state PX_UNUSED) {
 }
 
 static void test_security_certificate_and_key(void **state PX_UNUSED) {
-    struct px_kafka_conf k = {.protocol = PX_KAFKA_SSL,
+    struct px_kafka_conf k = {.bootstrap = "b",
+                              .protocol = PX_KAFKA_SSL,
                               .certificate_file = file("cert.pem"),
                               .key_file = file("key.pem")};
 
@@ -221,6 +223,22 @@ static void test_security_properties_are_refused(void **state PX_UNUSED) {
         assert_int_equal(px_kafka_describe(&k, NULL, 1, &info, &err), PX_CONFIG);
         assert_non_null(strstr(err.msg, "cannot be set there"));
         assert_null(strstr(err.msg, "swordfish"));
+        refuse(&k, NOW, "cannot be set there"); /* without a network, too */
+    }
+    struct px_kafka_conf k = {.bootstrap = "b", .properties = "socket.nagle.disabled=true"};
+    refuse(&k, NOW, "Kafka:Properties: socket.nagle.disabled: No such");
+}
+
+static void test_security_ports_are_ports(void **state PX_UNUSED) {
+    static const char *const good[] = {"kafka",     "kafka:1",   "a:9092, b:65535",
+                                       "[::1]:909", "[fe80::2]", "PLAINTEXT://a:9092"};
+    static const char *const bad[] = {"a:0",    "a:65536", "a:9092,b:99999",
+                                      "[::1]:", "a:9o92",  "PLAINTEXT://a:-1"};
+    for (size_t i = 0; i < PX_ARRAY_LEN(good); i++) {
+        accept(&(struct px_kafka_conf){.bootstrap = good[i]}, "User:ANONYMOUS");
+    }
+    for (size_t i = 0; i < PX_ARRAY_LEN(bad); i++) {
+        refuse(&(struct px_kafka_conf){.bootstrap = bad[i]}, NOW, "has no port from 1 to 65535");
     }
 }
 
@@ -231,6 +249,7 @@ int main(void) {
         cmocka_unit_test(test_security_certificate_and_key),
         cmocka_unit_test(test_security_advice),
         cmocka_unit_test(test_security_properties_are_refused),
+        cmocka_unit_test(test_security_ports_are_ports),
     };
     return cmocka_run_group_tests(tests, make_files, drop_files);
 }

@@ -17,7 +17,7 @@ static bool arg_is(const struct px_app *app, const char *arg) {
 }
 
 /* The whole text to stdout; a reader that went away is its own business, but not a success. */
-static int answer(const struct px_buf *b, int status) {
+static int answer(const struct px_app *app, const struct px_buf *b, int status) {
     size_t at = 0;
 
     if (b->failed) {
@@ -29,7 +29,10 @@ static int answer(const struct px_buf *b, int status) {
             continue;
         }
         if (n <= 0) {
-            return px_code_exit(PX_IO);
+            struct px_err err = PX_ERR_INIT;
+            enum px_code code = px_err_errno(&err, PX_IO, PX_HERE, "stdout");
+            px_app_complain(app->def, err.msg);
+            return px_code_exit(code);
         }
         at += (size_t)n;
     }
@@ -47,14 +50,14 @@ static int version(const struct px_app *app) {
         app->def->versions(&b);
     }
     px_buf_c(&b, ")\n");
-    return answer(&b, 0);
+    return answer(app, &b, 0);
 }
 
 static int help(const struct px_app *app) {
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(MODES_TEXT_MAX);
 
     px_cli_help(app->def, &b);
-    return answer(&b, 0);
+    return answer(app, &b, 0);
 }
 
 static void errors_markdown(struct px_buf *b) {
@@ -85,14 +88,14 @@ static int docs(const struct px_app *app) {
     } else {
         px_metrics_markdown(app->def->metrics, app->def->nmetrics, &b);
     }
-    return answer(&b, 0);
+    return answer(app, &b, 0);
 }
 
 static int check_list(const struct px_app *app) {
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(MODES_TEXT_MAX);
 
     px_probes_list(app->def->probes, app->def->nprobes, &b);
-    return answer(&b, 0);
+    return answer(app, &b, 0);
 }
 
 /* --- configuration
@@ -103,7 +106,7 @@ static int print_config(const struct px_app *app) {
 
     px_app_problems(app, true);
     px_conf_print(app->generation->conf, &b);
-    return answer(&b, 0);
+    return answer(app, &b, 0);
 }
 
 static void problems_json(const struct px_app *app, struct px_buf *b) {
@@ -133,7 +136,7 @@ static int bad_config(const struct px_app *app, const struct px_err *err) {
         return px_code_exit(PX_CONFIG);
     }
     problems_json(app, &b);
-    return answer(&b, px_code_exit(PX_CONFIG));
+    return answer(app, &b, px_code_exit(PX_CONFIG));
 }
 
 /* --- modes with the service's objects
@@ -167,7 +170,7 @@ static int check(struct px_app *app) {
     }
     status = check_results(app, r, &b);
     px_free(r);
-    return answer(&b, status);
+    return answer(app, &b, status);
 }
 
 static int command(struct px_app *app) {
@@ -201,7 +204,7 @@ static int bad_init(const struct px_app *app, const struct px_err *err) {
     px_jw_kc(&w, "severity", "error");
     px_jw_obj_end(&w);
     px_buf_byte(&b, '\n');
-    return answer(&b, px_code_exit(err->code));
+    return answer(app, &b, px_code_exit(err->code));
 }
 
 static int with_service(struct px_app *app) {

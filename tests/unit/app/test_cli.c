@@ -167,6 +167,7 @@ static void test_cli_a_closed_stdout_is_no_success(void **state PX_UNUSED) {
     self[n] = '\0';
     argv[3] = self;
     assert_int_equal(proc_run(argv, NULL, out, sizeof out), 74);
+    assert_string_equal(out, "svc-tiny: stdout: No space left on device\n");
 }
 
 int main(int argc, char **argv) {

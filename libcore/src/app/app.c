@@ -81,6 +81,7 @@ int px_app_main(const struct px_app_def *def, int argc, char **argv) {
 
     app_set_up(&app, def);
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of that write, nothing more */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */
     if (px_cli_parse(def, argc, argv, &app.cli, &err) != PX_OK) {
         px_app_complain(def, err.msg);
         px_cli_fini(&app.cli);

@@ -83,28 +83,6 @@ static void connect_string(const struct px_sql_conf *c, enum px_sql_use use, str
     px_connstr_default(out, user, "SyncPragma", "FULL");
 }
 
-static enum px_code session(struct px_sql *s, const struct px_sql_conf *c, enum px_sql_use use,
-                            struct px_err *reterr) {
-    (void)c;
-    static const char *const pragmas[] = {
-        "PRAGMA cache_size = -16384", /* KiB */
-        "PRAGMA temp_store = MEMORY", /* RETURNING and sorting keep their rows there */
-        "PRAGMA wal_autocheckpoint = 4000",
-        "PRAGMA query_only = 1",
-    };
-    size_t n = PX_ARRAY_LEN(pragmas) - (use == PX_SQL_READ ? 0 : 1);
-    for (size_t i = 0; i < n; i++) {
-        enum px_code code = px_sql_exec(s, px_str_c(pragmas[i]), reterr);
-        if (code) {
-            return code == PX_CONFIG
-                       ? px_err_context(reterr,
-                                        "Database= of Sql:ConnectionString is no SQLite file")
-                       : code;
-        }
-    }
-    return PX_OK;
-}
-
 /* Primary result codes of SQLite. */
 enum {
     LITE_ERROR = 1,
@@ -125,6 +103,37 @@ enum {
     LITE_AUTH = 23,
     LITE_NOTADB = 26,
 };
+
+/* The first statement of a connection is the first to look into the file. */
+static enum px_code about_file(enum px_code code, struct px_err *reterr) {
+    if (code == PX_CONFIG) {
+        return px_err_context(reterr, "Database= of Sql:ConnectionString is no SQLite file");
+    }
+    if (reterr && reterr->native == LITE_READONLY) {
+        return px_err_context(reterr, "Database= of Sql:ConnectionString: this user must be able "
+                                      "to write to the file and to its folder");
+    }
+    return code;
+}
+
+static enum px_code session(struct px_sql *s, const struct px_sql_conf *c, enum px_sql_use use,
+                            struct px_err *reterr) {
+    (void)c;
+    static const char *const pragmas[] = {
+        "PRAGMA cache_size = -16384", /* KiB */
+        "PRAGMA temp_store = MEMORY", /* RETURNING and sorting keep their rows there */
+        "PRAGMA wal_autocheckpoint = 4000",
+        "PRAGMA query_only = 1",
+    };
+    size_t n = PX_ARRAY_LEN(pragmas) - (use == PX_SQL_READ ? 0 : 1);
+    for (size_t i = 0; i < n; i++) {
+        enum px_code code = px_sql_exec(s, px_str_c(pragmas[i]), reterr);
+        if (code) {
+            return about_file(code, reterr);
+        }
+    }
+    return PX_OK;
+}
 
 static enum px_code classify(const char sqlstate[6], int native, const char *message) {
     static const struct {
@@ -168,7 +177,7 @@ const struct px_dialect px_dialect_sqlite = {
     .name = "sqlite",
     .package = "libsqliteodbc",
     .unreachable = "does the file of Database= exist? svc-aggregator --migrate=up makes it, but "
-                   "not its folder",
+                   "not its folder; may this user open it?",
     .rows_as_columns = false,
     .claim = px_render_claim,
     .upsert = px_render_upsert,

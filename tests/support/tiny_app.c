@@ -184,6 +184,12 @@ static const struct px_app_command commands[] = {
      .run = tidy,
      .params = tidy_params,
      .nparams = PX_ARRAY_LEN(tidy_params)},
+    {.name = "air",
+     .args = "in|out",
+     .help = "open a window",
+     .run = tidy,
+     .params = tidy_params,
+     .nparams = 1},
 };
 
 static const struct px_metric_def metrics[] = {

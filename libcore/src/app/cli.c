@@ -284,13 +284,13 @@ static enum px_code take_param(struct px_cli *cli, const struct found *f, struct
     return PX_OK;
 }
 
-/* Name of the first command that has the parameter: one has, or it would not have been found. */
-static const char *owner_of(const struct px_app_def *def, const char *param) {
-    size_t i = 0;
-    while (i + 1 < def->ncommands && !find_param(&def->commands[i], px_str_c(param))) {
-        i++;
+/* The commands that have the parameter: one has, or it would not have been found. */
+static void owners_of(const struct px_app_def *def, const char *param, struct px_buf *out) {
+    for (size_t i = 0; i < def->ncommands; i++) {
+        if (find_param(&def->commands[i], px_str_c(param))) {
+            px_buf_printf(out, "%s--%s", out->n ? ", " : "", def->commands[i].name);
+        }
     }
-    return def->commands[i].name;
 }
 
 static enum px_code params_fit(const struct px_app_def *def, const struct px_cli *cli,
@@ -298,7 +298,9 @@ static enum px_code params_fit(const struct px_app_def *def, const struct px_cli
     for (size_t i = 0; i < cli->nparams; i++) {
         const char *name = cli->params[i].name;
         if (!cli->command || !find_param(cli->command, px_str_c(name))) {
-            return PX_FAIL(reterr, PX_USAGE, "--%s goes with --%s%s%s", name, owner_of(def, name),
+            PX_DEFER(px_buf_fini) struct px_buf owners = PX_BUF_INIT(1024);
+            owners_of(def, name, &owners);
+            return PX_FAIL(reterr, PX_USAGE, "--%s goes with %s%s%s", name, px_buf_cstr(&owners),
                            cli->mode_name ? ", not with --" : "",
                            cli->mode_name ? cli->mode_name : "");
         }

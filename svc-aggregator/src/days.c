@@ -14,9 +14,10 @@ static enum px_code parse_day(const char *name, const char *text, px_day *ret,
         return PX_OK;
     }
     if (!px_parse_date(px_str_c(text), ret)) {
-        return PX_FAIL(reterr, PX_USAGE,
-                       "--%s: \"%.40s\" is no date; write YYYY-MM-DD, for example 2026-11-21", name,
-                       text);
+        return PX_FAIL(
+            reterr, PX_USAGE,
+            "--%s: \"%.40s\" is no date since 1970; write YYYY-MM-DD, for example 2026-11-21", name,
+            text);
     }
     return PX_OK;
 }

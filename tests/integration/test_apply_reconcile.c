@@ -174,7 +174,7 @@ static void test_days_can_be_named(void **state) {
     EXPECT_RUN(b, 0, "--reconcile");
 
     EXPECT_RUN(b, 64, "--reconcile", "--from=2024-13-01");
-    book_says(b, "--from: \"2024-13-01\" is no date; write YYYY-MM-DD");
+    book_says(b, "--from: \"2024-13-01\" is no date since 1970; write YYYY-MM-DD");
     EXPECT_RUN(b, 64, "--rebuild", "--to=yesterday");
     book_says(b, "--to: \"yesterday\" is no date");
     EXPECT_RUN(b, 64, "--reconcile", "--from=2024-10-28", "--to=2024-10-27");

@@ -130,7 +130,7 @@ static void test_days_refuse_bad_spans(void **state) {
     static const struct {
         const char *from, *to, *says;
     } rows[] = {
-        {"2026-02-30", NULL, "--from: \"2026-02-30\" is no date; write YYYY-MM-DD"},
+        {"2026-02-30", NULL, "--from: \"2026-02-30\" is no date since 1970; write YYYY-MM-DD"},
         {NULL, "", "--to: \"\" is no date"},
         {"2026-02-02", "2026-02-01", "--from 2026-02-02 lies after --to 2026-02-01: swap them"},
         {"2024-01-01", "2025-07-04", "551 days, at most 550 at once"},

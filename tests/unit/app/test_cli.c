@@ -168,9 +168,11 @@ static void test_cli_a_closed_stdout_is_no_success(void **state PX_UNUSED) {
     argv[3] = self;
     assert_int_equal(proc_run(argv, NULL, out, sizeof out), 74);
     assert_string_equal(out, "svc-tiny: stdout: No space left on device\n");
+#ifndef __SANITIZE_THREAD__ /* which writes files of its own before main */
     argv[2] = "f=$(mktemp) && (ulimit -f 0 && exec \"$0\" " TINY
               " --help >\"$f\"); s=$?; rm \"$f\"; exit $s";
     assert_int_equal(proc_run(argv, NULL, out, sizeof out), 74);
+#endif
 }
 
 int main(int argc, char **argv) {

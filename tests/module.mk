@@ -37,6 +37,7 @@ THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loo
 # The long ones begin first, so that none of them is left alone at the end. Those that drive svc-aggregator wait for
 # the mock broker's groups most of the time: five at once.
 INTEGRATION_LONG := service kill_points erase letters rights reconcile kill_retention kill_rebuild apply_retention owners replay trouble
+THREADS_LONG     := service owners trouble
 E2E_LONG         := ledger run evolution erase runbooks three_brokers dead_letters ledger_logs
 long_first        = $(foreach n,$(1),$(filter %_$(n) %_$(n).sh,$(2))) $(filter-out $(foreach n,$(1),%_$(n) %_$(n).sh),$(2))
 
@@ -51,7 +52,7 @@ integration: $(INTEGRATION_BIN) programs ## real binaries and drivers, mock brok
 lints: programs
 	@$(RUN) tests/tsql/test_tsql.sh tests/lint/run.sh tests/lint/selftest.sh
 threads: $(THREAD_BIN) programs
-	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(THREAD_BIN)
+	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(call long_first,$(THREADS_LONG),$(THREAD_BIN))
 e2e: programs $(BUILD)/tests/e2e/kafka_real $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
 	@$(RUN) $(call long_first,$(E2E_LONG),$(sort $(wildcard tests/e2e/test_*.sh)))
 test-scram: programs ## SCRAM-SHA-512 on Kafka 3.9 (fetches 59 MiB once); not part of test

@@ -10,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define KEY_A "a1 000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n"
+#define KEY_B "b2 1f1e1d1c1b1a191817161514131211100f0e0d0c0b0a09080706050403020100\n"
+
 static const char *binary(void) {
     const char *bin = getenv("PX_FAILPOINT_BIN");
     return bin && *bin ? bin : "build/release-failpoints/bin/svc-aggregator";
@@ -101,41 +104,68 @@ static void until_stopped(struct proc *p) {
     }
 }
 
-/* Two at once, the first one in the middle of adding the player to nobody: each row counts once. */
+/* Two at once, the first one in the middle of adding the player to nobody; the second one reads
+ * ${keys}. Each row counts once. */
+static void two_at_once(struct erase_rig *e, const char *keys, struct proc *first,
+                        struct proc *second) {
+    char before[1024], after[1024];
+    erase_totals(e, before);
+    const char *argv[] = {binary(), "--erase-player", ERASE_PLAYER, NULL};
+    service_rig_set(&e->s, "PX_FAILPOINTS_AT", "agg.erase_before_sums_commit=stop");
+    proc_start(first, argv, e->s.env);
+    until_stopped(first);
+    service_rig_set(&e->s, "PX_FAILPOINTS_AT", "");
+    erase_rig_keys(e, keys);
+    proc_start(second, argv, e->s.env);
+    if (strcmp(rig_dialect()->name, "sqlite") != 0) { /* there nobody sees who waits for the lock */
+        assert_true(service_rig_until(&e->s,
+                                      "SELECT CASE WHEN COUNT(*) > 0 THEN 1 ELSE 0 END FROM "
+                                      "pg_locks WHERE NOT granted",
+                                      1, 4));
+    }
+    proc_signal(first, SIGCONT);
+
+    assert_int_equal(proc_wait(first, 60), 0);
+    assert_int_equal(proc_wait(second, 60), 0);
+
+    assert_int_equal(erase_rows(e, ERASE_PLAYER), 0);
+    erase_totals(e, after);
+    assert_string_equal(before, after);
+}
+
 static void test_erase_twice_at_once(void **state) {
     static struct erase_rig e;
     struct log_rig l;
     struct proc first, second;
-    char before[1024], after[1024], counts[128];
+    char counts[128];
     (void)state;
     log_rig_open(&l, 1, true);
     log_rig_make(&l, 150);
     erase_rig_open(&e, &l, rig_dialect());
     erase_once(&e);
-    erase_totals(&e, before);
     counts_of(&e, ERASE_PLAYER, counts);
-    const char *argv[] = {binary(), "--erase-player", ERASE_PLAYER, NULL};
-    service_rig_set(&e.s, "PX_FAILPOINTS_AT", "agg.erase_before_sums_commit=stop");
-    proc_start(&first, argv, e.s.env);
-    until_stopped(&first);
-    service_rig_set(&e.s, "PX_FAILPOINTS_AT", "");
-    proc_start(&second, argv, e.s.env);
-    if (strcmp(rig_dialect()->name, "sqlite") != 0) { /* there nobody sees who waits for the lock */
-        assert_true(service_rig_until(&e.s,
-                                      "SELECT CASE WHEN COUNT(*) > 0 THEN 1 ELSE 0 END FROM "
-                                      "pg_locks WHERE NOT granted",
-                                      1, 4));
-    }
-    proc_signal(&first, SIGCONT);
-
-    assert_int_equal(proc_wait(&first, 60), 0);
-    assert_int_equal(proc_wait(&second, 60), 0);
-
-    assert_int_equal(erase_rows(&e, ERASE_PLAYER), 0);
-    erase_totals(&e, after);
-    assert_string_equal(before, after);
+    two_at_once(&e, KEY_A, &first, &second);
     ERASE_RUN(&e, 0, "--erase-player", ERASE_PLAYER);
     erase_says(&e, counts);
+    erase_exact(&e);
+    erase_rig_close(&e);
+    log_rig_close(&l);
+}
+
+/* A player whom another database erased under another key meanwhile: there are two erasures, and
+ * still one player. */
+static void test_erase_twice_at_once_by_two_keys(void **state) {
+    static struct erase_rig e;
+    struct log_rig l;
+    struct proc first, second;
+    (void)state;
+    log_rig_open(&l, 1, true);
+    log_rig_make(&l, 150);
+    erase_rig_open(&e, &l, rig_dialect());
+    erase_once(&e);
+    two_at_once(&e, KEY_B, &first, &second);
+    assert_int_equal(sql_int(e.s.db.s, "SELECT COUNT(*) FROM erasures"), 2);
+    erase_rig_keys(&e, KEY_A KEY_B);
     erase_exact(&e);
     erase_rig_close(&e);
     log_rig_close(&l);
@@ -203,6 +233,7 @@ static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_erase_goes_on_wherever_it_was_killed),
         cmocka_unit_test(test_erase_twice_at_once),
+        cmocka_unit_test(test_erase_twice_at_once_by_two_keys),
         cmocka_unit_test(test_erase_waits_for_batches_that_do_not_know),
         cmocka_unit_test(test_erase_while_an_aggregator_dies),
     };

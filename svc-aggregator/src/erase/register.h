@@ -9,6 +9,8 @@
 #include <px/hmac.h>
 #include <px/keyring.h>
 
+#define AGG_FIRST_NUMBER 1 /* there is one as soon as there is any: no row is ever deleted */
+
 struct agg_entry {
     int64_t number;
     char kid[PX_KID_MAX + 1], fingerprint[PX_HMAC_TEXT + 1];

@@ -83,13 +83,15 @@ static bool text_of(const struct px_jnode *root, const char *name, char *out, si
     return n && px_json_type(n) == PX_JSON_STRING && px_str_copy(px_json_text(n), out, cap);
 }
 
+/* What is written as null must come as null: an instant of 1970 would have the same signature. */
 static bool instant_of(const struct px_jnode *root, const char *name, px_us *ret) {
     const struct px_jnode *n = px_json_get(root, name);
     if (n && px_json_type(n) == PX_JSON_NULL) {
         *ret = 0;
         return true;
     }
-    return n && px_json_type(n) == PX_JSON_STRING && px_parse_instant(px_json_text(n), ret);
+    return n && px_json_type(n) == PX_JSON_STRING && px_parse_instant(px_json_text(n), ret) &&
+           *ret > 0;
 }
 
 static bool rows_of(const struct px_jnode *root, struct agg_touched *ret) {

@@ -142,6 +142,11 @@ static void test_erased_receipt_is_read_back(void **state PX_UNUSED) {
         }
     }
     assert_int_equal(agg_receipt_read(px_str_c(text), &other, &got, &e), PX_DIFFERS);
+    const char *until = strstr(text, "null"); /* nobody knows, which is not "long ago" */
+    snprintf(wrong, sizeof wrong, "%.*s\"1970-01-01T00:00:00Z\"%s", (int)(until - text), text,
+             until + 4);
+    assert_int_equal(agg_receipt_read(px_str_c(wrong), &k, &got, &e), PX_INVALID);
+    assert_non_null(strstr(e.msg, "logUntil"));
     snprintf(wrong, sizeof wrong, "{\"more\":1,%s", text + 1);
     assert_int_equal(agg_receipt_read(px_str_c(wrong), &k, &got, &e), PX_INVALID);
     assert_int_equal(agg_receipt_read(PX_S(CANONICAL), &k, &got, &e), PX_INVALID);

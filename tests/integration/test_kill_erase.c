@@ -105,7 +105,7 @@ static void until_stopped(struct proc *p) {
 }
 
 /* Two at once, the first one in the middle of adding the player to nobody; the second one reads
- * ${keys}. Each row counts once. */
+ * ${keys}. Each row counts once; of one erasure there is one receipt. */
 static void two_at_once(struct erase_rig *e, const char *keys, struct proc *first,
                         struct proc *second) {
     char before[1024], after[1024];
@@ -147,6 +147,11 @@ static void test_erase_twice_at_once(void **state) {
     two_at_once(&e, KEY_A, &first, &second);
     ERASE_RUN(&e, 0, "--erase-player", ERASE_PLAYER);
     erase_says(&e, counts);
+    const char *signature = strstr(e.out, "\"signature\":");
+    assert_non_null(signature);
+    snprintf(counts, sizeof counts, "%.78s", signature);
+    assert_int_equal(proc_log_count(&first, counts), 1);
+    assert_int_equal(proc_log_count(&second, counts), 1);
     erase_exact(&e);
     erase_rig_close(&e);
     log_rig_close(&l);

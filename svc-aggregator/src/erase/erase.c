@@ -108,13 +108,22 @@ static enum px_code write_receipt(struct agg_eraser *r, struct agg_entry *e, str
 struct ending {
     struct px_sql *sql;
     const struct agg_entry *e;
-    struct px_str receipt;
+    struct px_buf *receipt;
 };
 
+/* Another one may have finished it meanwhile: its receipt may be somebody's by now and stays. */
 static enum px_code finish_work(void *arg, struct px_err *reterr) {
     const struct ending *w = arg;
+    PX_DEFER(px_buf_fini) struct px_buf there = PX_BUF_INIT(AGG_RECEIPT_MAX);
+    struct agg_entry now = {.number = 0};
     enum px_code rc = agg_register_lock(w->sql, w->e->number, reterr);
-    return rc == PX_OK ? agg_register_finish(w->sql, w->e, w->receipt, reterr) : rc;
+    rc = rc == PX_OK ? agg_register_get(w->sql, w->e->fingerprint, &now, &there, reterr) : rc;
+    if (rc == PX_OK && now.finished_at > 0) {
+        px_buf_reset(w->receipt);
+        px_buf_str(w->receipt, px_buf_view(&there));
+        return px_buf_ok(w->receipt, reterr);
+    }
+    return rc == PX_OK ? agg_register_finish(w->sql, w->e, px_buf_view(w->receipt), reterr) : rc;
 }
 
 static enum px_code reopen_work(void *arg, struct px_err *reterr) {
@@ -125,12 +134,11 @@ static enum px_code reopen_work(void *arg, struct px_err *reterr) {
 static enum px_code finish(struct agg_eraser *r, struct agg_entry *e, bool announce,
                            struct px_buf *receipt, struct px_err *reterr) {
     const struct agg_beside *b = &r->unlink.beside;
-    struct ending w = {.sql = b->sql, .e = e};
+    struct ending w = {.sql = b->sql, .e = e, .receipt = receipt};
     px_us took = 0;
     enum px_code rc = announce ? agg_erase_topic_put(&r->topic, e, reterr) : PX_OK;
     PX_FAILPOINT("agg.erase_announced");
     rc = rc == PX_OK ? write_receipt(r, e, receipt, reterr) : rc;
-    w.receipt = px_buf_view(receipt);
     rc = rc == PX_OK ? agg_beside_tx(b, finish_work, &w, &took, reterr) : rc;
     PX_FAILPOINT("agg.erase_finished");
     return rc;

@@ -286,8 +286,9 @@ static enum px_code open_one(struct finding *w, struct agg_entry *e, struct px_e
                           ? agg_register_get(r->unlink.beside.sql, e->fingerprint, e, NULL, reterr)
                           : PX_FAIL(reterr, PX_SCHEMA, "erasures: a fingerprint that is none");
     for (size_t i = 0; rc == PX_OK && i < w->v.n / sizeof *v; i++) {
-        if (px_hmac_same(v[i].f, f)) {
+        if (px_hmac_same(v[i].f, f)) { /* found once per table, taken out of all of them at once */
             rc = agg_unlink_player(&r->unlink, e->number, v[i].player, &r->longest, reterr);
+            break;
         }
     }
     return rc == PX_OK ? finish(r, e, !agg_erased_knows(&r->told, f), &receipt, reterr) : rc;

@@ -182,15 +182,15 @@ static enum px_code sums_work(void *arg, struct px_err *reterr) {
     return rc;
 }
 
-static enum px_code sums_of(const struct agg_unlink *u, const struct px_recount *r, int64_t number,
-                            struct px_str player, struct px_err *reterr) {
-    struct sums w = {.u = u, .r = r, .number = number, .player = player};
+static enum px_code sums_of(struct sums *w, px_us *ret_longest, struct px_err *reterr) {
+    const struct agg_beside *b = &w->u->beside;
     px_us took = 0;
-    enum px_code rc = prepare(u->beside.sql, r, px_unlink_merge, &w.merge, reterr);
-    rc = rc == PX_OK ? prepare(u->beside.sql, r, px_unlink_remove, &w.remove, reterr) : rc;
-    rc = rc == PX_OK ? agg_beside_tx(&u->beside, sums_work, &w, &took, reterr) : rc;
-    px_stmt_free(w.merge);
-    px_stmt_free(w.remove);
+    enum px_code rc = prepare(b->sql, w->r, px_unlink_merge, &w->merge, reterr);
+    rc = rc == PX_OK ? prepare(b->sql, w->r, px_unlink_remove, &w->remove, reterr) : rc;
+    rc = rc == PX_OK ? agg_beside_tx(b, sums_work, w, &took, reterr) : rc;
+    *ret_longest = took > *ret_longest ? took : *ret_longest;
+    px_stmt_free(w->merge);
+    px_stmt_free(w->remove);
     PX_FAILPOINT("agg.erase_after_sums");
     return rc;
 }
@@ -214,7 +214,8 @@ enum px_code agg_unlink_player(const struct agg_unlink *u, int64_t number, struc
     size_t i = 0;
     enum px_code rc = raw_all(u, number, player, ret_longest, reterr);
     while (rc == PX_OK && next_kept(u->rollups, &i, &kept)) {
-        rc = sums_of(u, &kept.def, number, player, reterr);
+        struct sums w = {.u = u, .r = &kept.def, .number = number, .player = player};
+        rc = sums_of(&w, ret_longest, reterr);
         agg_recount_close(&kept);
     }
     return rc;

@@ -20,7 +20,8 @@ static enum px_code kid_of(const struct line *l, const struct px_keyring *ring,
     }
     for (size_t i = 0; i < l->kid.n; i++) {
         char c = l->kid.p[i], low = (char)(c | 0x20);
-        if (!(low >= 'a' && low <= 'z') && !(c >= '0' && c <= '9') && !strchr("._-", c)) {
+        if (!(low >= 'a' && low <= 'z') && !(c >= '0' && c <= '9') && c != '.' && c != '_' &&
+            c != '-') {
             return PX_FAIL(reterr, PX_CONFIG,
                            "line %zu: a name holds letters, digits, dot, underscore and minus only",
                            l->no);

@@ -63,6 +63,10 @@ static void test_keyring_refuses(void **state PX_UNUSED) {
         }
         assert_int_equal(k.n, 0);
     }
+    struct px_keyring nul = {.n = 0};
+    struct px_err why = PX_ERR_INIT;
+    assert_int_equal(px_keyring_parse(PX_S("k\0001 " K1 "\n"), &nul, &why), PX_CONFIG);
+    assert_non_null(strstr(why.msg, "line 1: a name holds letters, digits"));
     char many[20 * 80] = "";
     for (int i = 0; i < 17; i++) {
         snprintf(many + strlen(many), sizeof many - strlen(many), "k%d " K1 "\n", i);

@@ -37,6 +37,44 @@ static void killed_and_again(struct erase_rig *e, const char *point, const char 
     assert_int_equal(erase_rows(e, player), 0);
 }
 
+static bool stopped(const struct proc *p) {
+    char path[64], text[512] = "";
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)p->pid);
+    FILE *f = fopen(path, "r");
+    assert_non_null(f);
+    assert_true(fread(text, 1, sizeof text - 1, f) > 0 && fclose(f) == 0);
+    const char *state = strrchr(text, ')');
+    return state && state[1] == ' ' && state[2] == 'T';
+}
+
+static void until_stopped(struct proc *p) {
+    long until = now_ms() + 60000;
+    while (!stopped(p)) {
+        if (now_ms() > until) {
+            proc_log_show(p);
+            fail_msg("it never came to the failpoint");
+        }
+        pause_ms(20);
+    }
+}
+
+/* Asked to stop between two transactions: that is not "done". */
+static void stopped_and_again(struct erase_rig *e, const char *player) {
+    char counts[128];
+    struct proc p;
+    const char *argv[] = {binary(), "--erase-player", player, NULL};
+    counts_of(e, player, counts);
+    service_rig_set(&e->s, "PX_FAILPOINTS_AT", "agg.erase_after_batch=stop");
+    proc_start(&p, argv, e->s.env);
+    until_stopped(&p);
+    proc_signal(&p, SIGTERM);
+    proc_signal(&p, SIGCONT);
+    assert_int_equal(proc_wait(&p, 60), 75);
+    service_rig_set(&e->s, "PX_FAILPOINTS_AT", "");
+    erase_run(e, binary(), 0, (const char *const[5]){"--erase-player", player});
+    erase_says(e, counts);
+}
+
 static void test_erase_goes_on_wherever_it_was_killed(void **state) {
     static struct erase_rig e;
     static const char *const points[][2] = {
@@ -67,6 +105,7 @@ static void test_erase_goes_on_wherever_it_was_killed(void **state) {
     for (size_t i = 0; i < PX_ARRAY_LEN(points); i++) {
         killed_and_again(&e, points[i][0], points[i][1]);
     }
+    stopped_and_again(&e, "player-27");
 
     erase_totals(&e, after);
     assert_string_equal(before, after);
@@ -81,27 +120,6 @@ static void test_erase_goes_on_wherever_it_was_killed(void **state) {
     service_rig_holds(&e.s);
     erase_exact(&e);
     erase_rig_close(&e);
-}
-
-static bool stopped(const struct proc *p) {
-    char path[64], text[512] = "";
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)p->pid);
-    FILE *f = fopen(path, "r");
-    assert_non_null(f);
-    assert_true(fread(text, 1, sizeof text - 1, f) > 0 && fclose(f) == 0);
-    const char *state = strrchr(text, ')');
-    return state && state[1] == ' ' && state[2] == 'T';
-}
-
-static void until_stopped(struct proc *p) {
-    long until = now_ms() + 60000;
-    while (!stopped(p)) {
-        if (now_ms() > until) {
-            proc_log_show(p);
-            fail_msg("it never came to the failpoint");
-        }
-        pause_ms(20);
-    }
 }
 
 /* Two at once, the first one in the middle of adding the player to nobody; the second one reads

@@ -46,6 +46,10 @@ static enum px_code with_eraser(struct agg *a, enum px_sql_use use, work_fn *wor
     rc = rc == PX_OK ? work(&r, arg, reterr) : rc;
     agg_eraser_close(&r);
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (rc == PX_CANCELLED) { /* ends a service with 0; here that would read as "erased" */
+        return PX_FAIL(reterr, PX_TIMEOUT,
+                       "asked to stop before it was done; the next run goes on");
+    }
     return rc;
 }
 

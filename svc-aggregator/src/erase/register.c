@@ -99,7 +99,7 @@ enum px_code agg_register_list(struct px_sql *s, bool open, struct px_buf *out,
     return rc == PX_OK ? px_buf_ok(out, reterr) : rc;
 }
 
-enum px_code agg_register_lock(struct px_sql *s, int64_t number, struct px_err *reterr) {
+static enum px_code lock(struct px_sql *s, int64_t number, struct px_err *reterr) {
     struct px_stmt *st = NULL;
     enum px_code rc = agg_stmt(s, PX_ST_ERASURE_LOCK, &st, reterr);
     if (rc == PX_OK) {
@@ -108,7 +108,19 @@ enum px_code agg_register_lock(struct px_sql *s, int64_t number, struct px_err *
     }
     rc = rc == PX_OK ? px_stmt_next(st, reterr) : rc;
     px_stmt_free(st);
+    return rc;
+}
+
+enum px_code agg_register_lock(struct px_sql *s, int64_t number, struct px_err *reterr) {
+    enum px_code rc = lock(s, number, reterr);
     return rc == PX_NO_ROW ? out_of_shape(reterr) : rc;
+}
+
+/* The row of the first number, which is there as soon as any is; whoever removed it by hand gave up
+ * this and no more. */
+enum px_code agg_register_lock_all(struct px_sql *s, struct px_err *reterr) {
+    enum px_code rc = lock(s, 1, reterr);
+    return rc == PX_NO_ROW ? PX_OK : rc;
 }
 
 enum px_code agg_register_count(struct px_sql *s, int64_t number, const char *table, int64_t rows,

@@ -9,8 +9,6 @@
 #include <px/hmac.h>
 #include <px/keyring.h>
 
-#define AGG_FIRST_NUMBER 1 /* there is one as soon as there is any: no row is ever deleted */
-
 struct agg_entry {
     int64_t number;
     char kid[PX_KID_MAX + 1], fingerprint[PX_HMAC_TEXT + 1];
@@ -34,9 +32,11 @@ PX_MUST_USE enum px_code agg_register_add(const struct agg_beside *b, struct agg
 PX_MUST_USE enum px_code agg_register_list(struct px_sql *s, bool open, struct px_buf *out,
                                            struct px_err *reterr);
 
-/* Inside the caller's transaction. agg_register_lock: nobody else works on it until its end.
- * agg_register_count: ${rows} more of ${table}. */
+/* Inside the caller's transaction. agg_register_lock: nobody else works on it until its end;
+ * agg_register_lock_all, before it: nor on the sums of any other. agg_register_count: ${rows} more
+ * of ${table}. */
 PX_MUST_USE enum px_code agg_register_lock(struct px_sql *s, int64_t number, struct px_err *reterr);
+PX_MUST_USE enum px_code agg_register_lock_all(struct px_sql *s, struct px_err *reterr);
 PX_MUST_USE enum px_code agg_register_count(struct px_sql *s, int64_t number, const char *table,
                                             int64_t rows, struct px_err *reterr);
 PX_MUST_USE enum px_code agg_register_reopen(struct px_sql *s, int64_t number,

@@ -164,13 +164,13 @@ struct sums {
     struct px_stmt *merge, *remove;
 };
 
-/* The first number's row is the lock of all: two erasures may be of one player, by two keys, and
- * both would add what is there before either removes it. */
+/* One erasure after the other: two may be of one player, by two keys, and both would add what is
+ * there before either removes it. */
 static enum px_code sums_work(void *arg, struct px_err *reterr) {
     struct sums *w = arg;
     struct px_sql *s = w->u->beside.sql;
     int64_t n = 0;
-    enum px_code rc = agg_register_lock(s, AGG_FIRST_NUMBER, reterr);
+    enum px_code rc = agg_register_lock_all(s, reterr);
     rc = rc == PX_OK ? agg_register_lock(s, w->number, reterr) : rc;
     rc = rc == PX_OK ? bind_player(w->merge, w->r, w->player, reterr) : rc;
     rc = rc == PX_OK ? px_stmt_run(w->merge, reterr) : rc;

@@ -29,6 +29,7 @@ static void test_rivals_give_way_to_another_group(void **state) {
         }
         loser = winner;
         winner = loser == &s.proc ? &rival.proc : &s.proc;
+        pause_ms(20);
     }
     int status = proc_wait(loser, 30);
     if (status != 78) {

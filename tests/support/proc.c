@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -200,9 +201,12 @@ int proc_run(const char *const *argv, const char *const *env, char *out, size_t 
     return status;
 }
 
-/* The log as one string; the caller frees. */
+/* The log as one string, up to 8 MiB of it; the caller frees. As large as it is, and no more: it is
+ * asked for a hundred times a second, and sanitizers mark every byte. */
 static char *log_text(const struct proc *p) {
-    size_t cap = 8u << 20;
+    struct stat st;
+    size_t max = 8u << 20, size = stat(p->log, &st) == 0 ? (size_t)st.st_size + 1 : 1;
+    size_t cap = size < max ? size : max;
     char *text = malloc(cap);
 
     if (!text) {

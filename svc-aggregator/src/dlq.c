@@ -34,10 +34,8 @@ struct dlq {
 /* --- output ----------------------------------------------------------------------------------- */
 
 static enum px_code flush(struct dlq *d) {
-    if (d->lost.code == PX_OK && px_buf_ok(&d->out, &d->lost) == PX_OK &&
-        (fwrite(d->out.p ? d->out.p : "", 1, d->out.n, stdout) != d->out.n ||
-         fflush(stdout) != 0)) {
-        px_err_errno(&d->lost, PX_IO, PX_HERE, "stdout");
+    if (d->lost.code == PX_OK && px_buf_ok(&d->out, &d->lost) == PX_OK) {
+        PX_IGNORE(px_app_print(px_buf_view(&d->out), &d->lost)); /* kept in d->lost */
     }
     px_buf_reset(&d->out);
     return d->lost.code;

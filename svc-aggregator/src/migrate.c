@@ -3,7 +3,6 @@
 
 #include <px/migrate.h>
 
-#include <stdio.h>
 #include <string.h>
 
 #define AGG_TEXT_MAX (4 << 20)
@@ -79,9 +78,6 @@ enum px_code agg_migrate(void *svc, const char *arg, struct px_err *reterr) {
     rc = plan || strcmp(arg, "status") == 0 ? look(a, dir, plan, &out, reterr)
                                             : change(a, dir, arg, &out, reterr);
     /* what was done, also when it ended early */
-    bool cut = fwrite(out.p ? out.p : "", 1, out.n, stdout) != out.n || fflush(stdout) != 0;
-    if (cut && rc == PX_OK) {
-        return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
-    }
-    return rc;
+    enum px_code shown = px_app_print(px_buf_view(&out), rc == PX_OK ? reterr : NULL);
+    return rc == PX_OK ? shown : rc;
 }

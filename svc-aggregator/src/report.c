@@ -1,10 +1,9 @@
 /* Lines for people and lines of JSON, from the same facts. */
 #include "report.h"
 
+#include <px/app.h>
 #include <px/jsonw.h>
 #include <px/num.h>
-
-#include <stdio.h>
 
 #define REPORT_MAX (16 << 20)
 
@@ -216,11 +215,5 @@ void agg_report_end(struct agg_report *r, const char *result, const char *text, 
 
 enum px_code agg_report_print(struct agg_report *r, struct px_err *reterr) {
     enum px_code rc = px_buf_ok(&r->out, reterr);
-    if (rc != PX_OK) {
-        return rc;
-    }
-    if (fwrite(r->out.p ? r->out.p : "", 1, r->out.n, stdout) != r->out.n || fflush(stdout) != 0) {
-        return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
-    }
-    return PX_OK;
+    return rc == PX_OK ? px_app_print(px_buf_view(&r->out), reterr) : rc;
 }

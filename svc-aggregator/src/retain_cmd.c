@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -52,10 +51,7 @@ static enum px_code print(const struct agg_retained *ret, bool plan, bool json,
     PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(AGG_TEXT_MAX);
     (json ? agg_retained_json : agg_retained_text)(ret, plan, &out);
     enum px_code rc = px_buf_ok(&out, reterr);
-    if (rc == PX_OK && (fwrite(out.p, 1, out.n, stdout) != out.n || fflush(stdout) != 0)) {
-        return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
-    }
-    return rc;
+    return rc == PX_OK ? px_app_print(px_buf_view(&out), reterr) : rc;
 }
 
 static enum px_code work(const struct agg *a, bool run, sigset_t *set, struct px_err *reterr) {

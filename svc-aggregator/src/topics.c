@@ -230,10 +230,8 @@ enum px_code agg_topics(void *svc, const char *arg, struct px_err *reterr) {
     topics_sum(&r);
     rc = rc == PX_OK ? px_buf_ok(&r.out, reterr) : rc;
     /* what was done, also when it ended early */
-    bool cut = fwrite(r.out.p ? r.out.p : "", 1, r.out.n, stdout) != r.out.n || fflush(stdout) != 0;
-    if (cut && rc == PX_OK) {
-        return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
-    }
+    enum px_code shown = px_app_print(px_buf_view(&r.out), rc == PX_OK ? reterr : NULL);
+    rc = rc == PX_OK ? shown : rc;
     if (rc != PX_OK || r.left == 0 || strcmp(arg, "plan") == 0) {
         return rc;
     }

@@ -98,6 +98,9 @@ const char *px_app_mode(
 /* px_app_param(app, name): the value of a parameter of the command that was given, "" for a flag;
  * NULL = not given. Whether a value makes sense is the command's business (PX_USAGE). */
 const char *px_app_param(const struct px_app *app, const char *name);
+/* px_app_print(text, reterr): all of a command's output, to stdout and out of its buffer. Errors:
+ * PX_IO (a full disk, a reader that went away). */
+PX_MUST_USE enum px_code px_app_print(struct px_str text, struct px_err *reterr);
 const struct px_app_def *px_app_def(const struct px_app *app);
 const struct px_app_conf *px_app_shared(const struct px_app *app);
 void *px_app_svc(const struct px_app *app);

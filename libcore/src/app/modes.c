@@ -42,6 +42,13 @@ static int answer(const struct px_app *app, const struct px_buf *b, int status) 
 /* --- texts that need no configuration
  * ------------------------------------------------------------- */
 
+enum px_code px_app_print(struct px_str text, struct px_err *reterr) {
+    if (fwrite(text.p ? text.p : "", 1, text.n, stdout) != text.n || fflush(stdout) != 0) {
+        return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
+    }
+    return PX_OK;
+}
+
 static int version(const struct px_app *app) {
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(MODES_TEXT_MAX);
 

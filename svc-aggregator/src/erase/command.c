@@ -55,11 +55,7 @@ static enum px_code with_eraser(struct agg *a, enum px_sql_use use, work_fn *wor
 
 static enum px_code print(struct px_buf *out, struct px_err *reterr) {
     enum px_code rc = px_buf_ok(out, reterr);
-    if (rc == PX_OK &&
-        (fwrite(out->p ? out->p : "", 1, out->n, stdout) != out->n || fflush(stdout) != 0)) {
-        return px_err_errno(reterr, PX_IO, PX_HERE, "stdout");
-    }
-    return rc;
+    return rc == PX_OK ? px_app_print(px_buf_view(out), reterr) : rc;
 }
 
 /* --- input --------------------------------------------------------------------------------------

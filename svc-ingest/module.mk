@@ -1,5 +1,8 @@
 # svc-ingest: the program, and everything but main.c once more as an archive that its tests link.
-INGEST_SRC := $(sort $(wildcard svc-ingest/src/*.c))
+# Rooms below src see its headers and are seen from it by name.
+INGEST_SRC := $(sort $(wildcard svc-ingest/src/*.c svc-ingest/src/*/*.c))
+INGEST_INC := -Isvc-ingest/src $(patsubst %/,-I%,$(wildcard svc-ingest/src/*/))
+$(BUILD)/obj/svc-ingest/%.o: EXTRA_CPPFLAGS = $(INGEST_INC)
 INGEST_LIB := $(BUILD)/lib/svc_ingest.a
 $(INGEST_LIB): $(call objects,$(filter-out %/main.c,$(INGEST_SRC)))
 

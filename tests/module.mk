@@ -10,7 +10,7 @@ $(SUPPORT): $(call objects,$(SUPPORT_SRC))
 TEST_LIBS = -lcmocka $(LIBS_HTTP) $(LIBS_KAFKA) $(LIBS_SQL) $(LIBS_REGISTRY) $(LIBS_CORE)
 $(BUILD)/obj/tests/%.o: EXTRA_CPPFLAGS = -Itests/support $(LLHTTP_INC)
 # A test may include a service's private headers: tests/unit/<service>/ and tests/integration.
-$(BUILD)/obj/tests/unit/svc-ingest/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-ingest/src
+$(BUILD)/obj/tests/unit/svc-ingest/%.o: EXTRA_CPPFLAGS = -Itests/support $(INGEST_INC)
 $(BUILD)/obj/tests/unit/svc-aggregator/%.o: EXTRA_CPPFLAGS = -Itests/support $(AGGREGATOR_INC)
 $(BUILD)/obj/tests/unit/svc-metrics-api/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-metrics-api/src
 

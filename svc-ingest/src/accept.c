@@ -3,17 +3,6 @@
 
 #include <string.h>
 
-/* What the request itself shows of its sender. */
-static void accept_enrich(struct px_raw_event *raw, const struct px_http_req *req) {
-    struct px_str trace = px_req_header(req, "traceparent", NULL);
-
-    raw->source_ip = px_req_peer(req);
-    raw->user_agent = px_req_header(req, "user-agent", NULL);
-    if (trace.p && ing_traceparent_ok(trace)) {
-        raw->traceparent = trace;
-    }
-}
-
 static void accept_fill(struct ing_slot *s, const struct px_event *ev,
                         const struct px_event_type *type, px_us now) {
     struct ing_waiting *x = &s->w;
@@ -83,7 +72,7 @@ enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, stru
         .catalog = world->catalog, .policy = &world->policy, .arena = &w->arena};
 
     ev.id = px_uuid_next(&w->uuids, ev.received_at);
-    accept_enrich(&f->raw, req);
+    ing_sender_stamp(&w->sender, &f->raw);
     w->verdict.nissues = 0;
     w->verdict.dropped = 0;
     w->verdict.time_replaced = false;

@@ -23,6 +23,7 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req) {
     enum px_method method = px_req_method(req);
 
     px_arena_reset(&w->arena);
+    ing_sender_of(&w->sender, req);
     if (m.route == ING_ROUTE_OTHER) {
         handle_plain(w, req, m.route,
                      (struct ing_refusal){.status = 404,

@@ -25,9 +25,8 @@ enum ing_accepted {
     ING_REFUSED, /* w->verdict says why; counted and recorded */
     ING_LATER,   /* *ret_busy says why; counted */
 };
-/* ing_accept(w, req, f, ret_slot, ret_busy): judge ${f} with what ${req} shows of the sender, and
- * queue it. Fills slot->w.id, .received, .started, .type, .client_id, .pixel = false, .batch =
- * NULL. */
+/* ing_accept(w, req, f, ret_slot, ret_busy): judge ${f} as an event of w->sender, and queue it.
+ * Fills slot->w.id, .received, .started, .type, .client_id, .pixel = false, .batch = NULL. */
 enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
                              struct ing_slot **ret_slot, enum ing_busy *ret_busy);
 
@@ -41,8 +40,6 @@ void ing_publish_close(struct ing_worker *w, px_us wait);
 PX_MUST_USE enum px_code ing_publish(struct ing_worker *w, const struct px_event *ev,
                                      const struct px_family *family, uint64_t tag,
                                      enum ing_busy *ret_busy, struct px_err *reterr);
-/* ing_traceparent_ok(s): a W3C trace context of version 00. Threads: pure. */
-bool ing_traceparent_ok(struct px_str s);
 
 /* --- reject.c ----------------------------------------------------------------------------------
  */

@@ -8,25 +8,6 @@
 /* Several times the largest event that the limits allow. */
 #define PUBLISH_VALUE_MAX (512 * 1024)
 
-bool ing_traceparent_ok(struct px_str s) {
-    static const char shape[] = "00-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx-xxxxxxxxxxxxxxxx-xx";
-    bool trace = false, span = false;
-
-    if (s.n != sizeof shape - 1) {
-        return false;
-    }
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-        if (shape[i] == 'x' ? !hex : c != shape[i]) {
-            return false;
-        }
-        trace |= i >= 3 && i < 35 && c != '0';
-        span |= i >= 36 && i < 52 && c != '0';
-    }
-    return trace && span; /* all-zero ids are invalid */
-}
-
 static void publish_report(void *arg, const struct px_report *report) {
     struct ing_worker *w = arg;
 

@@ -9,6 +9,7 @@
 #include "fields.h"
 #include "pending.h"
 #include "routes.h"
+#include "sender.h"
 
 #include <px/arena.h>
 #include <px/loop.h>
@@ -80,6 +81,7 @@ struct ing_worker {
     struct px_arena arena; /* of one request */
     struct px_buf value;   /* one encoded message */
     struct ing_answer answer;
+    struct ing_sender sender; /* of the request in hand */
     struct ing_fields fields;
     struct px_verdict verdict;
 

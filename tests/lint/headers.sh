@@ -8,9 +8,10 @@ sources '*.h' $PRODUCT tests/support | xargs grep -L 'No guard:' | xargs -P 2 -n
         libcore/include/*) name="<${h#libcore/include/}>" ;;
         *) name="\"$PWD/$h\"" ;;
         esac
-        case $h in svc-*/src/*/*) room=-I${h%%/*}/src ;; *) room=-I. ;; esac # rooms see what is around them
+        rooms=-I. # rooms of a service see what is around them and are seen from it
+        case $h in svc-*) rooms=$(find "${h%%/*}/src" -type d | sed "s/^/-I/") ;; esac
         printf "#include %s\n#include %s\ntypedef int not_empty;\n" "$name" "$name" |
             ${CC:-gcc} -std=c11 -D_GNU_SOURCE -Wall -Wextra -Wpedantic -Werror -fsyntax-only -Ilibcore/include \
-                -Itests/support "$room" -isystem /usr/share/include/llhttp -x c - >/dev/null 2>&1 ||
+                -Itests/support $rooms -isystem /usr/share/include/llhttp -x c - >/dev/null 2>&1 ||
             echo "$h:1: does not compile alone; include what it uses, or forward-declare it (and guard it)"
     done' sh | sort | verdict

@@ -41,8 +41,14 @@ THREADS_LONG     := service owners trouble
 E2E_LONG         := ledger run evolution erase runbooks three_brokers dead_letters ledger_logs
 long_first        = $(foreach n,$(1),$(filter %_$(n) %_$(n).sh,$(2))) $(filter-out $(foreach n,$(1),%_$(n) %_$(n).sh),$(2))
 
+# Preloaded into a release build, to count who asks for memory and takes locks.
+COUNT_CALLS := $(BUILD)/tests/e2e/count_calls.so
+$(COUNT_CALLS): tests/e2e/count_calls.c | deps-test
+	@mkdir -p $(@D)
+	$(call say,LD,$@)$(CC) $(filter-out -fPIE -fvisibility=hidden,$(CFLAGS)) -fPIC -shared -o $@ $< -ldl -lpthread
+
 # COUNTS=file collects the results of several steps (tests/test.sh).
-RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tests/e2e/kafka_real tests/run.sh $(if $(COUNTS),--add $(COUNTS))
+RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tests/e2e/kafka_real PX_COUNT_CALLS=$(COUNT_CALLS) tests/run.sh $(if $(COUNTS),--add $(COUNTS))
 .PHONY: check unit integration lints threads e2e test test-scram
 unit: $(UNIT_BIN) ## unit tests only (seconds)
 	@$(RUN) $(UNIT_BIN)
@@ -53,7 +59,7 @@ lints: programs
 	@$(RUN) tests/tsql/test_tsql.sh tests/lint/run.sh tests/lint/selftest.sh
 threads: $(THREAD_BIN) programs
 	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(call long_first,$(THREADS_LONG),$(THREAD_BIN))
-e2e: programs $(BUILD)/tests/e2e/kafka_real $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
+e2e: programs $(BUILD)/tests/e2e/kafka_real $(COUNT_CALLS) $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
 	@$(RUN) $(call long_first,$(E2E_LONG),$(sort $(wildcard tests/e2e/test_*.sh)))
 test-scram: programs ## SCRAM-SHA-512 on Kafka 3.9 (fetches 59 MiB once); not part of test
 	@$(RUN) tests/e2e/scram.sh

@@ -1,4 +1,4 @@
-/* What the service's HTTP cost is compared with: two tiny servers that answer 43 bytes and do
+/* What the service's HTTP cost is compared with: tiny servers that answer 43 bytes and do
  * nothing else, each in a process of its own. */
 #ifndef BENCH_FLOOR_H
 #define BENCH_FLOOR_H
@@ -22,6 +22,9 @@ struct floor {
  * Call before any thread exists. */
 struct floor floor_bare(void);
 struct floor floor_px_http(bool deferred);
+/* floor_evhttp(): libevent's own HTTP server, its query parser, a handler that looks up two names.
+ */
+struct floor floor_evhttp(void);
 void floor_stop(struct floor *f);
 
 #endif

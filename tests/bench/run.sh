@@ -2,7 +2,7 @@
 # Runs the benchmarks and sums up: JSON lines as they come, then a table. A program's lines also go
 # to $BENCH_DIR/<name>.json. Exit 1 only when a figure of CPU time is above twice its aim, or when a
 # program could not measure. Wall-clock figures inform and never fail: the machine may be shared.
-#   tests/bench/run.sh [NAME...]      NAME: one of the list below; none = all
+#   tests/bench/run.sh [NAME...]      NAME: one of the list below, or peers (make bench-peers); none = the list
 set -u
 dir=${BENCH_DIR:-build/release/bench}
 all=(model produce ingest query rss aggregate)

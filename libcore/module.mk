@@ -1,5 +1,5 @@
 # libcore: five archives, so that a program links only what it needs.
-#   libcore.a        base obs conf model codec app   (cJSON, libcyaml, libcrypto)
+#   libcore.a        base obs conf model codec app   (cJSON, libcyaml, libcrypto, zlib)
 #   libcore_http.a   http                            (libevent, llhttp)
 #   libcore_kafka.a  kafka                           (librdkafka)
 #   libcore_sql.a    sql                             (unixODBC)
@@ -44,7 +44,7 @@ $(LIBCORE_REGISTRY): $(call objects,$(REGISTRY_SRC))
 TSAN_OBJ := $(if $(findstring thread,$(SAN)),$(call objects,tests/support/tsan_threads.c))
 
 # Expanded when a program is linked, after the packages are there.
-LIBS_CORE  = $(shell pkg-config --libs libcjson libcyaml libcrypto) -lm -lpthread
+LIBS_CORE  = $(shell pkg-config --libs libcjson libcyaml libcrypto zlib) -lm -lpthread
 LIBS_HTTP  = $(shell pkg-config --libs libevent_core)
 LIBS_KAFKA = $(shell pkg-config --libs rdkafka)
 LIBS_SQL   = $(shell pkg-config --libs odbc libssl)

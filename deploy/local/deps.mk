@@ -2,7 +2,7 @@
 # DEPS_BUILD builds and runs it; DEPS_TEST adds the servers and tools that `make test` starts.
 
 DEPS_BUILD := git gcc make pkg-config libevent-dev librdkafka-dev unixodbc-dev libcjson-dev libcyaml-dev libyaml-dev \
-              libssl-dev libcurl4-openssl-dev node-llhttp odbc-postgresql libsqliteodbc
+              libssl-dev libcurl4-openssl-dev zlib1g-dev node-llhttp odbc-postgresql libsqliteodbc
 DEPS_RUN   := curl sqlite3
 DEPS_TEST  := $(DEPS_RUN) libcmocka-dev postgresql-15 default-jre-headless maven kcat iproute2 \
               clang-format-14 python3 python3-venv python3-avro python3-yaml tzdata openssl golang-go tdsodbc

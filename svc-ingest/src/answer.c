@@ -169,6 +169,9 @@ static void refusal_fields(struct px_buf *b, const struct ing_refusal *r, const 
     if (r->allow) {
         px_buf_printf(b, "Allow: %s\r\n", r->allow);
     }
+    if (r->fields) {
+        px_buf_c(b, r->fields);
+    }
     if (r->retry_after) {
         px_buf_printf(b, "Retry-After: %u\r\n", r->retry_after);
     }

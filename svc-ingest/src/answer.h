@@ -44,6 +44,7 @@ struct ing_refusal {
     bool retryable;
     unsigned retry_after;             /* seconds; 0 = no such field */
     const char *allow;                /* value of Allow; NULL = none */
+    const char *fields;               /* more of them, raw; NULL = none */
     const struct px_verdict *verdict; /* NULL = no field errors */
     const struct px_uuid *request_id;
     struct px_str client_id; /* n = 0 = none */

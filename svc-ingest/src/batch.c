@@ -41,8 +41,9 @@ bool ing_batch_retry(struct ing_batch *b, uint32_t i, enum ing_busy why) {
     return batch_done(b, i, ING_ITEM_RETRY);
 }
 
-bool ing_batch_reject(struct ing_batch *b, uint32_t i, const char *code, const char *field) {
-    b->items[i].code = code;
+bool ing_batch_reject(struct ing_batch *b, uint32_t i, enum px_reason why, const char *field) {
+    b->items[i].code = px_reason_code(why);
+    b->items[i].message = px_reason_text(why);
     snprintf(b->items[i].field, sizeof b->items[i].field, "%s", field);
     return batch_done(b, i, ING_ITEM_REJECTED);
 }
@@ -82,6 +83,9 @@ static void batch_item(struct px_jsonw *w, const struct ing_batch *b, uint32_t i
     }
     if (fate->field[0]) {
         px_jw_kc(w, "field", fate->field);
+    }
+    if (fate->message) {
+        px_jw_kc(w, "message", fate->message);
     }
     px_jw_obj_end(w);
 }

@@ -1,22 +1,32 @@
 /* POST /api/events: the handler. One event waits for its report like a pixel; a batch waits for all
- * of its items. */
+ * of its items. What is wrong with the request as a whole is answered here. */
 #include "handle.h"
 
-#define COLLECT_BODY_MAX (256 * 1024)
+#include <px/gunzip.h>
+
+#define COLLECT_KEY "Idempotency-Key"
 
 static void collect_refuse(struct ing_worker *w, struct px_http_req *req, struct ing_refusal r) {
     ing_reply_refusal(w, req, ING_ROUTE_EVENTS, &r);
 }
 
-/* A refusal of the request as a whole, counted and recorded; ${detail} NULL = the reason's
- * sentence. */
-static void collect_reject(struct ing_worker *w, struct px_http_req *req, enum px_reason reason,
-                           const char *field, const char *detail) {
+/* A refusal of the request as a whole. */
+struct collect_fault {
+    enum px_reason reason;
+    const char *field;
+    const char *detail;   /* NULL: the reason's sentence */
+    const char *fields;   /* more header fields; NULL = none */
+    struct px_str source; /* the bytes to blame; n = 0 = none that can be read */
+};
+
+static void collect_reject(struct ing_worker *w, struct px_http_req *req,
+                           const struct collect_fault *f) {
     w->verdict.nissues = 0;
-    px_verdict_add(&w->verdict, reason, field);
-    ing_reject(w, NULL, &w->verdict, px_req_body(req));
+    px_verdict_add(&w->verdict, f->reason, f->field);
+    ing_reject(w, NULL, &w->verdict, f->source);
     struct ing_refusal r = ing_refusal_of(&w->verdict);
-    r.detail = detail;
+    r.detail = f->detail;
+    r.fields = f->fields;
     collect_refuse(w, req, r);
 }
 
@@ -25,17 +35,11 @@ static void collect_busy(struct ing_worker *w, struct px_http_req *req) {
     collect_refuse(w, req, ing_refusal_busy(ING_BUSY_OVERLOADED));
 }
 
-/* JSON, or the text/plain that a beacon sends to spare itself the preflight. */
-static bool collect_type_ok(const struct px_http_req *req) {
-    struct px_str type = px_req_header(req, "content-type", NULL);
+/* --- one event ----------------------------------------------------------------------------------
+ */
 
-    type.n = px_str_find(type, ';');
-    type = px_str_trim(type);
-    return px_str_ieq(type, PX_S("application/json")) || px_str_ieq(type, PX_S("text/plain"));
-}
-
-static void collect_one(struct ing_worker *w, struct px_http_req *req,
-                        const struct px_jnode *node) {
+static void collect_one(struct ing_worker *w, struct px_http_req *req, const struct px_jnode *node,
+                        struct px_str text) {
     struct ing_fields *f = &w->fields;
     struct ing_slot *slot = NULL;
     enum ing_busy busy = ING_BUSY_OVERLOADED;
@@ -45,7 +49,7 @@ static void collect_one(struct ing_worker *w, struct px_http_req *req,
         collect_busy(w, req);
         return;
     }
-    f->source = px_req_body(req);
+    f->source = text;
     struct px_str key = px_req_header(req, "idempotency-key", &twice);
     ing_collect_key(f, key, twice);
     struct ing_refusal r;
@@ -54,6 +58,7 @@ static void collect_one(struct ing_worker *w, struct px_http_req *req,
         slot->w.ticket = px_http_defer(req);
         return;
     case ING_REFUSED:
+        ing_collect_names(f, &w->verdict);
         r = ing_refusal_of(&w->verdict);
         break;
     case ING_LATER:
@@ -65,6 +70,9 @@ static void collect_one(struct ing_worker *w, struct px_http_req *req,
         f->raw.client_event_id.n <= ING_CLIENT_ID_MAX ? f->raw.client_event_id : (struct px_str){0};
     collect_refuse(w, req, r);
 }
+
+/* --- a batch -------------------------------------------------------------------------------------
+ */
 
 /* The array of a batch: the document itself or its member `events`; NULL = one event. False when
  * the wrapper holds anything else; w->verdict says what. */
@@ -90,37 +98,63 @@ static bool collect_find_batch(struct ing_worker *w, const struct px_jnode *root
     return w->verdict.nissues == 0;
 }
 
-static size_t collect_count(const struct px_jnode *array) {
-    size_t n = 0;
+/* What the items of a batch cannot be judged without: its size and its key. */
+static bool collect_batch_fault(const struct ing_batch_ask *a, bool keyed, bool twice,
+                                struct collect_fault *ret) {
+    const struct {
+        bool broken;
+        enum px_reason reason;
+        const char *field, *detail;
+    } rules[] = {
+        {a->n == 0 || a->n > ING_BATCH_MAX, PX_REASON_BATCH_SIZE, "events", NULL},
+        {twice, PX_REASON_DUPLICATE_PARAMETER, COLLECT_KEY, NULL},
+        {keyed && a->key.n == 0, PX_REASON_EMPTY_VALUE, COLLECT_KEY, NULL},
+        {a->key.n > ING_BATCH_KEY_MAX, PX_REASON_TOO_LONG, COLLECT_KEY,
+         COLLECT_KEY " has at most 124 bytes with a batch: each item adds its index"},
+    };
 
-    for (const struct px_jnode *c = px_json_first(array); c && n <= ING_BATCH_MAX;
-         c = px_json_next(c)) {
-        n++;
+    for (size_t i = 0; i < PX_ARRAY_LEN(rules); i++) {
+        if (rules[i].broken) {
+            ret->reason = rules[i].reason;
+            ret->field = rules[i].field;
+            ret->detail = rules[i].detail;
+            return true;
+        }
     }
-    return n;
+    return false;
+}
+static_assert(ING_BATCH_KEY_MAX == 124 && ING_BATCH_MAX == 500, "as the sentence above says");
+
+static void collect_batch(struct ing_worker *w, struct px_http_req *req, struct ing_items *items,
+                          struct px_str text) {
+    bool twice = false;
+    struct ing_batch_ask a = {.items = items,
+                              .n = (uint32_t)ing_items_count(items, ING_BATCH_MAX + 1),
+                              .key = px_req_header(req, "idempotency-key", &twice)};
+    struct collect_fault fault = {.source = text};
+
+    if (collect_batch_fault(&a, a.key.p != NULL, twice, &fault)) {
+        collect_reject(w, req, &fault);
+    } else {
+        ing_collect_batch(w, req, &a);
+    }
 }
 
+/* --- the body ------------------------------------------------------------------------------------
+ */
+
 static void collect_document(struct ing_worker *w, struct px_http_req *req,
-                             const struct px_jnode *root) {
+                             const struct px_jnode *root, struct px_str text) {
     const struct px_jnode *events = NULL;
 
     if (!collect_find_batch(w, root, &events)) {
-        ing_reject(w, NULL, &w->verdict, px_req_body(req));
+        ing_reject(w, NULL, &w->verdict, text);
         collect_refuse(w, req, ing_refusal_of(&w->verdict));
-        return;
-    }
-    if (!events) {
-        collect_one(w, req, root);
-        return;
-    }
-    size_t n = collect_count(events);
-    if (n == 0 || n > ING_BATCH_MAX) {
-        collect_reject(w, req, PX_REASON_BATCH_SIZE, "events", NULL);
-    } else if (px_req_header(req, "idempotency-key", NULL).p) {
-        collect_reject(w, req, PX_REASON_UNKNOWN_MEMBER, "Idempotency-Key",
-                       "Idempotency-Key names one event; a batch gives an eventId in each event");
+    } else if (events) {
+        struct ing_items items = ing_items_array(events);
+        collect_batch(w, req, &items, text);
     } else {
-        ing_collect_batch(w, req, events);
+        collect_one(w, req, root, text);
     }
 }
 
@@ -128,26 +162,82 @@ static void collect_json_free(struct px_json **doc) {
     px_json_free(*doc);
 }
 
-void ing_collect(struct ing_worker *w, struct px_http_req *req) {
+static void collect_json(struct ing_worker *w, struct px_http_req *req, struct px_str text) {
     PX_DEFER(collect_json_free) struct px_json *doc = NULL;
     struct px_err err = PX_ERR_INIT;
+    enum px_code rc = px_json_parse(text, ING_BODY_MAX, &doc, &err);
 
-    if (!collect_type_ok(req)) {
-        collect_reject(w, req, PX_REASON_BAD_CONTENT_TYPE, "Content-Type", NULL);
+    if (rc == PX_OK) {
+        collect_document(w, req, px_json_root(doc), text);
+    } else if (rc == PX_NOMEM) {
+        collect_busy(w, req);
+    } else {
+        collect_reject(
+            w, req,
+            &(struct collect_fault){
+                .reason = PX_REASON_BAD_JSON, .field = "body", .detail = err.msg, .source = text});
+    }
+}
+
+static void collect_lines(struct ing_worker *w, struct px_http_req *req, struct px_str text) {
+    PX_DEFER(ing_items_fini) struct ing_items items = ing_items_lines(text);
+
+    collect_batch(w, req, &items, text);
+}
+
+/* The text of the body; false when it has been answered. */
+static bool collect_text(struct ing_worker *w, struct px_http_req *req, enum ing_coding coding,
+                         struct px_str *ret) {
+    struct px_err err = PX_ERR_INIT;
+    struct collect_fault fault = {
+        .reason = PX_REASON_BAD_COMPRESSION, .field = "body", .detail = err.msg};
+
+    *ret = px_req_body(req);
+    if (coding == ING_CODING_NONE) {
+        return true;
+    }
+    px_buf_reset(&w->inflated);
+    enum px_code rc = px_gunzip(*ret, &w->inflated, &err);
+    *ret = px_buf_view(&w->inflated);
+    if (rc == PX_OK) {
+        return true;
+    }
+    if (rc == PX_NOMEM) {
+        collect_busy(w, req);
+        return false;
+    }
+    if (rc == PX_TOO_LARGE) {
+        fault.reason = PX_REASON_BODY_TOO_LARGE;
+    }
+    collect_reject(w, req, &fault);
+    return false;
+}
+
+void ing_collect(struct ing_worker *w, struct px_http_req *req) {
+    static const struct collect_fault bad_type = {.reason = PX_REASON_BAD_CONTENT_TYPE,
+                                                  .field = "Content-Type",
+                                                  .fields = "Accept: " ING_BODY_TYPES "\r\n"};
+    static const struct collect_fault bad_coding = {.reason = PX_REASON_BAD_CONTENT_ENCODING,
+                                                    .field = "Content-Encoding",
+                                                    .fields = "Accept-Encoding: " ING_BODY_CODINGS
+                                                              "\r\n"};
+    bool twice = false;
+    enum ing_form form = ING_FORM_JSON;
+    enum ing_coding coding = ING_CODING_NONE;
+    struct px_str text, value = px_req_header(req, "content-type", &twice);
+
+    if (!ing_body_form(value, twice, &form)) {
+        collect_reject(w, req, &bad_type);
         return;
     }
-    switch ((int)px_json_parse(px_req_body(req), COLLECT_BODY_MAX, &doc, &err)) {
-    case PX_OK:
-        collect_document(w, req, px_json_root(doc));
-        break;
-    case PX_NOMEM:
-        collect_busy(w, req);
-        break;
-    case PX_TOO_LARGE:
-        collect_reject(w, req, PX_REASON_BODY_TOO_LARGE, "body", NULL);
-        break;
-    default:
-        collect_reject(w, req, PX_REASON_BAD_JSON, "body", err.msg);
-        break;
+    value = px_req_header(req, "content-encoding", &twice);
+    if (!ing_body_coding(value, twice, &coding)) {
+        collect_reject(w, req, &bad_coding);
+    } else if (collect_text(w, req, coding, &text)) {
+        if (form == ING_FORM_LINES) {
+            collect_lines(w, req, text);
+        } else {
+            collect_json(w, req, text);
+        }
     }
 }

@@ -1,5 +1,5 @@
-/* A batch of POST /api/events: every item takes the way of a single event, the answer waits for
- * all. */
+/* A batch of POST /api/events, from an array or from lines: every item takes the way of a single
+ * event, the answer waits for all. */
 #include "handle.h"
 
 #include <px/map.h>
@@ -50,8 +50,8 @@ static void batch_accept(struct ing_worker *w, struct px_http_req *req, struct i
         b->refs++;
         return;
     case ING_REFUSED:
-        ing_batch_reject(b, i, px_reason_code(w->verdict.issues[0].reason),
-                         w->verdict.issues[0].field);
+        ing_collect_names(&w->fields, &w->verdict);
+        ing_batch_reject(b, i, w->verdict.issues[0].reason, w->verdict.issues[0].field);
         break;
     case ING_LATER:
         ing_batch_retry(b, i, busy);
@@ -60,15 +60,38 @@ static void batch_accept(struct ing_worker *w, struct px_http_req *req, struct i
     item->id = px_uuid_next(&w->uuids, b->received);
 }
 
+/* Read item ${i} into w->fields; false when it has its outcome already. */
+static bool batch_read(struct ing_worker *w, const struct ing_batch_ask *a, struct ing_batch *b,
+                       uint32_t i) {
+    const struct px_jnode *node = NULL;
+    enum px_code rc = ing_items_next(a->items, &node, NULL);
+
+    if (rc == PX_INVALID) {
+        w->verdict.nissues = 0;
+        px_verdict_add(&w->verdict, PX_REASON_BAD_JSON, "event");
+        ing_reject(w, NULL, &w->verdict, a->items->line);
+        b->items[i].id = px_uuid_next(&w->uuids, b->received);
+        ing_batch_reject(b, i, PX_REASON_BAD_JSON, "event");
+        return false;
+    }
+    rc = rc ? rc : ing_collect_read(w->world->catalog, node, &w->arena, &w->fields, NULL);
+    if (rc == PX_OK && a->key.n) {
+        rc = ing_collect_item_key(&w->fields, a->key, i, &w->arena);
+    }
+    if (rc) {
+        px_count(w->shard, ING_M_UNAVAILABLE, ING_BUSY_OVERLOADED, 0, 1);
+        b->items[i].id = px_uuid_next(&w->uuids, b->received);
+        ing_batch_retry(b, i, ING_BUSY_OVERLOADED);
+        return false;
+    }
+    w->fields.source = a->items->line;
+    return true;
+}
+
 static void batch_item(struct ing_worker *w, struct px_http_req *req, struct ing_batch *b,
-                       uint32_t i, const struct px_jnode *node, struct px_map *seen) {
+                       uint32_t i, struct px_map *seen) {
     uint64_t *place = NULL;
 
-    if (ing_collect_read(w->world->catalog, node, &w->arena, &w->fields, NULL)) {
-        px_count(w->shard, ING_M_UNAVAILABLE, ING_BUSY_OVERLOADED, 0, 1);
-        ing_batch_retry(b, i, ING_BUSY_OVERLOADED);
-        return;
-    }
     batch_echo(&b->items[i], w->fields.raw.client_event_id);
     struct px_str scope = batch_scope(w, &w->fields.raw);
     if (scope.n && (place = px_map_get(seen, scope))) {
@@ -86,22 +109,20 @@ static void batch_item(struct ing_worker *w, struct px_http_req *req, struct ing
 }
 
 void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
-                       const struct px_jnode *events) {
-    uint32_t n = 0, i = 0;
-    for (const struct px_jnode *c = px_json_first(events); c; c = px_json_next(c)) {
-        n++;
-    }
-    struct ing_batch *b = ing_batch_new(n, px_req_received(req));
+                       const struct ing_batch_ask *a) {
+    struct ing_batch *b = ing_batch_new(a->n, px_req_received(req));
     if (!b) {
         struct ing_refusal r = ing_refusal_busy(ING_BUSY_OVERLOADED);
-        px_count(w->shard, ING_M_UNAVAILABLE, ING_BUSY_OVERLOADED, 0, n);
+        px_count(w->shard, ING_M_UNAVAILABLE, ING_BUSY_OVERLOADED, 0, a->n);
         ing_reply_refusal(w, req, ING_ROUTE_EVENTS, &r);
         return;
     }
     PX_DEFER(px_map_fini) struct px_map seen;
     px_map_init(&seen, ING_BATCH_MAX);
-    for (const struct px_jnode *c = px_json_first(events); c; c = px_json_next(c)) {
-        batch_item(w, req, b, i++, c, &seen);
+    for (uint32_t i = 0; i < a->n; i++) {
+        if (batch_read(w, a, b, i)) {
+            batch_item(w, req, b, i, &seen);
+        }
     }
     if (b->waiting) {
         b->ticket = px_http_defer(req);

@@ -4,6 +4,7 @@
 #define ING_HANDLE_H
 
 #include "batch.h"
+#include "items.h"
 #include "worker.h"
 
 /* ing_handle(w, req): the HTTP handler: routes, then ing_pixel or ing_collect. */
@@ -14,9 +15,15 @@ void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct p
 
 void ing_pixel(struct ing_worker *w, struct px_http_req *req, const struct px_event_type *type);
 void ing_collect(struct ing_worker *w, struct px_http_req *req);
-/* ing_collect_batch(w, req, events): ${events}: an array of 1 to 500. */
+/* ing_collect_batch(w, req, a): ${a}: 1 to 500 events. ${a}->key: of Idempotency-Key, at most
+ * ING_BATCH_KEY_MAX bytes; n = 0 = none. */
+struct ing_batch_ask {
+    struct ing_items *items;
+    uint32_t n;
+    struct px_str key;
+};
 void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
-                       const struct px_jnode *events);
+                       const struct ing_batch_ask *a);
 
 /* --- accept.c: raw fields -> judged event -> message in the producer's queue --------------------
  */

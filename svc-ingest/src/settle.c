@@ -100,7 +100,7 @@ static void settle_item(struct ing_worker *w, const struct ing_slot *s, enum set
     bool last = what == SETTLE_STORED ? ing_batch_accept(b, i)
                 : what == SETTLE_LATER
                     ? ing_batch_retry(b, i, busy)
-                    : ing_batch_reject(b, i, px_reason_code(PX_REASON_TOO_LARGE_FOR_LOG), "event");
+                    : ing_batch_reject(b, i, PX_REASON_TOO_LARGE_FOR_LOG, "event");
     if (last) {
         ing_settle_batch_done(w, b);
     }

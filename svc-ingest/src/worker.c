@@ -18,6 +18,7 @@
 #define WORKER_LAST_WORDS (500 * PX_US_PER_MS)
 /* Largest memory of one request: a body of 256 KiB decodes into less. */
 #define WORKER_ARENA_MAX (4 * 1024 * 1024)
+static_assert(ING_BODY_MAX <= WORKER_ARENA_MAX / 8, "a body decodes into less than the arena");
 
 /* --- callbacks of the loop ----------------------------------------------------------------------
  */
@@ -107,6 +108,7 @@ static enum px_code worker_listen(struct ing_worker *w, uint16_t port, struct px
                               .refused = worker_refused,
                               .arg = w};
 
+    hc.limits.body = ING_BODY_MAX;
     hc.limits.connections = worker_share(w, c->max_connections);
     hc.limits.header_deadline = c->header_deadline;
     hc.limits.body_deadline = c->body_deadline;
@@ -139,6 +141,7 @@ enum px_code ing_worker_open(struct ing_worker *w, const struct ing_world *world
     w->ended = -1;
     w->shard = px_metrics_shard(world->metrics, index);
     px_arena_init(&w->arena, WORKER_ARENA_MAX);
+    px_buf_init(&w->inflated, ING_BODY_MAX);
     ing_answer_init(&w->answer);
     ing_bucket_init(&w->dlq_bucket,
                     (world->conf->dlq_rate + (int64_t)world->workers - 1) / (int64_t)world->workers,
@@ -224,6 +227,7 @@ void ing_worker_close(struct ing_worker *w) {
     }
     ing_pending_fini(&w->pending);
     px_arena_fini(&w->arena);
+    px_buf_fini(&w->inflated);
     ing_answer_fini(&w->answer);
     if (w->ended >= 0) {
         close(w->ended);

@@ -5,6 +5,7 @@
 #define ING_WORKER_H
 
 #include "answer.h"
+#include "body.h"
 #include "conf.h"
 #include "fields.h"
 #include "pending.h"
@@ -78,8 +79,9 @@ struct ing_worker {
     uint32_t unstored;     /* events in a row that the log did not take, up to ING_UNSTORED_MANY */
     struct ing_changes changes;
 
-    struct px_arena arena; /* of one request */
-    struct px_buf value;   /* one encoded message */
+    struct px_arena arena;  /* of one request */
+    struct px_buf value;    /* one encoded message */
+    struct px_buf inflated; /* body of the request in hand, when it was compressed */
     struct ing_answer answer;
     struct ing_sender sender; /* of the request in hand */
     struct ing_fields fields;

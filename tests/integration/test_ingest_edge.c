@@ -274,12 +274,11 @@ static void test_ingest_refuses_json_by_its_code(void **state) {
          "duplicate_parameter", "Idempotency-Key"},
         {"Content-Type: application/xml\r\n", "{" EDGE_EVENT "}", 415, "bad_content_type",
          "Content-Type"},
-        {NULL, "{" EDGE_EVENT "}", 415, "bad_content_type", "Content-Type"},
+        {"Content-Type: application/x-www-form-urlencoded\r\n", "{" EDGE_EVENT "}", 415,
+         "bad_content_type", "Content-Type"},
         {EDGE_JSON, "[]", 400, "batch_size", "events"},
         {EDGE_JSON, "{\"events\":[],\"x\":1}", 400, "unknown_member", "x"},
         {EDGE_JSON, "{\"events\":7}", 400, "bad_type", "events"},
-        {EDGE_JSON "Idempotency-Key: a\r\n", "[{" EDGE_EVENT "}]", 400, "unknown_member",
-         "Idempotency-Key"},
     };
 
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {

@@ -68,9 +68,10 @@ void http_ask(int port, const struct http_request *r, struct http_answer *ret) {
                      r->method, r->target, r->fields ? r->fields : "");
     send_all(fd, head, (size_t)m);
     if (r->body) {
-        m = snprintf(head, sizeof(head), "Content-Length: %zu\r\n\r\n", strlen(r->body));
+        size_t body_n = r->body_n ? r->body_n : strlen(r->body);
+        m = snprintf(head, sizeof(head), "Content-Length: %zu\r\n\r\n", body_n);
         send_all(fd, head, (size_t)m);
-        send_all(fd, r->body, strlen(r->body));
+        send_all(fd, r->body, body_n);
     } else {
         send_all(fd, "\r\n", 2);
     }

@@ -19,6 +19,7 @@ struct http_answer {
  * ${body} text or NULL. Waits at most 20 s. http_get: method GET, nothing extra. */
 struct http_request {
     const char *method, *target, *fields, *body;
+    size_t body_n; /* 0: ${body} is text */
 };
 void http_ask(int port, const struct http_request *r, struct http_answer *ret);
 void http_get(int port, const char *target, struct http_answer *ret);

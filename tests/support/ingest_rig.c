@@ -65,7 +65,8 @@ struct ingest_said ingest_rig_ask(const struct ingest_rig *r, const struct inges
     struct http_request req = {.method = a->method ? a->method : "GET",
                                .target = a->target,
                                .fields = a->fields,
-                               .body = a->body};
+                               .body = a->body,
+                               .body_n = a->body_n};
     struct http_answer ans;
     struct ingest_said s = {0};
     long from = now_ms();

@@ -27,6 +27,7 @@ void ingest_rig_close(struct ingest_rig *r);
 
 struct ingest_ask {
     const char *method, *target, *fields, *body; /* method NULL = GET */
+    size_t body_n;                               /* 0: ${body} is text */
 };
 struct ingest_said {
     int status;

@@ -118,6 +118,7 @@ enum px_code ing_collect_read(const struct px_catalog *cat, const struct px_jnod
     ret->raw = (struct px_raw_event){0};
     ret->early.nissues = 0;
     ret->dropped = 0;
+    ret->keyed = false;
     ret->source = (struct px_str){0};
     if (px_json_type(node) != PX_JSON_OBJECT) {
         px_verdict_add(&ret->early, PX_REASON_BAD_TYPE, "event");
@@ -144,7 +145,36 @@ void ing_collect_key(struct ing_fields *f, struct px_str key, bool twice) {
         px_verdict_add(&f->early, PX_REASON_DUPLICATE_PARAMETER, "Idempotency-Key");
     } else if (!f->raw.client_event_id.p) {
         f->raw.client_event_id = key;
+        f->keyed = true;
     } else if (!px_str_eq(f->raw.client_event_id, key)) {
         px_verdict_add(&f->early, PX_REASON_CONFLICTING_IDS, "Idempotency-Key");
+    }
+}
+
+enum px_code ing_collect_item_key(struct ing_fields *f, struct px_str key, uint32_t index,
+                                  struct px_arena *arena) {
+    char tail[16];
+    int n = snprintf(tail, sizeof tail, "/%u", index);
+
+    px_assert(key.n <= ING_BATCH_KEY_MAX && key.n + (size_t)n <= PX_ID_MAX);
+    if (f->raw.client_event_id.p) {
+        return PX_OK;
+    }
+    char *id = px_arena_alloc(arena, key.n + (size_t)n);
+    if (!id) {
+        return PX_NOMEM;
+    }
+    memcpy(id, key.p, key.n);
+    memcpy(id + key.n, tail, (size_t)n);
+    f->raw.client_event_id = (struct px_str){.p = id, .n = key.n + (size_t)n};
+    f->keyed = true;
+    return PX_OK;
+}
+
+void ing_collect_names(const struct ing_fields *f, struct px_verdict *v) {
+    for (size_t i = 0; f->keyed && i < v->nissues; i++) {
+        if (strcmp(v->issues[i].field, "eventId") == 0) {
+            snprintf(v->issues[i].field, sizeof v->issues[i].field, "Idempotency-Key");
+        }
     }
 }

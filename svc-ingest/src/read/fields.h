@@ -11,6 +11,7 @@ struct ing_fields {
     struct px_raw_event raw;
     struct px_verdict early; /* what reading found wrong */
     unsigned dropped;        /* attributes outside the allow-list: never built */
+    bool keyed;              /* the sender's id came from Idempotency-Key */
     /* The bytes it was read from, for the record of a refusal; n = 0 = none. Set by the caller. */
     struct px_str source;
 };
@@ -38,6 +39,15 @@ PX_MUST_USE enum px_code ing_collect_read(const struct px_catalog *cat, const st
 /* ing_collect_key(f, key, twice): `Idempotency-Key: ${key}` for one event (.p NULL = no such
  * field): the sender's id unless the event holds one, which must then be the same. */
 void ing_collect_key(struct ing_fields *f, struct px_str key, bool twice);
+/* ing_collect_item_key(f, key, index, arena): the same for item ${index} of a batch that came with
+ * the key: `${key}/${index}`, unless the event holds an id. ${key} has at most ING_BATCH_KEY_MAX
+ * bytes. Errors: PX_NOMEM (arena). Threads: pure. */
+#define ING_BATCH_KEY_MAX (PX_ID_MAX - 4) /* "/499" */
+PX_MUST_USE enum px_code ing_collect_item_key(struct ing_fields *f, struct px_str key,
+                                              uint32_t index, struct px_arena *arena);
+/* ing_collect_names(f, v): where the id came from Idempotency-Key, what is wrong with it is named
+ * so. */
+void ing_collect_names(const struct ing_fields *f, struct px_verdict *v);
 
 /* ing_fields_merge(early, judged): issues of both in *judged, reading first; what reading already
  * refused is not complained about again. */

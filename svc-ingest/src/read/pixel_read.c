@@ -119,6 +119,7 @@ enum px_code ing_pixel_read(const struct px_event_type *type, struct px_str quer
     ret->raw = (struct px_raw_event){.event_type = px_str_c(type->name)};
     ret->early.nissues = 0;
     ret->dropped = 0;
+    ret->keyed = false;
     ret->source = (struct px_str){0};
     struct pixel_reader r = {.type = type, .scratch = scratch, .seen = seen, .out = ret};
     struct px_form form = {.rest = query};

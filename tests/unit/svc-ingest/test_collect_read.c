@@ -123,6 +123,38 @@ static void test_collect_key_is_the_id_or_agrees_with_it(void **state) {
     assert_int_equal(g.early.issues[0].reason, PX_REASON_DUPLICATE_PARAMETER);
 }
 
+static void test_collect_item_key_ends_with_the_index(void **state) {
+    (void)state;
+    struct px_arena arena;
+    char key[ING_BATCH_KEY_MAX];
+    struct ing_fields f = {.dropped = 0};
+    px_arena_init(&arena, 1 << 16);
+    memset(key, 'k', sizeof key);
+
+    assert_int_equal(ing_collect_item_key(&f, PX_S("order-7"), 0, &arena), PX_OK);
+    assert_text(f.raw.client_event_id, "order-7/0");
+    assert_int_equal(ing_collect_item_key(&f, PX_S("order-7"), 1, &arena), PX_OK);
+    assert_text(f.raw.client_event_id, "order-7/0"); /* it has an id by now */
+    f.raw.client_event_id = (struct px_str){0};
+    assert_int_equal(
+        ing_collect_item_key(&f, (struct px_str){.p = key, .n = sizeof key}, 499, &arena), PX_OK);
+    assert_int_equal(f.raw.client_event_id.n, PX_ID_MAX);
+    px_arena_fini(&arena);
+}
+
+static void test_collect_names_the_field_that_was_sent(void **state) {
+    (void)state;
+    struct ing_fields f = {.keyed = true};
+    struct px_verdict v = {.nissues = 0};
+    px_verdict_add(&v, PX_REASON_MISSING_FIELD, "playerId");
+    px_verdict_add(&v, PX_REASON_JUNK_VALUE, "eventId");
+
+    ing_collect_names(&f, &v);
+
+    assert_string_equal(v.issues[0].field, "playerId");
+    assert_string_equal(v.issues[1].field, "Idempotency-Key");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_collect_read_takes_all_members),
@@ -130,6 +162,8 @@ int main(void) {
         cmocka_unit_test(test_collect_read_names_what_is_wrong),
         cmocka_unit_test(test_collect_read_cuts_a_long_stranger),
         cmocka_unit_test(test_collect_key_is_the_id_or_agrees_with_it),
+        cmocka_unit_test(test_collect_item_key_ends_with_the_index),
+        cmocka_unit_test(test_collect_names_the_field_that_was_sent),
     };
     return cmocka_run_group_tests(tests, ing_catalog_setup, ing_catalog_teardown);
 }

@@ -1,0 +1,253 @@
+/* What a sender may ask of the collector beyond one plain event: bodies of every kind, batches that
+ * may be sent again, answers to other origins, proofs, dry runs. One service for all. */
+#include "unit.h"
+
+#include "ingest_rig.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <zlib.h>
+
+#define JSON  "Content-Type: application/json\r\n"
+#define LINES "Content-Type: application/x-ndjson\r\n"
+#define GZIP  "Content-Encoding: gzip\r\n"
+#define EVENT "\"eventType\":\"visit\",\"playerId\":\"p\",\"bannerTag\":\"b\""
+
+static int collector_setup(void **state) {
+    static struct ingest_rig rig;
+
+    ingest_rig_open(&rig, NULL);
+    *state = &rig;
+    return 0;
+}
+
+static int collector_teardown(void **state) {
+    ingest_rig_close(*state);
+    return 0;
+}
+
+static struct ingest_said post(const struct ingest_rig *r, const char *fields, const char *body) {
+    struct ingest_ask a = {
+        .method = "POST", .target = "/api/events", .fields = fields, .body = body};
+
+    return ingest_rig_ask(r, &a);
+}
+
+static void assert_holds(const char *text, const char *want) {
+    if (!strstr(text, want)) {
+        fail_msg("no %s in:\n%s", want, text);
+    }
+}
+
+/* --- bodies --------------------------------------------------------------------------------------
+ */
+
+static void test_collector_takes_lines_as_a_batch(void **state) {
+    struct ingest_said s = post(*state, LINES,
+                                "{" EVENT ",\"eventId\":\"l-0\"}\r\n"
+                                "\n"
+                                "{\"eventType\":\"visit\"\n"
+                                "{" EVENT ",\"eventId\":\"l-2\",\"attributes\":{\"s\":\"x\"}}\n"
+                                "{\"eventType\":\"visit\",\"playerId\":\"p\"}");
+
+    assert_int_equal(s.status, 200);
+    assert_holds(s.body, "\"accepted\":2,\"rejected\":2,");
+    assert_holds(s.body, "\"status\":\"accepted\",\"clientEventId\":\"l-0\"}");
+    assert_holds(s.body, "\"code\":\"bad_json\",\"field\":\"event\","
+                         "\"message\":\"is not acceptable JSON\"}");
+    assert_holds(s.body, "\"status\":\"accepted\",\"clientEventId\":\"l-2\"}");
+    assert_holds(s.body, "{\"index\":3,");
+    assert_holds(s.body, "\"code\":\"missing_field\",\"field\":\"bannerTag\","
+                         "\"message\":\"is required\"}");
+}
+
+static void test_collector_bounds_lines_like_arrays(void **state) {
+    for (int n = 500; n <= 501; n++) {
+        PX_DEFER(px_buf_fini) struct px_buf body = PX_BUF_INIT(65536);
+        for (int i = 0; i < n; i++) {
+            px_buf_c(&body, "{" EVENT "}\n");
+        }
+        struct ingest_said s = post(*state, LINES, px_buf_cstr(&body));
+        assert_int_equal(s.status, n == 500 ? 200 : 400);
+        assert_holds(s.body, n == 500 ? "\"accepted\":500," : "batch_size");
+    }
+    assert_string_equal(post(*state, LINES, "\n\r\n").code, "batch_size");
+}
+
+static void test_collector_takes_json_without_a_type(void **state) {
+    assert_int_equal(post(*state, NULL, "{" EVENT "}").status, 200);
+    assert_string_equal(post(*state, NULL, "{" EVENT "}\n{" EVENT "}").code, "bad_json");
+}
+
+/* ${text} as one gzip member. */
+static struct px_buf gzipped(struct px_str text) {
+    struct px_buf b = PX_BUF_INIT((size_t)64 << 20);
+    z_stream z = {.next_in = (Bytef *)(uintptr_t)text.p, .avail_in = (uInt)text.n};
+
+    assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, MAX_WBITS + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
+    size_t room = deflateBound(&z, text.n);
+    z.next_out = (Bytef *)px_buf_reserve(&b, room);
+    z.avail_out = (uInt)room;
+    assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
+    b.n = room - z.avail_out;
+    deflateEnd(&z);
+    return b;
+}
+
+static struct ingest_said post_bytes(const struct ingest_rig *r, const char *fields,
+                                     const struct px_buf *b, size_t n) {
+    struct ingest_ask a = {
+        .method = "POST", .target = "/api/events", .fields = fields, .body = b->p, .body_n = n};
+
+    return ingest_rig_ask(r, &a);
+}
+
+static void test_collector_inflates_gzip(void **state) {
+    PX_DEFER(px_buf_fini) struct px_buf one = gzipped(PX_S("{" EVENT ",\"eventId\":\"z-1\"}"));
+    PX_DEFER(px_buf_fini) struct px_buf two = gzipped(PX_S("{" EVENT "}\n{" EVENT "}\n"));
+
+    struct ingest_said s = post_bytes(*state, JSON GZIP, &one, one.n);
+    assert_int_equal(s.status, 200);
+    assert_holds(s.body, "\"clientEventId\":\"z-1\"");
+    assert_true(ingest_rig_has(*state, s.id));
+    s = post_bytes(*state, LINES GZIP, &two, two.n);
+    assert_int_equal(s.status, 200);
+    assert_holds(s.body, "\"accepted\":2,");
+    for (size_t n = 1; n < one.n; n += 7) { /* cut short */
+        s = post_bytes(*state, JSON GZIP, &one, n);
+        assert_int_equal(s.status, 400);
+        assert_string_equal(s.code, "bad_compression");
+    }
+    px_buf_byte(&one, '!');
+    assert_string_equal(post_bytes(*state, JSON GZIP, &one, one.n).code, "bad_compression");
+    assert_string_equal(post(*state, JSON GZIP, "{" EVENT "}").code, "bad_compression");
+}
+
+static void test_collector_refuses_a_bomb(void **state) {
+    char *p = calloc(1, (size_t)32 << 20);
+    assert_non_null(p);
+    memset(p, ' ', (size_t)32 << 20);
+    PX_DEFER(px_buf_fini)
+    struct px_buf bomb = gzipped((struct px_str){.p = p, .n = (size_t)32 << 20});
+    free(p);
+
+    struct ingest_said s = post_bytes(*state, JSON GZIP, &bomb, bomb.n);
+
+    assert_int_equal(s.status, 413);
+    assert_string_equal(s.code, "body_too_large");
+}
+
+static void test_collector_names_what_it_takes(void **state) {
+    static const char *const codings[] = {"Content-Encoding: br\r\n",
+                                          "Content-Encoding: gzip, gzip\r\n", GZIP GZIP,
+                                          "Content-Encoding: \r\n"};
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(codings); i++) {
+        char fields[200];
+        snprintf(fields, sizeof fields, JSON "%s", codings[i]);
+        struct ingest_said s = post(*state, fields, "{" EVENT "}");
+        assert_int_equal(s.status, 415);
+        assert_string_equal(s.code, "bad_content_encoding");
+        assert_holds(s.head, "\r\nAccept-Encoding: gzip\r\n");
+    }
+    struct ingest_said s = post(*state, "Content-Type: application/xml\r\n", "<a/>");
+    assert_int_equal(s.status, 415);
+    assert_holds(s.head, "\r\nAccept: application/json, application/x-ndjson, ");
+    assert_string_equal(post(*state, JSON JSON, "{" EVENT "}").code, "bad_content_type");
+}
+
+/* --- a batch that is sent again ------------------------------------------------------------------
+ */
+
+struct ids {
+    struct px_str prefix;
+    size_t n;
+    char seen[16][40];
+};
+
+static void ids_of(void *arg, struct px_str key, struct px_str value, struct px_str traceparent) {
+    struct ids *x = arg;
+    struct px_arena arena;
+    struct px_event e;
+    int reason;
+    (void)key;
+    (void)traceparent;
+
+    px_arena_init(&arena, 1 << 20);
+    assert_int_equal(px_event_from_avro(value, &arena, &e, &reason, NULL), PX_OK);
+    if (px_str_starts(e.client_event_id, x->prefix)) {
+        assert_true(x->n < PX_ARRAY_LEN(x->seen));
+        assert_true(px_str_copy(e.client_event_id, x->seen[x->n++], sizeof x->seen[0]));
+    }
+    px_arena_fini(&arena);
+}
+
+static size_t times(const struct ids *x, const char *id) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < x->n; i++) {
+        n += strcmp(x->seen[i], id) == 0;
+    }
+    return n;
+}
+
+static void test_collector_gives_each_item_a_part_of_the_key(void **state) {
+    static const char body[] = "[{" EVENT "},{" EVENT ",\"eventId\":\"order-7-own\"},"
+                               "{\"eventType\":\"visit\"},{" EVENT "}]";
+    static const char *const ids[] = {"order-7/0", "order-7-own", "order-7/3"};
+    struct ingest_rig *r = *state;
+    struct ids x = {.prefix = PX_S_INIT("order-7")};
+
+    for (int i = 0; i < 2; i++) {
+        struct ingest_said s = post(r, JSON "Idempotency-Key: order-7\r\n", body);
+        assert_int_equal(s.status, 200);
+        assert_holds(s.body, "\"accepted\":3,\"rejected\":1,");
+        assert_holds(s.body, "\"status\":\"rejected\",\"clientEventId\":\"order-7/2\"");
+    }
+
+    ingest_rig_read(mock_kafka_bootstrap(r->mock), INGEST_RIG_TOPIC, ids_of, &x);
+    assert_int_equal(x.n, 6);
+    for (size_t i = 0; i < PX_ARRAY_LEN(ids); i++) {
+        assert_int_equal(times(&x, ids[i]), 2); /* one id each: SQL counts it once */
+    }
+}
+
+static void test_collector_refuses_a_key_that_cannot_serve(void **state) {
+    static const struct {
+        const char *fields, *code;
+    } rows[] = {
+        {"Idempotency-Key: a\r\nIdempotency-Key: a\r\n", "duplicate_parameter"},
+        {"Idempotency-Key:\r\n", "empty_value"},
+        {"Idempotency-Key: "
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+         "aaa"
+         "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\r\n",
+         "too_long"},
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        char fields[400];
+        snprintf(fields, sizeof fields, JSON "%s", rows[i].fields);
+        struct ingest_said s = post(*state, fields, "[{" EVENT "}]");
+        assert_int_equal(s.status, 400);
+        assert_string_equal(s.code, rows[i].code);
+        assert_holds(s.body, "\"field\":\"Idempotency-Key\"");
+    }
+    struct ingest_said s = post(*state, JSON "Idempotency-Key: a@b.example\r\n", "[{" EVENT "}]");
+    assert_int_equal(s.status, 200);
+    assert_holds(s.body, "\"code\":\"email_address\",\"field\":\"Idempotency-Key\"");
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_collector_takes_lines_as_a_batch),
+        cmocka_unit_test(test_collector_bounds_lines_like_arrays),
+        cmocka_unit_test(test_collector_takes_json_without_a_type),
+        cmocka_unit_test(test_collector_inflates_gzip),
+        cmocka_unit_test(test_collector_refuses_a_bomb),
+        cmocka_unit_test(test_collector_names_what_it_takes),
+        cmocka_unit_test(test_collector_gives_each_item_a_part_of_the_key),
+        cmocka_unit_test(test_collector_refuses_a_key_that_cannot_serve),
+    };
+    return cmocka_run_group_tests(tests, collector_setup, collector_teardown);
+}

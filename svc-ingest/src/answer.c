@@ -19,10 +19,15 @@ const uint8_t ing_gif[ING_GIF_BYTES] = {
     "Expires: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
 #define ANSWER_CORS                                                                                \
     "Cross-Origin-Resource-Policy: cross-origin\r\n"                                               \
-    "Access-Control-Allow-Origin: *\r\n"                                                           \
-    "Access-Control-Expose-Headers: X-Event-Id, X-Received-At, X-Client-Event-Id, X-Error-Code, "  \
-    "X-Request-Id, Retry-After\r\n"
+    "Vary: Origin\r\n"                                                                             \
+    "Access-Control-Expose-Headers: X-Event-Id, X-Received-At, X-Client-Event-Id, X-Event-Ack, "   \
+    "X-Error-Code, X-Request-Id, Preference-Applied, Retry-After\r\n"
 #define ANSWER_COMMON ANSWER_NO_STORE ANSWER_CORS
+#define ANSWER_ORIGIN "Access-Control-Allow-Origin: "
+/* What a page may send: everything that the collector reads. */
+#define ANSWER_ALLOWED                                                                             \
+    "Content-Type, Content-Encoding, Idempotency-Key, traceparent, Authorization, X-Event-Ack, "   \
+    "Prefer"
 
 #define ANSWER_FIELDS_MAX 4096
 #define ANSWER_BODY_MAX   (512 * 1024) /* the results of a whole batch */
@@ -37,10 +42,26 @@ void ing_answer_fini(struct ing_answer *a) {
     px_buf_fini(&a->body);
 }
 
+void ing_answer_for(struct ing_answer *a, const struct ing_cors *cors) {
+    a->cors = *cors;
+}
+
+/* Nearly every answer is to an <img>, which names no origin: one literal. */
+static void answer_cors(struct ing_answer *a) {
+    if (a->cors.origin.n == 0) {
+        px_buf_str(&a->fields,
+                   a->cors.any ? PX_S(ANSWER_COMMON ANSWER_ORIGIN "*\r\n") : PX_S(ANSWER_COMMON));
+        return;
+    }
+    px_buf_str(&a->fields, PX_S(ANSWER_COMMON ANSWER_ORIGIN));
+    px_buf_str(&a->fields, a->cors.origin);
+    px_buf_str(&a->fields, PX_S("\r\nAccess-Control-Allow-Credentials: true\r\n"));
+}
+
 void ing_answer_start(struct ing_answer *a) {
     px_buf_reset(&a->fields);
     px_buf_reset(&a->body);
-    px_buf_str(&a->fields, PX_S(ANSWER_COMMON));
+    answer_cors(a);
 }
 
 /* A view of what was built, or a bare 500 when it did not fit. */
@@ -133,11 +154,11 @@ struct px_http_reply ing_answer_head(struct ing_answer *a) {
 
 struct px_http_reply ing_answer_preflight(struct ing_answer *a, const char *methods) {
     ing_answer_start(a);
-    px_buf_c(&a->fields, "Access-Control-Allow-Methods: ");
-    px_buf_c(&a->fields, methods);
-    px_buf_c(&a->fields,
-             "\r\nAccess-Control-Allow-Headers: Content-Type, Idempotency-Key, traceparent\r\n"
-             "Access-Control-Max-Age: 86400\r\n");
+    px_buf_printf(&a->fields,
+                  "Allow: %s\r\nAccess-Control-Allow-Methods: %s\r\n"
+                  "Access-Control-Allow-Headers: " ANSWER_ALLOWED "\r\n"
+                  "Access-Control-Max-Age: 600\r\n",
+                  methods, methods);
     return answer_reply(a, 204, NULL, (struct px_str){0});
 }
 

@@ -3,6 +3,7 @@
 #ifndef ING_ANSWER_H
 #define ING_ANSWER_H
 
+#include "cors.h"
 #include "metrics.h"
 
 #include <px/buf.h>
@@ -12,9 +13,13 @@
 /* Room for one answer, reused from request to request. Limits hold whatever a peer sent. */
 struct ing_answer {
     struct px_buf fields, body;
+    struct ing_cors cors; /* of the request that is answered */
 };
 void ing_answer_init(struct ing_answer *a);
 void ing_answer_fini(struct ing_answer *a);
+/* ing_answer_for(a, cors): the next answer says that ${cors} may read it. Views ${cors} until that
+ * answer is sent. */
+void ing_answer_for(struct ing_answer *a, const struct ing_cors *cors);
 
 /* What the receipt of a stored event says. */
 struct ing_receipt {
@@ -33,7 +38,7 @@ struct px_http_reply ing_answer_pixel(struct ing_answer *a, const struct ing_rec
 struct px_http_reply ing_answer_event(struct ing_answer *a, const struct ing_receipt *r);
 /* 200 to HEAD on a pixel: the fields of the GIF without those of an event. */
 struct px_http_reply ing_answer_head(struct ing_answer *a);
-/* 204 to OPTIONS. ${methods}: for Access-Control-Allow-Methods. */
+/* 204 to OPTIONS. ${methods}: what the path takes. */
 struct px_http_reply ing_answer_preflight(struct ing_answer *a, const char *methods);
 
 /* A refusal. */

@@ -1,6 +1,17 @@
 /* Every request passes here first: route, method, handler. */
 #include "handle.h"
 
+void ing_answer_req(struct ing_worker *w, const struct px_http_req *req) {
+    bool twice = false;
+    struct px_str origin = {.p = NULL};
+
+    if (req) {
+        origin = px_req_header(req, "origin", &twice);
+    }
+    struct ing_cors cors = ing_cors_of(w->world->conf->cors_origins, origin, twice);
+    ing_answer_for(&w->answer, &cors);
+}
+
 static void handle_plain(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
                          struct ing_refusal r) {
     r.image = route == ING_ROUTE_PIXEL && px_req_accepts(req, "image/");
@@ -23,6 +34,7 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req) {
     enum px_method method = px_req_method(req);
 
     px_arena_reset(&w->arena);
+    ing_answer_req(w, req);
     ing_sender_of(&w->sender, req);
     if (m.route == ING_ROUTE_OTHER) {
         handle_plain(w, req, m.route,
@@ -62,6 +74,7 @@ void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct p
                             .retryable = why == PX_REFUSED_TIMEOUT};
     enum px_reason reason;
 
+    ing_answer_req(w, req);
     px_count(w->shard, ING_M_HTTP_REFUSED, why, 0, 1);
     if (route != ING_ROUTE_OTHER && handle_reason(why, &reason)) {
         w->verdict.nissues = 0;

@@ -13,6 +13,10 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req);
  * answer it in our own form. */
 void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct px_http_req *req);
 
+/* ing_answer_req(w, req): the next answer is to ${req}, whose origin it may name; NULL: the client
+ * has gone. */
+void ing_answer_req(struct ing_worker *w, const struct px_http_req *req);
+
 void ing_pixel(struct ing_worker *w, struct px_http_req *req, const struct px_event_type *type);
 void ing_collect(struct ing_worker *w, struct px_http_req *req);
 /* ing_collect_batch(w, req, a): ${a}: 1 to 500 events. ${a}->key: of Idempotency-Key, at most

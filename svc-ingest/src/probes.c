@@ -43,6 +43,10 @@ static enum px_code probe_config(void *arg, struct px_probe_out *out, struct px_
         return PX_FAIL(reterr, PX_CONFIG, "Ingest:Port and Admin:Port are both %lld; choose two",
                        (long long)c->port);
     }
+    if (!ing_cors_allowed_ok(c->cors_origins)) {
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "Cors:Origins is `*` or origins between blanks, each scheme://host[:port]");
+    }
     probe_say(out, "%zu workers, %lld events in flight", svc->world.workers,
               (long long)c->max_in_flight);
     return PX_OK;

@@ -14,17 +14,19 @@ struct ing_match ing_route(const struct px_catalog *cat, struct px_str path) {
 
     if (px_str_starts(path, pixel)) {
         struct px_str name = {.p = path.p + pixel.n, .n = path.n - pixel.n};
-        return (struct ing_match){
-            .route = ING_ROUTE_PIXEL, .type = route_pixel_type(cat, name), .allow = "GET, HEAD"};
+        return (struct ing_match){.route = ING_ROUTE_PIXEL,
+                                  .type = route_pixel_type(cat, name),
+                                  .allow = "GET, HEAD, OPTIONS"};
     }
     if (px_str_is(path, "/api/events")) {
-        return (struct ing_match){.route = ING_ROUTE_EVENTS, .allow = "POST"};
+        return (struct ing_match){.route = ING_ROUTE_EVENTS, .allow = "POST, OPTIONS"};
     }
     if (path.n > 1 && path.p[0] == '/') {
         struct px_str name = {.p = path.p + 1, .n = path.n - 1};
         const struct px_event_type *t = route_pixel_type(cat, name);
         if (t) {
-            return (struct ing_match){.route = ING_ROUTE_PIXEL, .type = t, .allow = "GET, HEAD"};
+            return (struct ing_match){
+                .route = ING_ROUTE_PIXEL, .type = t, .allow = "GET, HEAD, OPTIONS"};
         }
     }
     return (struct ing_match){.route = ING_ROUTE_OTHER};

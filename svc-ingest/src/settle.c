@@ -87,6 +87,7 @@ static struct px_http_reply settle_receipt(struct ing_worker *w, const struct in
 
 static void settle_single(struct ing_worker *w, const struct ing_slot *s, enum settle_outcome what,
                           enum ing_busy busy) {
+    ing_answer_req(w, px_http_waiting(w->http, s->w.ticket));
     struct px_http_reply reply =
         what == SETTLE_STORED ? settle_receipt(w, &s->w) : settle_refusal(w, &s->w, what, busy);
 
@@ -108,6 +109,7 @@ static void settle_item(struct ing_worker *w, const struct ing_slot *s, enum set
 
 void ing_settle_batch_done(struct ing_worker *w, struct ing_batch *b) {
     if (b->deferred) {
+        ing_answer_req(w, px_http_waiting(w->http, b->ticket));
         struct px_http_reply reply = ing_batch_answer(b, &w->answer);
         settle_answer(w, b->ticket, ING_ROUTE_EVENTS, &reply);
     }

@@ -40,6 +40,12 @@ static void assert_holds(const char *text, const char *want) {
     }
 }
 
+static void assert_lacks(const char *text, const char *stray) {
+    if (strstr(text, stray)) {
+        fail_msg("there is %s in:\n%s", stray, text);
+    }
+}
+
 /* --- bodies --------------------------------------------------------------------------------------
  */
 
@@ -238,6 +244,82 @@ static void test_collector_refuses_a_key_that_cannot_serve(void **state) {
     assert_holds(s.body, "\"code\":\"email_address\",\"field\":\"Idempotency-Key\"");
 }
 
+/* --- other origins -------------------------------------------------------------------------------
+ */
+
+#define ORIGIN "Origin: https://shop.example:8443\r\n"
+
+static void test_collector_names_the_origin_in_every_answer(void **state) {
+    static const struct {
+        const char *method, *target, *fields, *body;
+        int status;
+    } rows[] = {
+        {"GET", "/visit?playerId=p&bannerTag=b", ORIGIN, NULL, 200},
+        {"HEAD", "/visit", ORIGIN, NULL, 200},
+        {"GET", "/visit?playerId=p", ORIGIN, NULL, 400},
+        {"GET", "/api/pixel/nothing", ORIGIN, NULL, 404},
+        {"GET", "/nowhere", ORIGIN, NULL, 404},
+        {"PUT", "/visit", ORIGIN, NULL, 405},
+        {"GET", "/visit?x=%zz y", ORIGIN, NULL, 400},
+        {"GET", "/visit", ORIGIN "Content-Length: 5\r\n", NULL, 400},
+        {"POST", "/api/events", ORIGIN JSON, "{" EVENT "}", 200},
+        {"POST", "/api/events", ORIGIN JSON, "[{" EVENT "}]", 200},
+        {"POST", "/api/events", ORIGIN JSON, "{}", 400},
+        {"POST", "/api/events", ORIGIN "Content-Type: a/b\r\n", "{}", 415},
+        {"OPTIONS", "/api/events", ORIGIN, NULL, 204},
+    };
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        struct ingest_ask a = {.method = rows[i].method,
+                               .target = rows[i].target,
+                               .fields = rows[i].fields,
+                               .body = rows[i].body};
+        struct ingest_said s = ingest_rig_ask(*state, &a);
+        assert_int_equal(s.status, rows[i].status);
+        if (i == 6) { /* no request line: no fields were read */
+            assert_holds(s.head, "\r\nAccess-Control-Allow-Origin: *\r\n");
+            continue;
+        }
+        assert_holds(s.head, "\r\nVary: Origin\r\n");
+        assert_holds(s.head, "\r\nAccess-Control-Allow-Origin: https://shop.example:8443\r\n");
+        assert_holds(s.head, "\r\nAccess-Control-Allow-Credentials: true\r\n");
+    }
+}
+
+static void test_collector_never_joins_everybody_and_credentials(void **state) {
+    static const char *const origins[] = {"", "Origin: null\r\n", "Origin: x\r\n", ORIGIN ORIGIN};
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(origins); i++) {
+        struct ingest_ask a = {.target = "/visit?playerId=p&bannerTag=b", .fields = origins[i]};
+        struct ingest_said s = ingest_rig_ask(*state, &a);
+        assert_int_equal(s.status, 200);
+        assert_holds(s.head, "\r\nAccess-Control-Allow-Origin: *\r\n");
+        assert_lacks(s.head, "Access-Control-Allow-Credentials");
+    }
+}
+
+static void test_collector_answers_a_preflight(void **state) {
+    static const char *const sent[] = {"content-type", "content-encoding", "idempotency-key",
+                                       "traceparent",  "authorization",    "x-event-ack",
+                                       "prefer"};
+    struct ingest_ask a = {.method = "OPTIONS",
+                           .target = "/api/events",
+                           .fields = ORIGIN "Access-Control-Request-Method: POST\r\n"
+                                            "Access-Control-Request-Headers: content-type\r\n"};
+    struct ingest_said s = ingest_rig_ask(*state, &a);
+
+    assert_int_equal(s.status, 204);
+    assert_holds(s.head, "\r\nAccess-Control-Allow-Methods: POST, OPTIONS\r\n");
+    assert_holds(s.head, "\r\nAccess-Control-Max-Age: 600\r\n");
+    const char *list = strstr(s.head, "\r\nAccess-Control-Allow-Headers: ");
+    assert_non_null(list);
+    for (size_t i = 0; i < PX_ARRAY_LEN(sent); i++) {
+        if (!strcasestr(list, sent[i])) {
+            fail_msg("a page may not send %s", sent[i]);
+        }
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_collector_takes_lines_as_a_batch),
@@ -248,6 +330,9 @@ int main(void) {
         cmocka_unit_test(test_collector_names_what_it_takes),
         cmocka_unit_test(test_collector_gives_each_item_a_part_of_the_key),
         cmocka_unit_test(test_collector_refuses_a_key_that_cannot_serve),
+        cmocka_unit_test(test_collector_names_the_origin_in_every_answer),
+        cmocka_unit_test(test_collector_never_joins_everybody_and_credentials),
+        cmocka_unit_test(test_collector_answers_a_preflight),
     };
     return cmocka_run_group_tests(tests, collector_setup, collector_teardown);
 }

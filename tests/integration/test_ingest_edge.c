@@ -161,13 +161,14 @@ static void test_ingest_methods_and_paths(void **state) {
         {"GET", "/api/pixel/purchase?playerId=p&bannerTag=b", 404, "unknown_event_type", ""},
         {"HEAD", "/api/pixel/purchase", 404, "unknown_event_type", ""},
         {"GET", "/nowhere", 404, "not_found", ""},
-        {"POST", "/api/pixel/visit?playerId=p&bannerTag=b", 405, "method_not_allowed", "GET, HEAD"},
-        {"PUT", "/visit", 405, "method_not_allowed", "GET, HEAD"},
-        {"DELETE", "/visit", 405, "method_not_allowed", "GET, HEAD"},
-        {"GET", "/api/events", 405, "method_not_allowed", "POST"},
+        {"POST", "/api/pixel/visit?playerId=p&bannerTag=b", 405, "method_not_allowed",
+         "GET, HEAD, OPTIONS"},
+        {"PUT", "/visit", 405, "method_not_allowed", "GET, HEAD, OPTIONS"},
+        {"DELETE", "/visit", 405, "method_not_allowed", "GET, HEAD, OPTIONS"},
+        {"GET", "/api/events", 405, "method_not_allowed", "POST, OPTIONS"},
         {"HEAD", "/api/pixel/visit?playerId=p&bannerTag=b", 200, "", ""},
-        {"OPTIONS", "/api/pixel/visit", 204, "", ""},
-        {"OPTIONS", "/api/events", 204, "", ""},
+        {"OPTIONS", "/api/pixel/visit", 204, "", "GET, HEAD, OPTIONS"},
+        {"OPTIONS", "/api/events", 204, "", "POST, OPTIONS"},
     };
     long before = ingest_rig_metric(*state, "px_kafka_deliveries_total{outcome=\"persisted\"}");
 

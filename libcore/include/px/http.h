@@ -131,6 +131,9 @@ struct px_http_ticket {
     uint32_t slot, generation;
 };
 struct px_http_ticket px_http_defer(struct px_http_req *r);
+/* px_http_waiting(s, ticket): the request that waits for that answer, its views still valid; NULL
+ * when its client has gone. Threads: loop. */
+const struct px_http_req *px_http_waiting(const struct px_http_server *s, struct px_http_ticket t);
 /* px_http_answer(s, ticket, reply): true when the client was still there. Threads: loop. */
 bool px_http_answer(struct px_http_server *s, struct px_http_ticket t,
                     const struct px_http_reply *reply);

@@ -169,15 +169,21 @@ struct px_http_ticket px_http_defer(struct px_http_req *r) {
     return (struct px_http_ticket){.slot = c->slot, .generation = c->generation};
 }
 
+static struct px_http_conn *conn_of(const struct px_http_server *s, struct px_http_ticket t) {
+    struct px_http_conn *c = t.slot < s->nslots ? s->slots[t.slot] : NULL;
+    return c && c->state == PX_CONN_HANDLING && c->generation == t.generation ? c : NULL;
+}
+
+const struct px_http_req *px_http_waiting(const struct px_http_server *s, struct px_http_ticket t) {
+    const struct px_http_conn *c = conn_of(s, t);
+    return c ? &c->req : NULL;
+}
+
 bool px_http_answer(struct px_http_server *s, struct px_http_ticket t,
                     const struct px_http_reply *reply) {
-    if (t.slot >= s->nslots) {
-        return false;
+    struct px_http_conn *c = conn_of(s, t);
+    if (c) {
+        px_reply_send(c, reply);
     }
-    struct px_http_conn *c = s->slots[t.slot];
-    if (c->state != PX_CONN_HANDLING || c->generation != t.generation) {
-        return false;
-    }
-    px_reply_send(c, reply);
-    return true;
+    return c != NULL;
 }

@@ -3,15 +3,16 @@
 
 #include <string.h>
 
-static void accept_fill(struct ing_slot *s, const struct px_event *ev,
-                        const struct px_event_type *type, px_us now) {
+static void accept_fill(struct ing_slot *s, const struct px_event *ev, unsigned type, px_us now,
+                        bool proof) {
     struct ing_waiting *x = &s->w;
 
     x->id = ev->id;
     x->received = ev->received_at;
     x->started = now;
-    x->type = type->index;
+    x->type = type;
     x->pixel = x->image = false;
+    x->proof = proof;
     x->batch = NULL;
     px_assert(ev->client_event_id.n <= sizeof x->client_id);
     x->client_n = (uint8_t)ev->client_event_id.n;
@@ -43,7 +44,7 @@ static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fiel
     if (!s) {
         return accept_later(w, ING_BUSY_OVERLOADED, ret_busy);
     }
-    accept_fill(s, ev, type, now);
+    accept_fill(s, ev, type->index, now, w->wishes.proof);
     enum ing_busy busy = ING_BUSY_UNAVAILABLE;
     enum px_code rc =
         ing_publish(w, ev, type->family, ing_pending_tag(&w->pending, s), &busy, NULL);

@@ -125,6 +125,22 @@ static void answer_receipt(struct ing_answer *a, const struct ing_receipt *r) {
     answer_instant(&a->fields, r->received);
     px_buf_str(&a->fields, PX_S("\r\n"));
     answer_client_id(&a->fields, r->client_id);
+    if (r->ack.topic) {
+        px_buf_printf(&a->fields, "X-Event-Ack: %s/%d/%lld\r\n", r->ack.topic,
+                      (int)r->ack.partition, (long long)r->ack.offset);
+    }
+}
+
+void ing_answer_ack(struct px_jsonw *w, const struct ing_ack *ack) {
+    if (!ack->topic) {
+        return;
+    }
+    px_jw_key(w, "ack");
+    px_jw_obj(w);
+    px_jw_kc(w, "topic", ack->topic);
+    px_jw_ki64(w, "partition", ack->partition);
+    px_jw_ki64(w, "offset", ack->offset);
+    px_jw_obj_end(w);
 }
 
 struct px_http_reply ing_answer_pixel(struct ing_answer *a, const struct ing_receipt *r) {
@@ -134,16 +150,18 @@ struct px_http_reply ing_answer_pixel(struct ing_answer *a, const struct ing_rec
 
 struct px_http_reply ing_answer_event(struct ing_answer *a, const struct ing_receipt *r) {
     answer_receipt(a, r);
-    px_buf_str(&a->body, PX_S("{\"eventId\":\""));
-    answer_uuid(&a->body, r->id);
-    px_buf_str(&a->body, PX_S("\",\"status\":\"accepted\""));
+    char id[PX_UUID_TEXT], at[PX_TIME_TEXT];
+    struct px_jsonw w = px_jsonw_on(&a->body);
+    px_uuid_fmt(r->id, id);
+    px_jw_obj(&w);
+    px_jw_kstr(&w, "eventId", (struct px_str){.p = id, .n = sizeof id});
+    px_jw_kc(&w, "status", "accepted");
     if (r->client_id.n) {
-        px_buf_str(&a->body, PX_S(",\"clientEventId\":"));
-        px_json_escape(&a->body, r->client_id);
+        px_jw_kstr(&w, "clientEventId", r->client_id);
     }
-    px_buf_str(&a->body, PX_S(",\"receivedAt\":\""));
-    answer_instant(&a->body, r->received);
-    px_buf_str(&a->body, PX_S("\"}"));
+    px_jw_kstr(&w, "receivedAt", (struct px_str){.p = at, .n = px_fmt_instant(r->received, at)});
+    ing_answer_ack(&w, &r->ack);
+    px_jw_obj_end(&w);
     return answer_reply(a, 200, "application/json", px_buf_view(&a->body));
 }
 

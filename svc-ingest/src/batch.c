@@ -31,7 +31,9 @@ static bool batch_done(struct ing_batch *b, uint32_t i, enum ing_item_status sta
     return --b->waiting == 0;
 }
 
-bool ing_batch_accept(struct ing_batch *b, uint32_t i) {
+bool ing_batch_accept(struct ing_batch *b, uint32_t i, const struct ing_ack *ack) {
+    px_assert(i < b->n);
+    b->items[i].ack = *ack;
     return batch_done(b, i, ING_ITEM_ACCEPTED);
 }
 
@@ -55,13 +57,17 @@ bool ing_batch_duplicate(struct ing_batch *b, uint32_t i, uint32_t first) {
     return batch_done(b, i, ING_ITEM_DUPLICATE);
 }
 
+static const struct ing_item *batch_first(const struct ing_batch *b, const struct ing_item *item) {
+    while (item->status == ING_ITEM_DUPLICATE) {
+        item = &b->items[item->first];
+    }
+    return item;
+}
+
 /* A duplicate stands and falls with the item it repeats. */
 static const struct ing_item *batch_fate(const struct ing_batch *b, const struct ing_item *item) {
-    const struct ing_item *first = item;
+    const struct ing_item *first = batch_first(b, item);
 
-    while (first->status == ING_ITEM_DUPLICATE) {
-        first = &b->items[first->first];
-    }
     return first->status == ING_ITEM_ACCEPTED ? item : first;
 }
 
@@ -87,6 +93,7 @@ static void batch_item(struct px_jsonw *w, const struct ing_batch *b, uint32_t i
     if (fate->message) {
         px_jw_kc(w, "message", fate->message);
     }
+    ing_answer_ack(w, &batch_first(b, item)->ack);
     px_jw_obj_end(w);
 }
 

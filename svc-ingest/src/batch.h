@@ -22,7 +22,8 @@ struct ing_item {
     const char *message; /* REJECTED: what is wrong with the field */
     char field[64];      /* REJECTED */
     struct px_uuid id;
-    uint32_t first; /* DUPLICATE: index of the earlier item */
+    struct ing_ack ack; /* ACCEPTED */
+    uint32_t first;     /* DUPLICATE: index of the earlier item */
     uint8_t client_n;
     char client_id[ING_CLIENT_ID_MAX];
 };
@@ -43,14 +44,14 @@ struct ing_batch *ing_batch_new(uint32_t n, px_us received);
 /* ing_batch_unref(b): drop one reference. */
 void ing_batch_unref(struct ing_batch *b);
 /* Outcomes; each item gets exactly one. True when it was the last one missing. */
-bool ing_batch_accept(struct ing_batch *b, uint32_t i);
+bool ing_batch_accept(struct ing_batch *b, uint32_t i, const struct ing_ack *ack);
 bool ing_batch_retry(struct ing_batch *b, uint32_t i, enum ing_busy why);
 bool ing_batch_reject(struct ing_batch *b, uint32_t i, enum px_reason why, const char *field);
 bool ing_batch_duplicate(struct ing_batch *b, uint32_t i, uint32_t first);
 
 /* ing_batch_answer(b, a): 200 {"accepted","rejected","results":[{"index","eventId","status","code",
- * "field","message","clientEventId"}]}; a duplicate carries the id and, when that one must be sent
- * again, the fate of the item it repeats. Retry-After when an item says retry. */
+ * "field","message","clientEventId","ack"}]}; a duplicate carries the id and, when that one must be
+ * sent again, the fate of the item it repeats. Retry-After when an item says retry. */
 struct px_http_reply ing_batch_answer(const struct ing_batch *b, struct ing_answer *a);
 
 #endif

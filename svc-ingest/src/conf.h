@@ -22,6 +22,13 @@ const char *ing_conf_compression(const struct ing_conf *c);
 /* ing_conf_workers(c, cores): the number of workers on a machine of ${cores}: at least 1. */
 size_t ing_conf_workers(const struct ing_conf *c, long cores);
 
+/* Choices of Ack:Proof, as the row has them. */
+enum ing_proof {
+    ING_PROOF_KEYED,
+    ING_PROOF_ANY,
+    ING_PROOF_OFF
+};
+
 /* The client is answered this much after the log's own deadline: librdkafka looks once a second. */
 #define ING_REPLY_MARGIN (1500 * PX_US_PER_MS)
 

@@ -29,6 +29,13 @@ static bool handle_method_ok(enum ing_route route, enum px_method method) {
     return route == ING_ROUTE_PIXEL ? method == PX_GET || method == PX_HEAD : method == PX_POST;
 }
 
+static void handle_wishes(struct ing_worker *w, const struct px_http_req *req) {
+    enum ing_proof who = (enum ing_proof)w->world->conf->ack_proof;
+    bool may = who == ING_PROOF_ANY || (who == ING_PROOF_KEYED && w->sender.trusted);
+
+    w->wishes.proof = may && px_str_is(px_req_header(req, "x-event-ack", NULL), "1");
+}
+
 void ing_handle(struct ing_worker *w, struct px_http_req *req) {
     struct ing_match m = ing_route(w->world->catalog, px_req_path(req));
     enum px_method method = px_req_method(req);
@@ -36,6 +43,7 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req) {
     px_arena_reset(&w->arena);
     ing_answer_req(w, req);
     ing_sender_of(&w->sender, req);
+    handle_wishes(w, req);
     if (m.route == ING_ROUTE_OTHER) {
         handle_plain(w, req, m.route,
                      (struct ing_refusal){.status = 404,

@@ -37,7 +37,8 @@ enum ing_accepted {
     ING_LATER,   /* *ret_busy says why; counted */
 };
 /* ing_accept(w, req, f, ret_slot, ret_busy): judge ${f} as an event of w->sender, and queue it.
- * Fills slot->w.id, .received, .started, .type, .client_id, .pixel = false, .batch = NULL. */
+ * Fills slot->w.id, .received, .started, .type, .client_id, .proof, .pixel = false, .batch = NULL.
+ */
 enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
                              struct ing_slot **ret_slot, enum ing_busy *ret_busy);
 
@@ -46,6 +47,8 @@ enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, stru
 /* ing_publish_open/close: producer and topics of all families. */
 PX_MUST_USE enum px_code ing_publish_open(struct ing_worker *w, struct px_err *reterr);
 void ing_publish_close(struct ing_worker *w, px_us wait);
+/* ing_publish_topic(w, type): name of the topic of that type of the catalog. */
+const char *ing_publish_topic(const struct ing_worker *w, unsigned type);
 /* ing_publish(w, ev, family, tag, ret_busy, reterr): encode and queue; a report with ${tag} follows
  * PX_OK. Errors: PX_TOO_LARGE; any other sets *ret_busy. */
 PX_MUST_USE enum px_code ing_publish(struct ing_worker *w, const struct px_event *ev,

@@ -23,6 +23,7 @@ struct ing_waiting {
     unsigned type;  /* index in the catalog */
     bool pixel;     /* GIF, not JSON */
     bool image;     /* Accept names an image type */
+    bool proof;     /* the answer says where the log has it */
     uint32_t bytes; /* of the message */
     uint8_t client_n;
     char client_id[ING_CLIENT_ID_MAX];

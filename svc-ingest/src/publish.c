@@ -14,14 +14,22 @@ static void publish_report(void *arg, const struct px_report *report) {
     ing_settle_report(w, report);
 }
 
-static enum px_code publish_topic(struct ing_worker *w, const struct px_family *f, bool dead,
-                                  struct px_topic **ret, struct px_err *reterr) {
+/* Opens a topic of family ${i}. */
+static enum px_code publish_topic(struct ing_worker *w, size_t i, bool dead, struct px_topic **ret,
+                                  struct px_err *reterr) {
+    const struct px_family *f = px_catalog_family(w->world->catalog, i);
     const struct px_kafka_conf *k = &w->world->conf->kafka;
     struct px_topic_parts parts = {.region = k->region, .org = k->org, .env = k->env};
     PX_DEFER(px_buf_fini) struct px_buf name = PX_BUF_INIT(512);
 
     px_topic_name(&name, &parts, f, dead);
     enum px_code rc = px_buf_ok(&name, reterr);
+    if (rc == PX_OK && !dead) {
+        struct ing_topics *t = &w->topics[i];
+        rc = px_str_copy(px_buf_view(&name), t->name, sizeof t->name)
+                 ? PX_OK
+                 : PX_FAIL(reterr, PX_CONFIG, "the parts of the topic name make it too long");
+    }
     return rc ? rc : px_producer_topic(w->producer, px_buf_cstr(&name), ret, reterr);
 }
 
@@ -48,11 +56,10 @@ enum px_code ing_publish_open(struct ing_worker *w, struct px_err *reterr) {
         return PX_FAIL(reterr, PX_NOMEM, "no memory for %zu topics", n);
     }
     for (size_t i = 0; i < n; i++) {
-        const struct px_family *f = px_catalog_family(w->world->catalog, i);
         w->topics[i].ids = w->world->ids[i];
-        rc = publish_topic(w, f, false, &w->topics[i].events, reterr);
+        rc = publish_topic(w, i, false, &w->topics[i].events, reterr);
         if (rc == PX_OK) {
-            rc = publish_topic(w, f, true, &w->topics[i].dead, reterr);
+            rc = publish_topic(w, i, true, &w->topics[i].dead, reterr);
         }
         if (rc) {
             return rc;
@@ -91,6 +98,10 @@ static const struct ing_topics *publish_topics(const struct ing_worker *w,
             return &w->topics[i];
         }
     }
+}
+
+const char *ing_publish_topic(const struct ing_worker *w, unsigned type) {
+    return publish_topics(w, px_catalog_type(w->world->catalog, type)->family)->name;
 }
 
 enum px_code ing_publish(struct ing_worker *w, const struct px_event *ev,

@@ -24,10 +24,15 @@ void ing_reply_refusal(struct ing_worker *w, struct px_http_req *req, enum ing_r
 }
 
 /* What became of one queued event. */
-enum settle_outcome {
-    SETTLE_STORED,
-    SETTLE_TOO_LARGE,
-    SETTLE_LATER
+struct settle_fate {
+    enum settle_outcome {
+        SETTLE_STORED,
+        SETTLE_TOO_LARGE,
+        SETTLE_LATER
+    } what;
+    enum ing_busy busy; /* LATER */
+    int32_t partition;  /* STORED, as far as the log told */
+    int64_t offset;
 };
 
 /* "Too large" is said of all messages that travelled together. One that is no larger than what the
@@ -36,22 +41,35 @@ static bool settle_to_blame(const struct ing_worker *w, const struct ing_slot *s
     return s->w.bytes > w->stored_bytes;
 }
 
-static enum settle_outcome settle_outcome(const struct ing_worker *w, const struct ing_slot *s,
-                                          const struct px_report *r, enum ing_busy *ret_busy) {
+static struct settle_fate settle_later(enum ing_busy busy) {
+    return (struct settle_fate){.what = SETTLE_LATER, .busy = busy};
+}
+
+static struct settle_fate settle_fate(const struct ing_worker *w, const struct ing_slot *s,
+                                      const struct px_report *r) {
     if (r->delivery == PX_PERSISTED || PX_DEFECT("ing.ack_any_report")) {
-        return SETTLE_STORED;
+        return (struct settle_fate){
+            .what = SETTLE_STORED, .partition = r->partition, .offset = r->offset};
     }
     if (r->delivery == PX_MAYBE_PERSISTED) {
-        *ret_busy = ING_BUSY_UNKNOWN;
-        return SETTLE_LATER;
+        return settle_later(ING_BUSY_UNKNOWN);
     }
     if (r->code == PX_TOO_LARGE && settle_to_blame(w, s)) {
-        return SETTLE_TOO_LARGE;
+        return (struct settle_fate){.what = SETTLE_TOO_LARGE};
     }
     /* PX_INVALID: the event was judged before, so it is the topic that takes no events like ours */
     bool refused = r->code == PX_DENIED || r->code == PX_NOT_FOUND || r->code == PX_INVALID;
-    *ret_busy = refused ? ING_BUSY_REFUSED : ING_BUSY_UNAVAILABLE;
-    return SETTLE_LATER;
+    return settle_later(refused ? ING_BUSY_REFUSED : ING_BUSY_UNAVAILABLE);
+}
+
+/* A message that was sent again and had been stored the first time has no offset in its report. */
+static struct ing_ack settle_ack(const struct ing_worker *w, const struct ing_waiting *x,
+                                 const struct settle_fate *f) {
+    if (!x->proof || f->partition < 0 || f->offset < 0) {
+        return (struct ing_ack){.topic = NULL};
+    }
+    return (struct ing_ack){
+        .topic = ing_publish_topic(w, x->type), .partition = f->partition, .offset = f->offset};
 }
 
 static void settle_answer(struct ing_worker *w, struct px_http_ticket t, enum ing_route route,
@@ -66,45 +84,51 @@ static void settle_answer(struct ing_worker *w, struct px_http_ticket t, enum in
  */
 __attribute__((noinline)) static struct px_http_reply settle_refusal(struct ing_worker *w,
                                                                      const struct ing_waiting *x,
-                                                                     enum settle_outcome what,
-                                                                     enum ing_busy busy) {
+                                                                     const struct settle_fate *f) {
     struct px_verdict v = {.nissues = 0};
 
     px_verdict_add(&v, PX_REASON_TOO_LARGE_FOR_LOG, "event");
-    struct ing_refusal r = what == SETTLE_LATER ? ing_refusal_busy(busy) : ing_refusal_of(&v);
+    struct ing_refusal r = f->what == SETTLE_LATER ? ing_refusal_busy(f->busy) : ing_refusal_of(&v);
     r.request_id = &x->id;
     r.client_id = (struct px_str){.p = x->client_id, .n = x->client_n};
     r.image = x->pixel && x->image;
     return ing_answer_refusal(&w->answer, &r);
 }
 
-static struct px_http_reply settle_receipt(struct ing_worker *w, const struct ing_waiting *x) {
-    struct ing_receipt r = {
-        .id = &x->id, .received = x->received, .client_id = {.p = x->client_id, .n = x->client_n}};
+static struct px_http_reply settle_receipt(struct ing_worker *w, const struct ing_waiting *x,
+                                           const struct settle_fate *f) {
+    struct ing_receipt r = {.id = &x->id,
+                            .received = x->received,
+                            .client_id = {.p = x->client_id, .n = x->client_n},
+                            .ack = settle_ack(w, x, f)};
 
     return x->pixel ? ing_answer_pixel(&w->answer, &r) : ing_answer_event(&w->answer, &r);
 }
 
-static void settle_single(struct ing_worker *w, const struct ing_slot *s, enum settle_outcome what,
-                          enum ing_busy busy) {
+static void settle_single(struct ing_worker *w, const struct ing_slot *s,
+                          const struct settle_fate *f) {
     ing_answer_req(w, px_http_waiting(w->http, s->w.ticket));
     struct px_http_reply reply =
-        what == SETTLE_STORED ? settle_receipt(w, &s->w) : settle_refusal(w, &s->w, what, busy);
+        f->what == SETTLE_STORED ? settle_receipt(w, &s->w, f) : settle_refusal(w, &s->w, f);
 
     settle_answer(w, s->w.ticket, s->w.pixel ? ING_ROUTE_PIXEL : ING_ROUTE_EVENTS, &reply);
 }
 
-static void settle_item(struct ing_worker *w, const struct ing_slot *s, enum settle_outcome what,
-                        enum ing_busy busy) {
-    struct ing_batch *b = s->w.batch;
-    uint32_t i = s->w.batch_index;
-    bool last = what == SETTLE_STORED ? ing_batch_accept(b, i)
-                : what == SETTLE_LATER
-                    ? ing_batch_retry(b, i, busy)
-                    : ing_batch_reject(b, i, PX_REASON_TOO_LARGE_FOR_LOG, "event");
-    if (last) {
-        ing_settle_batch_done(w, b);
+/* True when it was the last one missing. */
+static bool settle_item(struct ing_worker *w, const struct ing_slot *s,
+                        const struct settle_fate *f) {
+    struct ing_ack ack = {.topic = NULL};
+
+    switch (f->what) {
+    case SETTLE_STORED:
+        ack = settle_ack(w, &s->w, f);
+        return ing_batch_accept(s->w.batch, s->w.batch_index, &ack);
+    case SETTLE_TOO_LARGE:
+        return ing_batch_reject(s->w.batch, s->w.batch_index, PX_REASON_TOO_LARGE_FOR_LOG, "event");
+    case SETTLE_LATER:
+        break;
     }
+    return ing_batch_retry(s->w.batch, s->w.batch_index, f->busy);
 }
 
 void ing_settle_batch_done(struct ing_worker *w, struct ing_batch *b) {
@@ -124,12 +148,11 @@ __attribute__((noinline)) static void settle_reject(struct ing_worker *w, unsign
 }
 
 /* The answer that ${s} is owed. */
-static void settle_slot(struct ing_worker *w, struct ing_slot *s, enum settle_outcome what,
-                        enum ing_busy busy) {
+static void settle_slot(struct ing_worker *w, struct ing_slot *s, const struct settle_fate *f) {
     enum ing_route route = s->w.pixel ? ING_ROUTE_PIXEL : ING_ROUTE_EVENTS;
 
     ing_pending_answered(&w->pending, s);
-    switch (what) {
+    switch (f->what) {
     case SETTLE_STORED:
         px_count(w->shard, ING_M_ACCEPTED, s->w.type, 0, 1);
         px_observe(w->shard, ING_M_ACK, route, 0, px_mono(w->world->clock) - s->w.started, 1);
@@ -138,13 +161,13 @@ static void settle_slot(struct ing_worker *w, struct ing_slot *s, enum settle_ou
         settle_reject(w, s->w.type);
         break;
     case SETTLE_LATER:
-        px_count(w->shard, ING_M_UNAVAILABLE, busy, 0, 1);
+        px_count(w->shard, ING_M_UNAVAILABLE, f->busy, 0, 1);
         break;
     }
-    if (s->w.batch) {
-        settle_item(w, s, what, busy);
-    } else {
-        settle_single(w, s, what, busy);
+    if (!s->w.batch) {
+        settle_single(w, s, f);
+    } else if (settle_item(w, s, f)) {
+        ing_settle_batch_done(w, s->w.batch);
     }
 }
 
@@ -168,9 +191,8 @@ void ing_settle_report(struct ing_worker *w, const struct px_report *report) {
         ing_settle_unstored(w);
     }
     if (s->owed) {
-        enum ing_busy busy = ING_BUSY_UNAVAILABLE;
-        enum settle_outcome what = settle_outcome(w, s, report, &busy);
-        settle_slot(w, s, what, busy);
+        struct settle_fate f = settle_fate(w, s, report);
+        settle_slot(w, s, &f);
     } else {
         px_count(w->shard, ING_M_LATE_REPORTS, 0, 0, 1);
     }
@@ -181,8 +203,13 @@ void ing_settle_report(struct ing_worker *w, const struct px_report *report) {
 }
 
 void ing_settle_expired(struct ing_worker *w, px_us now) {
+    struct settle_fate f = settle_later(ING_BUSY_UNKNOWN);
+
+    if (PX_DEFECT("ing.ack_when_queued")) {
+        f.what = SETTLE_STORED;
+        f.partition = -1;
+    }
     for (struct ing_slot *s; (s = ing_pending_expired(&w->pending, now));) {
-        settle_slot(w, s, PX_DEFECT("ing.ack_when_queued") ? SETTLE_STORED : SETTLE_LATER,
-                    ING_BUSY_UNKNOWN);
+        settle_slot(w, s, &f);
     }
 }

@@ -34,6 +34,11 @@ struct ing_world {
     const struct ing_schema_ids *ids; /* by family */
 };
 
+/* What a request asks for beside its event. */
+struct ing_wishes {
+    bool proof; /* and is allowed to */
+};
+
 /* A token bucket: at most `rate` a second, one second's worth at once. */
 struct ing_bucket {
     int64_t rate, tokens_us; /* one token = PX_US_PER_S / rate */
@@ -58,6 +63,7 @@ struct ing_changes {
 
 struct ing_topics { /* of one family */
     struct px_topic *events, *dead;
+    char name[256]; /* of the events */
     struct ing_schema_ids ids;
 };
 
@@ -84,6 +90,7 @@ struct ing_worker {
     struct px_buf inflated; /* body of the request in hand, when it was compressed */
     struct ing_answer answer;
     struct ing_sender sender; /* of the request in hand */
+    struct ing_wishes wishes;
     struct ing_fields fields;
     struct px_verdict verdict;
 

@@ -16,8 +16,9 @@
 
 static int collector_setup(void **state) {
     static struct ingest_rig rig;
+    static const char *const sets[] = {"Ack:Proof=any", NULL};
 
-    ingest_rig_open(&rig, NULL);
+    ingest_rig_open(&rig, sets);
     *state = &rig;
     return 0;
 }
@@ -320,6 +321,66 @@ static void test_collector_answers_a_preflight(void **state) {
     }
 }
 
+/* --- proof ---------------------------------------------------------------------------------------
+ */
+
+#define PROOF "X-Event-Ack: 1\r\n"
+
+struct place {
+    long partition, offset;
+};
+
+static struct place place_of(const char *text) {
+    struct place at = {-1, -1};
+    const char *p = strstr(text, INGEST_RIG_TOPIC);
+
+    assert_non_null(p);
+    p += strlen(INGEST_RIG_TOPIC);
+    if (sscanf(p, "/%ld/%ld", &at.partition, &at.offset) != 2 &&
+        sscanf(p, "\",\"partition\":%ld,\"offset\":%ld}", &at.partition, &at.offset) != 2) {
+        fail_msg("no place in: %s", p);
+    }
+    assert_true(at.partition >= 0 && at.partition < 4 && at.offset >= 0);
+    return at;
+}
+
+static void test_collector_tells_where_the_log_has_it(void **state) {
+    struct ingest_ask pixel = {.target = "/visit?playerId=proof&bannerTag=b", .fields = PROOF};
+    struct ingest_said s = ingest_rig_ask(*state, &pixel);
+    assert_int_equal(s.status, 200);
+    assert_holds(s.head, "\r\nX-Event-Ack: ");
+    struct place first = place_of(s.head);
+
+    s = post(*state, JSON PROOF,
+             "{\"eventType\":\"visit\",\"playerId\":\"proof\",\"bannerTag\":\"b\"}");
+    assert_int_equal(s.status, 200);
+    struct place second = place_of(s.body), head = place_of(s.head);
+    assert_int_equal(second.partition, first.partition); /* one player, one partition */
+    assert_int_equal(second.offset, first.offset + 1);
+    assert_int_equal(head.offset, second.offset);
+
+    s = post(*state, JSON PROOF,
+             "[{" EVENT ",\"eventId\":\"a-1\"},{" EVENT ",\"eventId\":\"a-1\"},7]");
+    const char *next = strstr(s.body, "\"index\":1,");
+    assert_non_null(next);
+    assert_int_equal(place_of(s.body).offset, place_of(next).offset); /* of what it repeats */
+    next = strstr(s.body, "\"index\":2,");
+    assert_non_null(next);
+    assert_lacks(next, "ack");
+}
+
+static void test_collector_tells_it_only_when_asked(void **state) {
+    static const char *const fields[] = {JSON, JSON "X-Event-Ack: 0\r\n",
+                                         JSON "X-Event-Ack: yes\r\n"};
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(fields); i++) {
+        struct ingest_said s = post(*state, fields[i], "{" EVENT "}");
+        assert_int_equal(s.status, 200);
+        assert_lacks(s.head, "X-Event-Ack: ");
+        assert_lacks(s.body, "\"ack\"");
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_collector_takes_lines_as_a_batch),
@@ -333,6 +394,8 @@ int main(void) {
         cmocka_unit_test(test_collector_names_the_origin_in_every_answer),
         cmocka_unit_test(test_collector_never_joins_everybody_and_credentials),
         cmocka_unit_test(test_collector_answers_a_preflight),
+        cmocka_unit_test(test_collector_tells_where_the_log_has_it),
+        cmocka_unit_test(test_collector_tells_it_only_when_asked),
     };
     return cmocka_run_group_tests(tests, collector_setup, collector_teardown);
 }

@@ -295,6 +295,19 @@ static void test_ingest_refuses_json_by_its_code(void **state) {
     }
 }
 
+static void test_ingest_shows_no_stranger_the_log(void **state) {
+    struct ingest_ask a = {.method = "POST",
+                           .target = "/api/events",
+                           .fields = EDGE_JSON "X-Event-Ack: 1\r\n",
+                           .body = "{" EDGE_EVENT "}"};
+
+    struct ingest_said s = ingest_rig_ask(*state, &a);
+
+    assert_int_equal(s.status, 200);
+    assert_null(strstr(s.head, "X-Event-Ack: "));
+    assert_null(strstr(s.body, "ack"));
+}
+
 static void test_ingest_takes_a_time_it_can_use_only(void **state) {
     struct px_arena arena;
     struct px_event e;
@@ -402,6 +415,7 @@ int main(void) {
         cmocka_unit_test(test_ingest_sizes),
         cmocka_unit_test(test_ingest_takes_a_json_event),
         cmocka_unit_test(test_ingest_refuses_json_by_its_code),
+        cmocka_unit_test(test_ingest_shows_no_stranger_the_log),
         cmocka_unit_test(test_ingest_takes_a_time_it_can_use_only),
         cmocka_unit_test(test_ingest_answers_a_batch_item_by_item),
         cmocka_unit_test(test_ingest_takes_500_and_refuses_501),

@@ -108,6 +108,9 @@ struct px_str px_req_body(const struct px_http_req *r);
 /* px_req_header(r, name): the value of the only such field (name in lower case), trimmed; .p NULL
  * when absent. A field given twice yields its first value and sets *ret_twice when not NULL. */
 struct px_str px_req_header(const struct px_http_req *r, const char *name, bool *ret_twice);
+/* px_req_names(r, field, word): does a comma-separated list, over all fields of that name (lower
+ * case), hold exactly ${word}, whatever its case and parameters? */
+bool px_req_names(const struct px_http_req *r, const char *field, const char *word);
 /* The socket peer as text without port: "127.0.0.1", "2001:db8::1" (v4-mapped shown as v4). */
 struct px_str px_req_peer(const struct px_http_req *r);
 px_us px_req_received(const struct px_http_req *r); /* wall clock when its last byte was read */

@@ -70,14 +70,37 @@ static bool range_matches(struct px_str range, struct px_str prefix) {
     return !unwanted((struct px_str){.p = range.p + semi, .n = range.n - semi});
 }
 
+/* The part of *list before its first comma; the rest stays. */
+static struct px_str next_of(struct px_str *list) {
+    size_t comma = px_str_find(*list, ','), skip = comma < list->n ? comma + 1 : comma;
+    struct px_str one = {.p = list->p, .n = comma};
+    *list = (struct px_str){.p = list->p + skip, .n = list->n - skip};
+    return one;
+}
+
 static bool list_matches(struct px_str list, struct px_str prefix) {
     while (list.n) {
-        size_t comma = px_str_find(list, ',');
-        if (range_matches((struct px_str){.p = list.p, .n = comma}, prefix)) {
+        if (range_matches(next_of(&list), prefix)) {
             return true;
         }
-        size_t skip = comma < list.n ? comma + 1 : comma;
-        list = (struct px_str){.p = list.p + skip, .n = list.n - skip};
+    }
+    return false;
+}
+
+bool px_req_names(const struct px_http_req *r, const char *field, const char *word) {
+    struct px_str name = px_str_c(field), want = px_str_c(word);
+    for (size_t i = 0; i < r->nfields; i++) {
+        const struct px_field *f = &r->fields[i];
+        if (f->name.n != name.n || !px_str_ieq(px_req_view(r, f->name), name)) {
+            continue;
+        }
+        for (struct px_str rest = px_req_view(r, f->value); rest.n;) {
+            struct px_str one = next_of(&rest);
+            one.n = px_str_find(one, ';');
+            if (px_str_ieq(px_str_trim(one), want)) {
+                return true;
+            }
+        }
     }
     return false;
 }

@@ -13,6 +13,7 @@ struct ing_sender {
     struct px_str user_agent;    /* as it was sent */
     struct px_str traffic_class; /* what kind of traffic it is */
     struct px_str traceparent;   /* a valid one */
+    bool trusted;                /* holds a valid server key with the scope for events */
 };
 
 /* ing_sender_of(s, req): fill ${s} from what ${req} shows. Threads: pure. */

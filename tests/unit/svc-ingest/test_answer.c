@@ -127,7 +127,7 @@ static void test_batch_answer_tells_every_item(void **state) {
     assert_false(ing_batch_reject(b, 2, PX_REASON_MISSING_FIELD, "playerId"));
     assert_false(ing_batch_retry(b, 3, ING_BUSY_UNKNOWN));
     assert_false(ing_batch_duplicate(b, 4, 3)); /* of one that must be sent again */
-    assert_true(ing_batch_accept(b, 0));
+    assert_true(ing_batch_accept(b, 0, &(struct ing_ack){.topic = "T", .offset = 7}));
     struct px_http_reply reply = ing_batch_answer(b, &a);
 
     assert_int_equal(reply.status, 200);

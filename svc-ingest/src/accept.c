@@ -65,27 +65,38 @@ static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fiel
     return accept_refuse(w, f);
 }
 
-enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
-                             struct ing_slot **ret_slot, enum ing_busy *ret_busy) {
+enum px_code ing_judge(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
+                       struct px_event *ev) {
     const struct ing_world *world = w->world;
-    struct px_event ev = {.received_at = px_req_received(req)};
     struct px_validate_args args = {
         .catalog = world->catalog, .policy = &world->policy, .arena = &w->arena};
 
-    ev.id = px_uuid_next(&w->uuids, ev.received_at);
+    *ev = (struct px_event){.received_at = px_req_received(req)};
+    ev->id = px_uuid_next(&w->uuids, ev->received_at);
     ing_sender_stamp(&w->sender, &f->raw);
     w->verdict.nissues = 0;
     w->verdict.dropped = 0;
     w->verdict.time_replaced = false;
-    enum px_code rc = px_validate(&args, &f->raw, &ev, &w->verdict);
+    enum px_code rc = px_validate(&args, &f->raw, ev, &w->verdict);
+    if (rc == PX_NOMEM) {
+        return rc;
+    }
+    ing_fields_merge(&f->early, &w->verdict);
+    return w->verdict.nissues ? PX_INVALID : PX_OK;
+}
+
+enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
+                             struct ing_slot **ret_slot, enum ing_busy *ret_busy) {
+    PX_UNSET struct px_event ev; /* filled by ing_judge */
+    enum px_code rc = ing_judge(w, req, f, &ev);
+
     if (rc == PX_NOMEM) {
         return accept_later(w, ING_BUSY_OVERLOADED, ret_busy);
     }
-    ing_fields_merge(&f->early, &w->verdict);
-    if (w->verdict.nissues) {
+    if (rc) {
         return accept_refuse(w, f);
     }
-    const struct px_event_type *type = px_catalog_find(world->catalog, ev.event_type);
+    const struct px_event_type *type = px_catalog_find(w->world->catalog, ev.event_type);
     unsigned dropped = f->dropped + w->verdict.dropped;
     if (dropped) {
         px_count(w->shard, ING_M_DROPPED, type->index, 0, dropped);

@@ -30,7 +30,7 @@ const uint8_t ing_gif[ING_GIF_BYTES] = {
     "Prefer"
 
 #define ANSWER_FIELDS_MAX 4096
-#define ANSWER_BODY_MAX   (512 * 1024) /* the results of a whole batch */
+#define ANSWER_BODY_MAX   (2 * 1024 * 1024) /* every fault of every event of a batch */
 
 void ing_answer_init(struct ing_answer *a) {
     px_buf_init(&a->fields, ANSWER_FIELDS_MAX);

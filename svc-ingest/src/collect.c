@@ -2,6 +2,8 @@
  * of its items. What is wrong with the request as a whole is answered here. */
 #include "handle.h"
 
+#include "dry_run.h"
+
 #include <px/gunzip.h>
 
 #define COLLECT_KEY "Idempotency-Key"
@@ -19,11 +21,18 @@ struct collect_fault {
     struct px_str source; /* the bytes to blame; n = 0 = none that can be read */
 };
 
+/* What w->verdict says of the request as a whole; a dry run leaves no trace. */
+static void collect_record(struct ing_worker *w, struct px_str source) {
+    if (!w->wishes.dry_run) {
+        ing_reject(w, NULL, &w->verdict, source);
+    }
+}
+
 static void collect_reject(struct ing_worker *w, struct px_http_req *req,
                            const struct collect_fault *f) {
     w->verdict.nissues = 0;
     px_verdict_add(&w->verdict, f->reason, f->field);
-    ing_reject(w, NULL, &w->verdict, f->source);
+    collect_record(w, f->source);
     struct ing_refusal r = ing_refusal_of(&w->verdict);
     r.detail = f->detail;
     r.fields = f->fields;
@@ -52,6 +61,10 @@ static void collect_one(struct ing_worker *w, struct px_http_req *req, const str
     f->source = text;
     struct px_str key = px_req_header(req, "idempotency-key", &twice);
     ing_collect_key(f, key, twice);
+    if (w->wishes.dry_run) {
+        ing_dry_collect(w, req, f);
+        return;
+    }
     struct ing_refusal r;
     switch (ing_accept(w, req, f, &slot, &busy)) {
     case ING_QUEUED:
@@ -135,6 +148,8 @@ static void collect_batch(struct ing_worker *w, struct px_http_req *req, struct 
 
     if (collect_batch_fault(&a, a.key.p != NULL, twice, &fault)) {
         collect_reject(w, req, &fault);
+    } else if (w->wishes.dry_run) {
+        ing_dry_batch(w, req, &a);
     } else {
         ing_collect_batch(w, req, &a);
     }
@@ -148,7 +163,7 @@ static void collect_document(struct ing_worker *w, struct px_http_req *req,
     const struct px_jnode *events = NULL;
 
     if (!collect_find_batch(w, root, &events)) {
-        ing_reject(w, NULL, &w->verdict, text);
+        collect_record(w, text);
         collect_refuse(w, req, ing_refusal_of(&w->verdict));
     } else if (events) {
         struct ing_items items = ing_items_array(events);
@@ -213,7 +228,8 @@ static bool collect_text(struct ing_worker *w, struct px_http_req *req, enum ing
     return false;
 }
 
-void ing_collect(struct ing_worker *w, struct px_http_req *req) {
+/* Each way a body can be read. */
+static void collect_body(struct ing_worker *w, struct px_http_req *req) {
     static const struct collect_fault bad_type = {.reason = PX_REASON_BAD_CONTENT_TYPE,
                                                   .field = "Content-Type",
                                                   .fields = "Accept: " ING_BODY_TYPES "\r\n"};
@@ -221,23 +237,34 @@ void ing_collect(struct ing_worker *w, struct px_http_req *req) {
                                                     .field = "Content-Encoding",
                                                     .fields = "Accept-Encoding: " ING_BODY_CODINGS
                                                               "\r\n"};
-    bool twice = false;
+    bool types = false, codings = false;
     enum ing_form form = ING_FORM_JSON;
     enum ing_coding coding = ING_CODING_NONE;
-    struct px_str text, value = px_req_header(req, "content-type", &twice);
+    struct px_str text, type = px_req_header(req, "content-type", &types),
+                        coded = px_req_header(req, "content-encoding", &codings);
 
-    if (!ing_body_form(value, twice, &form)) {
+    if (!ing_body_form(type, types, &form)) {
         collect_reject(w, req, &bad_type);
+    } else if (!ing_body_coding(coded, codings, &coding)) {
+        collect_reject(w, req, &bad_coding);
+    } else if (!collect_text(w, req, coding, &text)) {
+        return;
+    } else if (form == ING_FORM_LINES) {
+        collect_lines(w, req, text);
+    } else {
+        collect_json(w, req, text);
+    }
+}
+
+void ing_collect(struct ing_worker *w, struct px_http_req *req) {
+    static const struct collect_fault bad_dry = {
+        .reason = PX_REASON_BAD_TYPE, .field = "dryRun", .detail = "dryRun is 1 or 0, given once"};
+    bool dry = false;
+
+    if (!ing_dry_run_asked(px_req_query(req), &dry)) {
+        collect_reject(w, req, &bad_dry);
         return;
     }
-    value = px_req_header(req, "content-encoding", &twice);
-    if (!ing_body_coding(value, twice, &coding)) {
-        collect_reject(w, req, &bad_coding);
-    } else if (collect_text(w, req, coding, &text)) {
-        if (form == ING_FORM_LINES) {
-            collect_lines(w, req, text);
-        } else {
-            collect_json(w, req, text);
-        }
-    }
+    w->wishes.dry_run = w->wishes.dry_run || dry;
+    collect_body(w, req);
 }

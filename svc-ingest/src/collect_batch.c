@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-/* The scope of a sender's id: type, player, id, each with its length in front. Empty: no id. */
-static struct px_str batch_scope(struct ing_worker *w, const struct px_raw_event *raw) {
+/* Each part with its length in front. */
+struct px_str ing_batch_scope(struct ing_worker *w, const struct px_raw_event *raw) {
     const struct px_str part[] = {raw->event_type, raw->player_id, raw->client_event_id};
     size_t n = 0;
     if (raw->client_event_id.n == 0) {
@@ -93,7 +93,7 @@ static void batch_item(struct ing_worker *w, struct px_http_req *req, struct ing
     uint64_t *place = NULL;
 
     batch_echo(&b->items[i], w->fields.raw.client_event_id);
-    struct px_str scope = batch_scope(w, &w->fields.raw);
+    struct px_str scope = ing_batch_scope(w, &w->fields.raw);
     if (scope.n && (place = px_map_get(seen, scope))) {
         px_count(w->shard, ING_M_DUPLICATES, 0, 0, 1);
         ing_batch_duplicate(b, i, (uint32_t)*place);

@@ -33,6 +33,7 @@ static void handle_wishes(struct ing_worker *w, const struct px_http_req *req) {
     enum ing_proof who = (enum ing_proof)w->world->conf->ack_proof;
     bool may = who == ING_PROOF_ANY || (who == ING_PROOF_KEYED && w->sender.trusted);
 
+    w->wishes.preferred = w->wishes.dry_run = px_req_names(req, "prefer", "handling=dry-run");
     w->wishes.proof = may && px_str_is(px_req_header(req, "x-event-ack", NULL), "1");
 }
 

@@ -28,6 +28,9 @@ struct ing_batch_ask {
 };
 void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
                        const struct ing_batch_ask *a);
+/* ing_batch_scope(w, raw): what a sender's id is unique in: type, player and the id itself, in
+ * w->arena; n = 0: no id, or no memory. */
+struct px_str ing_batch_scope(struct ing_worker *w, const struct px_raw_event *raw);
 
 /* --- accept.c: raw fields -> judged event -> message in the producer's queue --------------------
  */
@@ -41,6 +44,20 @@ enum ing_accepted {
  */
 enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
                              struct ing_slot **ret_slot, enum ing_busy *ret_busy);
+
+/* ing_judge(w, req, f, ev): the first half of ing_accept: ${f} by the catalog, into *ev when it is
+ * valid and into w->verdict; counts nothing. Errors: PX_INVALID (see w->verdict), PX_NOMEM. */
+PX_MUST_USE enum px_code ing_judge(struct ing_worker *w, struct px_http_req *req,
+                                   struct ing_fields *f, struct px_event *ev);
+
+/* --- dry.c: judged, answered, and nothing else ---------------------------------------------------
+ */
+void ing_dry_pixel(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f);
+void ing_dry_collect(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f);
+void ing_dry_batch(struct ing_worker *w, struct px_http_req *req, const struct ing_batch_ask *a);
+/* ing_dry_verdict: one event whose fate is in w->verdict already. */
+void ing_dry_verdict(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
+                     const struct ing_fields *f);
 
 /* --- publish.c ---------------------------------------------------------------------------------
  */

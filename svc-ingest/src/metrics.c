@@ -22,6 +22,8 @@ static const char *const metric_reasons[] = {
 static const char *const metric_deliveries[] = {"persisted", "not_persisted", "maybe_persisted"};
 static const char *const metric_dlq[] = {"stored", "failed", "left_out"};
 
+static const char *const metric_dry[] = {"valid", "invalid"};
+
 static const struct {
     const char *code, *text;
     unsigned retry;
@@ -49,6 +51,7 @@ METRIC_SET(ing_labels_refusal, metric_refusals);
 METRIC_SET(ing_labels_reason, metric_reasons);
 METRIC_SET(ing_labels_delivery, metric_deliveries);
 METRIC_SET(ing_labels_dlq, metric_dlq);
+METRIC_SET(ing_labels_dry, metric_dry);
 METRIC_SET(ing_labels_busy, metric_busy_codes);
 /* Stand for the catalog's types and the workers until ing_metrics_new puts them in. Two arrays:
  * the sets are told apart by address. */

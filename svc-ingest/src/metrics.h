@@ -32,6 +32,11 @@ enum ing_dlq_outcome {
     ING_DLQ_LEFT_OUT
 };
 
+enum ing_dry_verdict {
+    ING_DRY_VALID,
+    ING_DRY_INVALID
+};
+
 /* Label sets that only a running service knows. */
 struct ing_label_sets {
     struct px_labels types, workers;

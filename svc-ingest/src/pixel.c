@@ -2,6 +2,8 @@
  * log's report. */
 #include "handle.h"
 
+#include "dry_run.h"
+
 #include <px/defect.h>
 
 static void pixel_refuse(struct ing_worker *w, struct px_http_req *req, struct ing_refusal r,
@@ -13,8 +15,16 @@ static void pixel_refuse(struct ing_worker *w, struct px_http_req *req, struct i
 }
 
 static void pixel_unknown(struct ing_worker *w, struct px_http_req *req) {
+    bool dry = false;
+
     w->verdict.nissues = 0;
+    w->verdict.time_replaced = false;
     px_verdict_add(&w->verdict, PX_REASON_UNKNOWN_TYPE, "eventType");
+    if (w->wishes.dry_run || (ing_dry_run_asked(px_req_query(req), &dry) && dry)) {
+        w->fields = (struct ing_fields){.dropped = 0};
+        ing_dry_verdict(w, req, ING_ROUTE_PIXEL, &w->fields);
+        return;
+    }
     ing_reject(w, NULL, &w->verdict, px_req_path(req));
     pixel_refuse(w, req, ing_refusal_of(&w->verdict), (struct px_str){0});
 }
@@ -28,6 +38,10 @@ static void pixel_event(struct ing_worker *w, struct px_http_req *req,
     if (ing_pixel_read(type, px_req_query(req), &w->arena, f, NULL)) {
         px_count(w->shard, ING_M_UNAVAILABLE, ING_BUSY_OVERLOADED, 0, 1);
         pixel_refuse(w, req, ing_refusal_busy(ING_BUSY_OVERLOADED), (struct px_str){0});
+        return;
+    }
+    if (f->dry || w->wishes.dry_run) {
+        ing_dry_pixel(w, req, f);
         return;
     }
     f->source = px_req_query(req);

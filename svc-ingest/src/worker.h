@@ -36,7 +36,9 @@ struct ing_world {
 
 /* What a request asks for beside its event. */
 struct ing_wishes {
-    bool proof; /* and is allowed to */
+    bool proof;     /* and is allowed to */
+    bool dry_run;   /* judge and answer, take nothing */
+    bool preferred; /* Prefer said so */
 };
 
 /* A token bucket: at most `rate` a second, one second's worth at once. */

@@ -1,5 +1,5 @@
 /* What a sender may ask of the collector beyond one plain event: bodies of every kind, batches that
- * may be sent again, answers to other origins, proofs, dry runs. One service for all. */
+ * may be sent again, answers to other origins, proofs. One service for all. */
 #include "unit.h"
 
 #include "ingest_rig.h"
@@ -28,45 +28,27 @@ static int collector_teardown(void **state) {
     return 0;
 }
 
-static struct ingest_said post(const struct ingest_rig *r, const char *fields, const char *body) {
-    struct ingest_ask a = {
-        .method = "POST", .target = "/api/events", .fields = fields, .body = body};
-
-    return ingest_rig_ask(r, &a);
-}
-
-static void assert_holds(const char *text, const char *want) {
-    if (!strstr(text, want)) {
-        fail_msg("no %s in:\n%s", want, text);
-    }
-}
-
-static void assert_lacks(const char *text, const char *stray) {
-    if (strstr(text, stray)) {
-        fail_msg("there is %s in:\n%s", stray, text);
-    }
-}
-
 /* --- bodies --------------------------------------------------------------------------------------
  */
 
 static void test_collector_takes_lines_as_a_batch(void **state) {
-    struct ingest_said s = post(*state, LINES,
-                                "{" EVENT ",\"eventId\":\"l-0\"}\r\n"
-                                "\n"
-                                "{\"eventType\":\"visit\"\n"
-                                "{" EVENT ",\"eventId\":\"l-2\",\"attributes\":{\"s\":\"x\"}}\n"
-                                "{\"eventType\":\"visit\",\"playerId\":\"p\"}");
+    struct ingest_said s =
+        ingest_rig_post(*state, LINES,
+                        "{" EVENT ",\"eventId\":\"l-0\"}\r\n"
+                        "\n"
+                        "{\"eventType\":\"visit\"\n"
+                        "{" EVENT ",\"eventId\":\"l-2\",\"attributes\":{\"s\":\"x\"}}\n"
+                        "{\"eventType\":\"visit\",\"playerId\":\"p\"}");
 
     assert_int_equal(s.status, 200);
-    assert_holds(s.body, "\"accepted\":2,\"rejected\":2,");
-    assert_holds(s.body, "\"status\":\"accepted\",\"clientEventId\":\"l-0\"}");
-    assert_holds(s.body, "\"code\":\"bad_json\",\"field\":\"event\","
-                         "\"message\":\"is not acceptable JSON\"}");
-    assert_holds(s.body, "\"status\":\"accepted\",\"clientEventId\":\"l-2\"}");
-    assert_holds(s.body, "{\"index\":3,");
-    assert_holds(s.body, "\"code\":\"missing_field\",\"field\":\"bannerTag\","
-                         "\"message\":\"is required\"}");
+    ingest_rig_holds(s.body, "\"accepted\":2,\"rejected\":2,");
+    ingest_rig_holds(s.body, "\"status\":\"accepted\",\"clientEventId\":\"l-0\"}");
+    ingest_rig_holds(s.body, "\"code\":\"bad_json\",\"field\":\"event\","
+                             "\"message\":\"is not acceptable JSON\"}");
+    ingest_rig_holds(s.body, "\"status\":\"accepted\",\"clientEventId\":\"l-2\"}");
+    ingest_rig_holds(s.body, "{\"index\":3,");
+    ingest_rig_holds(s.body, "\"code\":\"missing_field\",\"field\":\"bannerTag\","
+                             "\"message\":\"is required\"}");
 }
 
 static void test_collector_bounds_lines_like_arrays(void **state) {
@@ -75,16 +57,16 @@ static void test_collector_bounds_lines_like_arrays(void **state) {
         for (int i = 0; i < n; i++) {
             px_buf_c(&body, "{" EVENT "}\n");
         }
-        struct ingest_said s = post(*state, LINES, px_buf_cstr(&body));
+        struct ingest_said s = ingest_rig_post(*state, LINES, px_buf_cstr(&body));
         assert_int_equal(s.status, n == 500 ? 200 : 400);
-        assert_holds(s.body, n == 500 ? "\"accepted\":500," : "batch_size");
+        ingest_rig_holds(s.body, n == 500 ? "\"accepted\":500," : "batch_size");
     }
-    assert_string_equal(post(*state, LINES, "\n\r\n").code, "batch_size");
+    assert_string_equal(ingest_rig_post(*state, LINES, "\n\r\n").code, "batch_size");
 }
 
 static void test_collector_takes_json_without_a_type(void **state) {
-    assert_int_equal(post(*state, NULL, "{" EVENT "}").status, 200);
-    assert_string_equal(post(*state, NULL, "{" EVENT "}\n{" EVENT "}").code, "bad_json");
+    assert_int_equal(ingest_rig_post(*state, NULL, "{" EVENT "}").status, 200);
+    assert_string_equal(ingest_rig_post(*state, NULL, "{" EVENT "}\n{" EVENT "}").code, "bad_json");
 }
 
 /* ${text} as one gzip member. */
@@ -116,11 +98,11 @@ static void test_collector_inflates_gzip(void **state) {
 
     struct ingest_said s = post_bytes(*state, JSON GZIP, &one, one.n);
     assert_int_equal(s.status, 200);
-    assert_holds(s.body, "\"clientEventId\":\"z-1\"");
+    ingest_rig_holds(s.body, "\"clientEventId\":\"z-1\"");
     assert_true(ingest_rig_has(*state, s.id));
     s = post_bytes(*state, LINES GZIP, &two, two.n);
     assert_int_equal(s.status, 200);
-    assert_holds(s.body, "\"accepted\":2,");
+    ingest_rig_holds(s.body, "\"accepted\":2,");
     for (size_t n = 1; n < one.n; n += 7) { /* cut short */
         s = post_bytes(*state, JSON GZIP, &one, n);
         assert_int_equal(s.status, 400);
@@ -128,7 +110,7 @@ static void test_collector_inflates_gzip(void **state) {
     }
     px_buf_byte(&one, '!');
     assert_string_equal(post_bytes(*state, JSON GZIP, &one, one.n).code, "bad_compression");
-    assert_string_equal(post(*state, JSON GZIP, "{" EVENT "}").code, "bad_compression");
+    assert_string_equal(ingest_rig_post(*state, JSON GZIP, "{" EVENT "}").code, "bad_compression");
 }
 
 static void test_collector_refuses_a_bomb(void **state) {
@@ -153,15 +135,15 @@ static void test_collector_names_what_it_takes(void **state) {
     for (size_t i = 0; i < PX_ARRAY_LEN(codings); i++) {
         char fields[200];
         snprintf(fields, sizeof fields, JSON "%s", codings[i]);
-        struct ingest_said s = post(*state, fields, "{" EVENT "}");
+        struct ingest_said s = ingest_rig_post(*state, fields, "{" EVENT "}");
         assert_int_equal(s.status, 415);
         assert_string_equal(s.code, "bad_content_encoding");
-        assert_holds(s.head, "\r\nAccept-Encoding: gzip\r\n");
+        ingest_rig_holds(s.head, "\r\nAccept-Encoding: gzip\r\n");
     }
-    struct ingest_said s = post(*state, "Content-Type: application/xml\r\n", "<a/>");
+    struct ingest_said s = ingest_rig_post(*state, "Content-Type: application/xml\r\n", "<a/>");
     assert_int_equal(s.status, 415);
-    assert_holds(s.head, "\r\nAccept: application/json, application/x-ndjson, ");
-    assert_string_equal(post(*state, JSON JSON, "{" EVENT "}").code, "bad_content_type");
+    ingest_rig_holds(s.head, "\r\nAccept: application/json, application/x-ndjson, ");
+    assert_string_equal(ingest_rig_post(*state, JSON JSON, "{" EVENT "}").code, "bad_content_type");
 }
 
 /* --- a batch that is sent again ------------------------------------------------------------------
@@ -207,10 +189,10 @@ static void test_collector_gives_each_item_a_part_of_the_key(void **state) {
     struct ids x = {.prefix = PX_S_INIT("order-7")};
 
     for (int i = 0; i < 2; i++) {
-        struct ingest_said s = post(r, JSON "Idempotency-Key: order-7\r\n", body);
+        struct ingest_said s = ingest_rig_post(r, JSON "Idempotency-Key: order-7\r\n", body);
         assert_int_equal(s.status, 200);
-        assert_holds(s.body, "\"accepted\":3,\"rejected\":1,");
-        assert_holds(s.body, "\"status\":\"rejected\",\"clientEventId\":\"order-7/2\"");
+        ingest_rig_holds(s.body, "\"accepted\":3,\"rejected\":1,");
+        ingest_rig_holds(s.body, "\"status\":\"rejected\",\"clientEventId\":\"order-7/2\"");
     }
 
     ingest_rig_read(mock_kafka_bootstrap(r->mock), INGEST_RIG_TOPIC, ids_of, &x);
@@ -235,14 +217,15 @@ static void test_collector_refuses_a_key_that_cannot_serve(void **state) {
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         char fields[400];
         snprintf(fields, sizeof fields, JSON "%s", rows[i].fields);
-        struct ingest_said s = post(*state, fields, "[{" EVENT "}]");
+        struct ingest_said s = ingest_rig_post(*state, fields, "[{" EVENT "}]");
         assert_int_equal(s.status, 400);
         assert_string_equal(s.code, rows[i].code);
-        assert_holds(s.body, "\"field\":\"Idempotency-Key\"");
+        ingest_rig_holds(s.body, "\"field\":\"Idempotency-Key\"");
     }
-    struct ingest_said s = post(*state, JSON "Idempotency-Key: a@b.example\r\n", "[{" EVENT "}]");
+    struct ingest_said s =
+        ingest_rig_post(*state, JSON "Idempotency-Key: a@b.example\r\n", "[{" EVENT "}]");
     assert_int_equal(s.status, 200);
-    assert_holds(s.body, "\"code\":\"email_address\",\"field\":\"Idempotency-Key\"");
+    ingest_rig_holds(s.body, "\"code\":\"email_address\",\"field\":\"Idempotency-Key\"");
 }
 
 /* --- other origins -------------------------------------------------------------------------------
@@ -278,12 +261,12 @@ static void test_collector_names_the_origin_in_every_answer(void **state) {
         struct ingest_said s = ingest_rig_ask(*state, &a);
         assert_int_equal(s.status, rows[i].status);
         if (i == 6) { /* no request line: no fields were read */
-            assert_holds(s.head, "\r\nAccess-Control-Allow-Origin: *\r\n");
+            ingest_rig_holds(s.head, "\r\nAccess-Control-Allow-Origin: *\r\n");
             continue;
         }
-        assert_holds(s.head, "\r\nVary: Origin\r\n");
-        assert_holds(s.head, "\r\nAccess-Control-Allow-Origin: https://shop.example:8443\r\n");
-        assert_holds(s.head, "\r\nAccess-Control-Allow-Credentials: true\r\n");
+        ingest_rig_holds(s.head, "\r\nVary: Origin\r\n");
+        ingest_rig_holds(s.head, "\r\nAccess-Control-Allow-Origin: https://shop.example:8443\r\n");
+        ingest_rig_holds(s.head, "\r\nAccess-Control-Allow-Credentials: true\r\n");
     }
 }
 
@@ -294,8 +277,8 @@ static void test_collector_never_joins_everybody_and_credentials(void **state) {
         struct ingest_ask a = {.target = "/visit?playerId=p&bannerTag=b", .fields = origins[i]};
         struct ingest_said s = ingest_rig_ask(*state, &a);
         assert_int_equal(s.status, 200);
-        assert_holds(s.head, "\r\nAccess-Control-Allow-Origin: *\r\n");
-        assert_lacks(s.head, "Access-Control-Allow-Credentials");
+        ingest_rig_holds(s.head, "\r\nAccess-Control-Allow-Origin: *\r\n");
+        ingest_rig_lacks(s.head, "Access-Control-Allow-Credentials");
     }
 }
 
@@ -310,8 +293,8 @@ static void test_collector_answers_a_preflight(void **state) {
     struct ingest_said s = ingest_rig_ask(*state, &a);
 
     assert_int_equal(s.status, 204);
-    assert_holds(s.head, "\r\nAccess-Control-Allow-Methods: POST, OPTIONS\r\n");
-    assert_holds(s.head, "\r\nAccess-Control-Max-Age: 600\r\n");
+    ingest_rig_holds(s.head, "\r\nAccess-Control-Allow-Methods: POST, OPTIONS\r\n");
+    ingest_rig_holds(s.head, "\r\nAccess-Control-Max-Age: 600\r\n");
     const char *list = strstr(s.head, "\r\nAccess-Control-Allow-Headers: ");
     assert_non_null(list);
     for (size_t i = 0; i < PX_ARRAY_LEN(sent); i++) {
@@ -348,25 +331,25 @@ static void test_collector_tells_where_the_log_has_it(void **state) {
     struct ingest_ask pixel = {.target = "/visit?playerId=proof&bannerTag=b", .fields = PROOF};
     struct ingest_said s = ingest_rig_ask(*state, &pixel);
     assert_int_equal(s.status, 200);
-    assert_holds(s.head, "\r\nX-Event-Ack: ");
+    ingest_rig_holds(s.head, "\r\nX-Event-Ack: ");
     struct place first = place_of(s.head);
 
-    s = post(*state, JSON PROOF,
-             "{\"eventType\":\"visit\",\"playerId\":\"proof\",\"bannerTag\":\"b\"}");
+    s = ingest_rig_post(*state, JSON PROOF,
+                        "{\"eventType\":\"visit\",\"playerId\":\"proof\",\"bannerTag\":\"b\"}");
     assert_int_equal(s.status, 200);
     struct place second = place_of(s.body), head = place_of(s.head);
     assert_int_equal(second.partition, first.partition); /* one player, one partition */
     assert_int_equal(second.offset, first.offset + 1);
     assert_int_equal(head.offset, second.offset);
 
-    s = post(*state, JSON PROOF,
-             "[{" EVENT ",\"eventId\":\"a-1\"},{" EVENT ",\"eventId\":\"a-1\"},7]");
+    s = ingest_rig_post(*state, JSON PROOF,
+                        "[{" EVENT ",\"eventId\":\"a-1\"},{" EVENT ",\"eventId\":\"a-1\"},7]");
     const char *next = strstr(s.body, "\"index\":1,");
     assert_non_null(next);
     assert_int_equal(place_of(s.body).offset, place_of(next).offset); /* of what it repeats */
     next = strstr(s.body, "\"index\":2,");
     assert_non_null(next);
-    assert_lacks(next, "ack");
+    ingest_rig_lacks(next, "ack");
 }
 
 static void test_collector_tells_it_only_when_asked(void **state) {
@@ -374,10 +357,10 @@ static void test_collector_tells_it_only_when_asked(void **state) {
                                          JSON "X-Event-Ack: yes\r\n"};
 
     for (size_t i = 0; i < PX_ARRAY_LEN(fields); i++) {
-        struct ingest_said s = post(*state, fields[i], "{" EVENT "}");
+        struct ingest_said s = ingest_rig_post(*state, fields[i], "{" EVENT "}");
         assert_int_equal(s.status, 200);
-        assert_lacks(s.head, "X-Event-Ack: ");
-        assert_lacks(s.body, "\"ack\"");
+        ingest_rig_lacks(s.head, "X-Event-Ack: ");
+        ingest_rig_lacks(s.body, "\"ack\"");
     }
 }
 

@@ -95,6 +95,26 @@ struct ingest_said ingest_rig_get(const struct ingest_rig *r, const char *target
     return ingest_rig_ask(r, &a);
 }
 
+struct ingest_said ingest_rig_post(const struct ingest_rig *r, const char *fields,
+                                   const char *body) {
+    struct ingest_ask a = {
+        .method = "POST", .target = "/api/events", .fields = fields, .body = body};
+
+    return ingest_rig_ask(r, &a);
+}
+
+void ingest_rig_holds(const char *text, const char *want) {
+    if (!strstr(text, want)) {
+        fail_msg("no %s in:\n%s", want, text);
+    }
+}
+
+void ingest_rig_lacks(const char *text, const char *stray) {
+    if (strstr(text, stray)) {
+        fail_msg("there is %s in:\n%s", stray, text);
+    }
+}
+
 long ingest_rig_metric(const struct ingest_rig *r, const char *series) {
     struct http_answer a;
     size_t n = strlen(series);

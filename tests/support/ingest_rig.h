@@ -39,6 +39,12 @@ struct ingest_said {
 };
 struct ingest_said ingest_rig_ask(const struct ingest_rig *r, const struct ingest_ask *a);
 struct ingest_said ingest_rig_get(const struct ingest_rig *r, const char *target);
+/* ingest_rig_post: to /api/events. */
+struct ingest_said ingest_rig_post(const struct ingest_rig *r, const char *fields,
+                                   const char *body);
+/* ingest_rig_holds, _lacks: the test fails, showing ${text}, unless it does. */
+void ingest_rig_holds(const char *text, const char *want);
+void ingest_rig_lacks(const char *text, const char *stray);
 /* ingest_rig_metric(r, series): its value now, 0 when absent; `name{label="x"}`. */
 long ingest_rig_metric(const struct ingest_rig *r, const char *series);
 /* ingest_rig_metric_until: until it is at least ${want}; false when ${seconds} have passed. */

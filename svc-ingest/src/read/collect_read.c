@@ -75,7 +75,7 @@ static enum px_code collect_attributes(const struct px_event_type *type,
         struct px_str name = px_json_name(c);
         int i = ing_fields_attr(type, name);
         if (i < 0) {
-            out->dropped++;
+            ing_fields_drop(out, name);
         } else if (px_json_type(c) == PX_JSON_NULL) {
             continue;
         } else if (!collect_attr(c, &attrs[n])) {

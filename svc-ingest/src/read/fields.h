@@ -7,11 +7,16 @@
 #include <px/json.h>
 #include <px/validate.h>
 
+#define ING_DROPPED_NAMES 16
+
 struct ing_fields {
     struct px_raw_event raw;
     struct px_verdict early; /* what reading found wrong */
     unsigned dropped;        /* attributes outside the allow-list: never built */
-    bool keyed;              /* the sender's id came from Idempotency-Key */
+    struct px_str dropped_names[ING_DROPPED_NAMES]; /* of the first of them */
+    struct px_str dry_run; /* pixels: the parameter as it came; .p NULL = none */
+    bool dry;              /* and what it asks for */
+    bool keyed;            /* the sender's id came from Idempotency-Key */
     /* The bytes it was read from, for the record of a refusal; n = 0 = none. Set by the caller. */
     struct px_str source;
 };
@@ -49,6 +54,13 @@ PX_MUST_USE enum px_code ing_collect_item_key(struct ing_fields *f, struct px_st
  * so. */
 void ing_collect_names(const struct ing_fields *f, struct px_verdict *v);
 
+/* ing_fields_drop(f, name): one more attribute is left out. */
+static inline void ing_fields_drop(struct ing_fields *f, struct px_str name) {
+    if (f->dropped < ING_DROPPED_NAMES) {
+        f->dropped_names[f->dropped] = name;
+    }
+    f->dropped++;
+}
 /* ing_fields_merge(early, judged): issues of both in *judged, reading first; what reading already
  * refused is not complained about again. */
 void ing_fields_merge(const struct px_verdict *early, struct px_verdict *judged);

@@ -2,20 +2,23 @@
  * nothing beyond what decoding shows. */
 #include "fields.h"
 
+#include "dry_run.h"
+
 #include <px/http.h>
 
 #include <stdio.h>
 #include <string.h>
 
-/* The query's name of an envelope field, and the event's name of it. */
+/* The query's name of what is no attribute, and the event's name of it. */
 static const struct {
     const char *query, *event;
     size_t offset;
 } pixel_names[] = {
-    {"playerId", "playerId", offsetof(struct px_raw_event, player_id)},
-    {"bannerTag", "bannerTag", offsetof(struct px_raw_event, banner_tag)},
-    {"eid", "eventId", offsetof(struct px_raw_event, client_event_id)},
-    {"sid", "sessionId", offsetof(struct px_raw_event, session_id)},
+    {"playerId", "playerId", offsetof(struct ing_fields, raw.player_id)},
+    {"bannerTag", "bannerTag", offsetof(struct ing_fields, raw.banner_tag)},
+    {"eid", "eventId", offsetof(struct ing_fields, raw.client_event_id)},
+    {"sid", "sessionId", offsetof(struct ing_fields, raw.session_id)},
+    {"dryRun", "dryRun", offsetof(struct ing_fields, dry_run)},
 };
 
 /* Where a value belongs, and the event's word for it, as px_validate says it too. The word is made
@@ -37,7 +40,7 @@ struct pixel_reader {
 static struct pixel_place pixel_place(struct pixel_reader *r, struct px_str name) {
     for (size_t i = 0; i < PX_ARRAY_LEN(pixel_names); i++) {
         if (px_str_is(name, pixel_names[i].query)) {
-            void *at = (char *)&r->out->raw + pixel_names[i].offset;
+            void *at = (char *)r->out + pixel_names[i].offset;
             return (struct pixel_place){.value = at, .prefix = "", .name = pixel_names[i].event};
         }
     }
@@ -86,12 +89,13 @@ static void pixel_pair(struct pixel_reader *r, struct px_str raw_name, struct px
     struct px_str name;
 
     if (px_form_decode(raw_name, r->scratch, &name) != PX_FORM_OK) {
-        r->out->dropped++;
+        ing_fields_drop(r->out, raw_name);
         return;
     }
     struct pixel_place place = pixel_place(r, name);
     if (!place.value) {
-        r->out->dropped++;
+        ing_fields_drop(r->out, name);
+        r->scratch += name.p == r->scratch ? name.n : 0; /* its name may still be asked for */
         return;
     }
     pixel_value(r, raw_value, &place);
@@ -119,6 +123,8 @@ enum px_code ing_pixel_read(const struct px_event_type *type, struct px_str quer
     ret->raw = (struct px_raw_event){.event_type = px_str_c(type->name)};
     ret->early.nissues = 0;
     ret->dropped = 0;
+    ret->dry_run = (struct px_str){0};
+    ret->dry = false;
     ret->keyed = false;
     ret->source = (struct px_str){0};
     struct pixel_reader r = {.type = type, .scratch = scratch, .seen = seen, .out = ret};
@@ -129,6 +135,9 @@ enum px_code ing_pixel_read(const struct px_event_type *type, struct px_str quer
         pixel_pair(&r, name, value);
     }
     pixel_attrs(&r);
+    if (ret->dry_run.p && !ing_dry_run_value(ret->dry_run, &ret->dry)) {
+        px_verdict_add(&ret->early, PX_REASON_BAD_TYPE, "dryRun");
+    }
     return PX_OK;
 }
 

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "body.h"
+#include "dry_run.h"
 #include "items.h"
 
 #include <string.h>
@@ -113,12 +114,32 @@ static void test_items_of_an_array(void **state) {
     }
 }
 
+static void test_dry_run_is_asked_in_so_many_words(void **state) {
+    (void)state;
+    static const struct {
+        const char *query;
+        int want; /* -1 = not understood */
+    } rows[] = {
+        {"", 0},           {"a=1", 0},          {"dryrun=1", 0},
+        {"dryRun=1", 1},   {"dryRun=true", 1},  {"x=y&dryRun=1", 1},
+        {"dryRun=0", 0},   {"dryRun=false", 0}, {"dryRun", -1},
+        {"dryRun=", -1},   {"dryRun=yes", -1},  {"dryRun=TRUE", -1},
+        {"dryRun=01", -1}, {"dryRun=%31", -1},  {"dryRun=1&dryRun=1", -1},
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        bool dry = false;
+        assert_int_equal(ing_dry_run_asked(px_str_c(rows[i].query), &dry), rows[i].want >= 0);
+        assert_int_equal(dry, rows[i].want == 1);
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_body_form_by_content_type),
         cmocka_unit_test(test_body_coding_is_gzip_once_or_none),
         cmocka_unit_test(test_items_are_lines),
         cmocka_unit_test(test_items_of_an_array),
+        cmocka_unit_test(test_dry_run_is_asked_in_so_many_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,6 +17,7 @@ for p in $programs; do
 done
 "$bin/svc-ingest" --docs=errors >"$tmp/errors"
 "$bin/svc-metrics-api" --openapi >"$tmp/openapi"
+"$bin/svc-ingest" --print-schema >"$tmp/schema"
 
 # --- options: a row that several programs print alike stands once -------------------------------
 group() { # PATTERN TITLE: rows of exactly the programs of PATTERN (i, a, m in this order)
@@ -145,8 +146,9 @@ X
     ' "$tmp/errors"
 } >"$out/errors.md"
 
-# --- OpenAPI: as served, one member a line so that differences can be read ----------------------
-awk '
+# --- JSON: as served, one member a line so that differences can be read -------------------------
+pretty() { # FILE
+    awk '
     function indent(k) { s = "\n"; while (k-- > 0) s = s "  "; return s }
     {
         for (i = 1; i <= length($0); i++) {
@@ -166,4 +168,7 @@ awk '
             else printf "%s", c == ":" ? ": " : c
         }
         print ""
-    }' "$tmp/openapi" >"$out/openapi.json"
+    }' "$1"
+}
+pretty "$tmp/openapi" >"$out/openapi.json"
+pretty "$tmp/schema" >"$out/event.schema.json"

@@ -22,7 +22,6 @@ const uint8_t ing_gif[ING_GIF_BYTES] = {
     "Vary: Origin\r\n"                                                                             \
     "Access-Control-Expose-Headers: X-Event-Id, X-Received-At, X-Client-Event-Id, X-Event-Ack, "   \
     "X-Error-Code, X-Request-Id, Preference-Applied, Retry-After\r\n"
-#define ANSWER_COMMON ANSWER_NO_STORE ANSWER_CORS
 #define ANSWER_ORIGIN "Access-Control-Allow-Origin: "
 /* What a page may send: everything that the collector reads. */
 #define ANSWER_ALLOWED                                                                             \
@@ -50,10 +49,10 @@ void ing_answer_for(struct ing_answer *a, const struct ing_cors *cors) {
 static void answer_cors(struct ing_answer *a) {
     if (a->cors.origin.n == 0) {
         px_buf_str(&a->fields,
-                   a->cors.any ? PX_S(ANSWER_COMMON ANSWER_ORIGIN "*\r\n") : PX_S(ANSWER_COMMON));
+                   a->cors.any ? PX_S(ANSWER_CORS ANSWER_ORIGIN "*\r\n") : PX_S(ANSWER_CORS));
         return;
     }
-    px_buf_str(&a->fields, PX_S(ANSWER_COMMON ANSWER_ORIGIN));
+    px_buf_str(&a->fields, PX_S(ANSWER_CORS ANSWER_ORIGIN));
     px_buf_str(&a->fields, a->cors.origin);
     px_buf_str(&a->fields, PX_S("\r\nAccess-Control-Allow-Credentials: true\r\n"));
 }
@@ -61,6 +60,7 @@ static void answer_cors(struct ing_answer *a) {
 void ing_answer_start(struct ing_answer *a) {
     px_buf_reset(&a->fields);
     px_buf_reset(&a->body);
+    px_buf_str(&a->fields, PX_S(ANSWER_NO_STORE));
     answer_cors(a);
 }
 
@@ -178,6 +178,19 @@ struct px_http_reply ing_answer_preflight(struct ing_answer *a, const char *meth
                   "Access-Control-Max-Age: 600\r\n",
                   methods, methods);
     return answer_reply(a, 204, NULL, (struct px_str){0});
+}
+
+struct px_http_reply ing_answer_document(struct ing_answer *a, const struct ing_document *d,
+                                         bool fresh) {
+    px_buf_reset(&a->fields);
+    px_buf_reset(&a->body);
+    px_buf_printf(&a->fields, "Cache-Control: %s\r\n", d->cache);
+    if (d->etag) {
+        px_buf_printf(&a->fields, "ETag: %s\r\n", d->etag);
+    }
+    answer_cors(a);
+    return fresh ? answer_reply(a, 304, NULL, (struct px_str){.n = 0})
+                 : answer_reply(a, d->status, d->type, d->body);
 }
 
 struct px_http_reply ing_answer_json(struct ing_answer *a, unsigned retry_after) {

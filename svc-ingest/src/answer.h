@@ -72,6 +72,15 @@ struct ing_refusal ing_refusal_of(const struct px_verdict *v);
 /* The refusal for now: 503 with Retry-After. */
 struct ing_refusal ing_refusal_busy(enum ing_busy b);
 
+/* A document that is the same for everybody, or the news that it has not changed (304). */
+struct ing_document {
+    int status;
+    const char *type, *cache, *etag; /* NULL = none */
+    struct px_str body;
+};
+struct px_http_reply ing_answer_document(struct ing_answer *a, const struct ing_document *d,
+                                         bool fresh);
+
 /* 200 and a JSON body that the caller wrote into a->body after ing_answer_start. */
 void ing_answer_start(struct ing_answer *a);
 struct px_http_reply ing_answer_json(struct ing_answer *a, unsigned retry_after);

@@ -26,7 +26,14 @@ static void handle_preflight(struct ing_worker *w, struct px_http_req *req,
 }
 
 static bool handle_method_ok(enum ing_route route, enum px_method method) {
-    return route == ING_ROUTE_PIXEL ? method == PX_GET || method == PX_HEAD : method == PX_POST;
+    return route == ING_ROUTE_EVENTS ? method == PX_POST : method == PX_GET || method == PX_HEAD;
+}
+
+static void handle_page(struct ing_worker *w, struct px_http_req *req, enum ing_page page) {
+    const struct ing_document *d = &w->world->pages->v[page];
+    struct px_http_reply reply = ing_answer_document(&w->answer, d, ing_pages_fresh(d, req));
+
+    ing_reply(w, req, ING_ROUTE_PAGE, &reply);
 }
 
 static void handle_wishes(struct ing_worker *w, const struct px_http_req *req) {
@@ -60,6 +67,8 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req) {
                                           .allow = m.allow});
     } else if (m.route == ING_ROUTE_PIXEL) {
         ing_pixel(w, req, m.type);
+    } else if (m.route == ING_ROUTE_PAGE) {
+        handle_page(w, req, m.page);
     } else {
         ing_collect(w, req);
     }
@@ -85,7 +94,8 @@ void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct p
 
     ing_answer_req(w, req);
     px_count(w->shard, ING_M_HTTP_REFUSED, why, 0, 1);
-    if (route != ING_ROUTE_OTHER && handle_reason(why, &reason)) {
+    bool event = route == ING_ROUTE_PIXEL || route == ING_ROUTE_EVENTS;
+    if (event && handle_reason(why, &reason)) {
         w->verdict.nissues = 0;
         px_verdict_add(&w->verdict, reason, reason == PX_REASON_QUERY_TOO_LONG ? "query" : "body");
         ing_reject(w, NULL, &w->verdict, px_req_query(req));

@@ -26,6 +26,9 @@ static const struct px_app_command main_commands[] = {
      .args = "plan|apply",
      .help = "Show, or make, what the schema registry must hold before this build runs.",
      .run = ing_register},
+    {.name = "print-schema",
+     .help = "Print the JSON Schema of an event, and exit.",
+     .run = ing_service_schema},
 };
 
 static const struct px_app_def main_app = {

@@ -1,7 +1,16 @@
 /* Path -> route, the first step of every request. Pure. */
 #include "routes.h"
 
-const char *const ing_route_names[ING_ROUTES] = {"pixel", "events", "other"};
+const char *const ing_route_names[ING_ROUTES] = {"pixel", "events", "page", "other"};
+
+static const struct {
+    struct px_str path;
+    enum ing_page page;
+} route_pages[ING_PAGES] = {
+    {PX_S_INIT("/api/events/schema"), ING_PAGE_SCHEMA},
+    {PX_S_INIT("/robots.txt"), ING_PAGE_ROBOTS},
+    {PX_S_INIT("/favicon.ico"), ING_PAGE_FAVICON},
+};
 
 static const struct px_event_type *route_pixel_type(const struct px_catalog *cat,
                                                     struct px_str name) {
@@ -27,6 +36,13 @@ struct ing_match ing_route(const struct px_catalog *cat, struct px_str path) {
         if (t) {
             return (struct ing_match){
                 .route = ING_ROUTE_PIXEL, .type = t, .allow = "GET, HEAD, OPTIONS"};
+        }
+    }
+    for (size_t i = 0; i < PX_ARRAY_LEN(route_pages); i++) {
+        if (px_str_eq(path, route_pages[i].path)) {
+            return (struct ing_match){.route = ING_ROUTE_PAGE,
+                                      .page = route_pages[i].page,
+                                      .allow = "GET, HEAD, OPTIONS"};
         }
     }
     return (struct ing_match){.route = ING_ROUTE_OTHER};

@@ -20,6 +20,7 @@ void ing_service_fini(void *arg) {
         return;
     }
     px_metrics_free(svc->metrics);
+    ing_pages_fini(&svc->pages);
     px_catalog_free(svc->catalog);
     px_free(svc->ids);
     px_free(svc);
@@ -62,6 +63,11 @@ static enum px_code service_build(struct ing_svc *svc, const struct ing_conf *co
         return rc == PX_NOMEM ? PX_FAIL(reterr, PX_NOMEM, "no memory for the catalog") : PX_OK;
     }
     svc->world.catalog = svc->catalog;
+    svc->world.pages = &svc->pages;
+    rc = ing_pages_init(&svc->pages, svc->catalog, reterr);
+    if (rc) {
+        return rc;
+    }
     service_sets(svc);
     rc = ing_metrics_new(&svc->sets, svc->world.workers, svc->metric_defs, &svc->metrics, reterr);
     svc->world.metrics = svc->metrics;
@@ -186,6 +192,18 @@ void ing_service_stop(void *arg) {
     svc->workers = NULL;
     px_admin_stop(svc->admin);
     svc->admin = NULL;
+}
+
+enum px_code ing_service_schema(void *arg, const char *value, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    (void)value;
+
+    if (!svc->catalog) {
+        *reterr = svc->catalog_error;
+        return svc->catalog_error.code;
+    }
+    enum px_code rc = px_app_print(px_buf_view(&svc->pages.schema), reterr);
+    return rc ? rc : px_app_print(PX_S("\n"), reterr);
 }
 
 void ing_service_versions(struct px_buf *out) {

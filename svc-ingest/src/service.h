@@ -15,6 +15,7 @@ struct ing_svc {
     struct px_err catalog_error;
     char schemas[512];
     struct ing_schema_ids *ids; /* by family; from the start on */
+    struct ing_pages pages;
     struct ing_label_sets sets;
     const char *worker_names[ING_WORKERS_MAX];
     char worker_text[ING_WORKERS_MAX][4];
@@ -39,6 +40,8 @@ void ing_service_drain(void *svc, px_us deadline);
 void ing_service_stop(void *svc);
 void ing_service_fini(void *svc);
 void ing_service_versions(struct px_buf *out);
+/* --print-schema. Errors: PX_CONFIG (the catalog), PX_IO. */
+PX_MUST_USE enum px_code ing_service_schema(void *svc, const char *value, struct px_err *reterr);
 
 #define ING_PROBES 21
 extern const struct px_probe ing_probes[ING_PROBES];

@@ -8,6 +8,7 @@
 #include "body.h"
 #include "conf.h"
 #include "fields.h"
+#include "pages.h"
 #include "pending.h"
 #include "routes.h"
 #include "sender.h"
@@ -32,6 +33,7 @@ struct ing_world {
     struct px_validate_policy policy;
     const char *client_id;            /* of the producers */
     const struct ing_schema_ids *ids; /* by family */
+    const struct ing_pages *pages;
 };
 
 /* What a request asks for beside its event. */

@@ -168,6 +168,16 @@ static void test_ingest_methods_and_paths(void **state) {
         {"GET", "/api/events", 405, "method_not_allowed", "POST, OPTIONS"},
         {"HEAD", "/api/pixel/visit?playerId=p&bannerTag=b", 200, "", ""},
         {"OPTIONS", "/api/pixel/visit", 204, "", "GET, HEAD, OPTIONS"},
+        {"GET", "/", 404, "not_found", ""},
+        {"HEAD", "/", 404, "not_found", ""},
+        {"GET", "/robots.txt", 200, "", ""},
+        {"HEAD", "/robots.txt", 200, "", ""},
+        {"POST", "/robots.txt", 405, "method_not_allowed", "GET, HEAD, OPTIONS"},
+        {"GET", "/favicon.ico", 404, "", ""},
+        {"GET", "/api/events/schema", 200, "", ""},
+        {"HEAD", "/api/events/schema", 200, "", ""},
+        {"PUT", "/api/events/schema", 405, "method_not_allowed", "GET, HEAD, OPTIONS"},
+        {"OPTIONS", "/api/events/schema", 204, "", "GET, HEAD, OPTIONS"},
         {"OPTIONS", "/api/events", 204, "", "POST, OPTIONS"},
     };
     long before = ingest_rig_metric(*state, "px_kafka_deliveries_total{outcome=\"persisted\"}");

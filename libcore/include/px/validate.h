@@ -97,6 +97,9 @@ PX_MUST_USE enum px_code px_validate(const struct px_validate_args *a,
 PX_MUST_USE bool px_event_check(const struct px_catalog *cat, const struct px_event *e,
                                 const struct px_event_type **ret_type, struct px_issue *ret_issue);
 
+/* px_junk_values(ret_n): the placeholders that are no ids, compared without case. Threads: pure. */
+const struct px_str *px_junk_values(size_t *ret_n);
+
 /* px_looks_like_email(s): somewhere in ${s} stands local@domain.tld (also with %40 for the sign).
  * px_looks_like_card(s): somewhere in ${s} stand 13 to 19 digits, the first of them 2 to 6 as on
  * payment cards, with a valid Luhn sum: in one piece, or in groups of four and more digits (the

@@ -18,14 +18,20 @@ void px_verdict_add(struct px_verdict *v, enum px_reason reason, const char *fie
     snprintf(i->field, sizeof i->field, "%s", field);
 }
 
+static const struct px_str junk[] = {
+    PX_S_INIT("null"),
+    PX_S_INIT("undefined"),
+    PX_S_INIT("[object Object]"),
+    PX_S_INIT("NaN"),
+    PX_S_INIT("00000000-0000-0000-0000-000000000000"),
+};
+
+const struct px_str *px_junk_values(size_t *ret_n) {
+    *ret_n = PX_ARRAY_LEN(junk);
+    return junk;
+}
+
 static bool is_junk(struct px_str s) {
-    static const struct px_str junk[] = {
-        PX_S_INIT("null"),
-        PX_S_INIT("undefined"),
-        PX_S_INIT("[object Object]"),
-        PX_S_INIT("NaN"),
-        PX_S_INIT("00000000-0000-0000-0000-000000000000"),
-    };
     for (size_t i = 0; i < PX_ARRAY_LEN(junk); i++) {
         if (s.n == junk[i].n && px_str_ieq(s, junk[i])) {
             return true;

@@ -215,6 +215,10 @@ struct ing_refusal ing_refusal_busy(enum ing_busy b) {
                                 .retry_after = ing_busy_retry(b)};
 }
 
+unsigned ing_retry_after(unsigned s, const struct px_uuid *by) {
+    return s + (unsigned)by->b[sizeof by->b - 1] % (s + 1);
+}
+
 static void refusal_fields(struct px_buf *b, const struct ing_refusal *r, const char *request_id) {
     px_buf_printf(b, "X-Error-Code: %s\r\nX-Request-Id: %s\r\n", r->code, request_id);
     answer_client_id(b, r->client_id);
@@ -225,7 +229,9 @@ static void refusal_fields(struct px_buf *b, const struct ing_refusal *r, const 
         px_buf_c(b, r->fields);
     }
     if (r->retry_after) {
-        px_buf_printf(b, "Retry-After: %u\r\n", r->retry_after);
+        unsigned s =
+            r->status == 503 ? ing_retry_after(r->retry_after, r->request_id) : r->retry_after;
+        px_buf_printf(b, "Retry-After: %u\r\n", s);
     }
 }
 

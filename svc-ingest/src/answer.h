@@ -58,7 +58,7 @@ struct ing_refusal {
     const char *code;   /* X-Error-Code and the document's code */
     const char *detail; /* NULL: the first issue's sentence */
     bool retryable;
-    unsigned retry_after;             /* seconds; 0 = no such field */
+    unsigned retry_after;             /* seconds, spread when it is 503; 0 = no such field */
     const char *allow;                /* value of Allow; NULL = none */
     const char *fields;               /* more of them, raw; NULL = none */
     const struct px_verdict *verdict; /* NULL = no field errors */
@@ -67,6 +67,9 @@ struct ing_refusal {
     bool image;              /* the body is the GIF */
 };
 struct px_http_reply ing_answer_refusal(struct ing_answer *a, const struct ing_refusal *r);
+/* ing_retry_after(s, by): seconds to wait, from ${s} to twice as many, so that those who were sent
+ * away together do not come back together; ${by}: an id whose last bytes are random. */
+unsigned ing_retry_after(unsigned s, const struct px_uuid *by);
 /* The refusal of judged fields: status and code of the first issue. */
 struct ing_refusal ing_refusal_of(const struct px_verdict *v);
 /* The refusal for now: 503 with Retry-After. */

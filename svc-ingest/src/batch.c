@@ -118,5 +118,6 @@ struct px_http_reply ing_batch_answer(const struct ing_batch *b, struct ing_answ
     }
     px_jw_arr_end(&w);
     px_jw_obj_end(&w);
-    return ing_answer_json(a, b->retry_after);
+    return ing_answer_json(a,
+                           b->retry_after ? ing_retry_after(b->retry_after, &b->items[0].id) : 0);
 }

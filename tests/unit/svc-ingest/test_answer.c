@@ -114,6 +114,21 @@ static void test_answer_busy_can_be_tried_again(void **state) {
     ing_answer_fini(&a);
 }
 
+static void test_answer_spreads_those_who_come_again(void **state) {
+    (void)state;
+    struct px_uuid id = an_id;
+    unsigned seen[3] = {0};
+
+    for (unsigned i = 0; i < 256; i++) {
+        id.b[15] = (uint8_t)i;
+        assert_in_range(ing_retry_after(30, &id), 30, 60);
+        unsigned s = ing_retry_after(2, &id);
+        assert_in_range(s, 2, 4);
+        seen[s - 2]++;
+    }
+    assert_true(seen[0] > 80 && seen[1] > 80 && seen[2] > 80);
+}
+
 static void test_batch_answer_tells_every_item(void **state) {
     (void)state;
     static const char *const want[] = {"accepted", "duplicate", "rejected", "retry", "retry"};
@@ -155,6 +170,7 @@ int main(void) {
         cmocka_unit_test(test_answer_event_is_json),
         cmocka_unit_test(test_answer_refusal_says_what_and_who),
         cmocka_unit_test(test_answer_busy_can_be_tried_again),
+        cmocka_unit_test(test_answer_spreads_those_who_come_again),
         cmocka_unit_test(test_batch_answer_tells_every_item),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

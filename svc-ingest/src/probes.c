@@ -382,6 +382,8 @@ const struct px_probe ing_probes[ING_PROBES] = {
     {"kafka.topic", "the event topics exist", PX_PROBE_FATAL, "kafka.connect", probe_topic},
     {"kafka.acks", "acknowledged events survive a broker", PX_PROBE_WARN, "kafka.topic",
      probe_acks},
+    {"kafka.min_isr", "enough copies confirm an event", PX_PROBE_FATAL | PX_PROBE_START,
+     "kafka.topic", ing_probe_min_isr},
     {"kafka.dlq", "the dead-letter topics exist", PX_PROBE_FATAL, "kafka.connect", probe_dlq},
     {"kafka.partitions", "the topics have the partitions of events.yaml", PX_PROBE_WARN,
      "kafka.topic", probe_partitions},

@@ -151,6 +151,7 @@ enum px_code ing_service_start(void *arg, struct px_err *reterr) {
     if (rc) {
         return rc;
     }
+    ing_acks_begin(svc);
     px_log(PX_LOG_INFO, "ingest.listening", PX_F_C("server.address", conf->address),
            PX_F_INT("server.port", px_http_port(svc->workers[0].http)),
            PX_F_INT("admin.port", px_admin_port(svc->admin)),
@@ -184,6 +185,7 @@ void ing_service_drain(void *arg, px_us deadline) {
 void ing_service_stop(void *arg) {
     struct ing_svc *svc = arg;
 
+    ing_acks_end(svc);
     for (size_t i = 0; svc->workers && i < svc->world.workers; i++) {
         ing_worker_join(&svc->workers[i], 0); /* ended by drain, unless the start failed */
         ing_worker_close(&svc->workers[i]);

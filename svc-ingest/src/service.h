@@ -24,6 +24,8 @@ struct ing_svc {
     struct ing_worker *workers; /* world.workers of them while running, else NULL */
     struct px_admin *admin;
     struct px_topic_info seen; /* by the probe kafka.topic, for kafka.acks */
+    pthread_t look;            /* acks.c: looks at the topics once, after the start */
+    bool looking;              /* it was started, and not joined yet */
     /* of the liveness check, on the admin thread: what each worker's ticks were, and since when */
     /* of the probe kafka.stores, on the admin thread: events not taken so far, and since when */
     int64_t unstored;
@@ -43,7 +45,14 @@ void ing_service_versions(struct px_buf *out);
 /* --print-schema. Errors: PX_CONFIG (the catalog), PX_IO. */
 PX_MUST_USE enum px_code ing_service_schema(void *svc, const char *value, struct px_err *reterr);
 
-#define ING_PROBES 21
+/* acks.c. ing_acks_begin: look at the topics' copies and log what is weak, beside the run; waits
+ * for nothing. ing_acks_end: wait for that, a few seconds at most when no broker answers. Threads:
+ * main. The probe kafka.min_isr. */
+void ing_acks_begin(struct ing_svc *svc);
+void ing_acks_end(struct ing_svc *svc);
+enum px_code ing_probe_min_isr(void *svc, struct px_probe_out *out, struct px_err *reterr);
+
+#define ING_PROBES 22
 extern const struct px_probe ing_probes[ING_PROBES];
 
 #endif

@@ -59,6 +59,16 @@ for s in $services; do
     is "$s --check=list: the same probes" "$(awk '{print $1}' <<<"$out")" "$probes"
 done
 
+# --- a topic that can lose what it acknowledged -------------------------------------------------------------------
+
+ask ingest --check --set Ack:MinIsr=2
+is "ingest --check: 1 when fewer copies confirm than wanted" "$status" 1
+has "ingest --check: says how many there are" "$out" '^FAIL +kafka\.min_isr .*replication 1, min.insync.replicas 1 .*wants 2'
+ask ingest --set Ack:MinIsr=2
+is "ingest: does not start then" "$status" 78
+ask ingest --check --set Ack:MinIsr=1
+has "ingest --check: one copy is what was wanted" "$out" '^ok +kafka\.min_isr '
+
 # --- a database that can lose what it acknowledged --------------------------------------------------------------
 
 sql 'alter system set fsync = off' && sql 'alter system set full_page_writes = off' && sql 'select pg_reload_conf()' >/dev/null
@@ -78,6 +88,8 @@ has "then a commit survives a crash" "$out" '^ok +sql\.durable .*fsync=on, full_
 
 kafka_sh stop "$work/kafka"
 fails ingest kafka.connect 'Kafka:BootstrapServers|127\.0\.0\.1:[0-9]+'
+ask ingest --set Ack:MinIsr=1
+is "ingest: does not start when no broker tells of its copies" "$status" 69
 fails aggregator kafka.connect '127\.0\.0\.1:[0-9]+'
 "$real/postgres.sh" stop "$work/postgres"
 fails api sql.connect 'Servername|Connection refused'

@@ -6,7 +6,7 @@
 
 kafka_up
 kafka_topics
-ingest_up ingest --set Kafka:MessageTimeout=3s
+ingest_up ingest --set Kafka:MessageTimeout=3s --set Ack:Proof=any
 ready ingest 30
 url=http://127.0.0.1:$(port ingest server.port)
 admin=http://127.0.0.1:$(port ingest admin.port)
@@ -35,6 +35,24 @@ is "a pixel without player: status" "$(get "$url/api/pixel/visit?bannerTag=sprin
 is "a pixel without player: the code" "$(head_field X-Error-Code)" missing_field
 has "a pixel without player: the field" "$(cat body)" '"field":"playerId"'
 is "ready" "$(get "$admin/readyz")" 200
+check "a topic of one copy is named in the log" within 10 logged ingest ingest.acks_weak
+
+# --- proof: the record is where the answer says, and it is that event ------------------------------------------
+
+visit='"eventType":"visit","bannerTag":"spring"'
+batch=$(for k in 1 2 3 4 5 6 7 8; do echo "{$visit,\"playerId\":\"proof-$k\"}"; done)
+is "proof: a pixel" "$(get "${pixel}ana-6" -H 'X-Event-Ack: 1')" 200
+echo "$(head_field X-Event-Ack) $(head_field X-Event-Id)" >places
+is "proof: a batch" "$(get "$url/api/events" -H 'X-Event-Ack: 1' -H 'Content-Type: application/x-ndjson' --data-binary "$batch")" 200
+python3 -c 'import json
+for r in json.load(open("body"))["results"]:
+    print("{topic}/{partition}/{offset}".format(**r["ack"]), r["eventId"])' >>places
+is "proof: each event has its own place" "$(cut -d ' ' -f 1 places | sort -u | wc -l)" 9
+kcat -b "$KAFKA_BOOTSTRAP" -C -t "$topic" -e -q -D $'\036' -f "%t/%p/%o %s"$'\036' >records 2>kcat.log
+is "proof: the record at each place is that event" "$(awk -v RS=$'\036' '
+    FNR == NR { n = split($0, line, "\n"); for (i = 1; i <= n; i++) if (split(line[i], f, " ") == 2) id[f[1]] = f[2]; next }
+    { place = substr($0, 1, index($0, " ") - 1); if (place in id && index($0, id[place])) found++ }
+    END { print found + 0 }' places records)" 9
 
 # --- it is not --------------------------------------------------------------------------------------------
 

@@ -72,6 +72,8 @@ void http_ask(int port, const struct http_request *r, struct http_answer *ret) {
         m = snprintf(head, sizeof(head), "Content-Length: %zu\r\n\r\n", body_n);
         send_all(fd, head, (size_t)m);
         send_all(fd, r->body, body_n);
+    } else if (r->method[0] == 'P') {
+        send_all(fd, "Content-Length: 0\r\n\r\n", 21); /* POST, PUT and PATCH say so */
     } else {
         send_all(fd, "\r\n", 2);
     }

@@ -10,7 +10,7 @@
 #define RIG_WAIT_MS  5000
 #define RIG_TICKETS  4096
 #define RIG_ANSWERS  64
-#define RIG_BODY_MAX 128
+#define RIG_BODY_MAX 2048
 
 /* What the server does with a path: /ok "ok"; /echo its body; /query its query; /big?N N bytes;
  * /defer waits for rig_release; /close closes; /none 204; /peer the peer's address; /fields the
@@ -48,7 +48,7 @@ struct raw {
 struct raw_answer {
     int status;
     size_t length; /* Content-Length, or 0 */
-    char head[1024];
+    char head[2048];
     char body[RIG_BODY_MAX]; /* its first bytes, NUL-terminated */
 };
 void raw_open(struct raw *c, int port);

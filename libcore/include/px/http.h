@@ -22,7 +22,7 @@ enum px_method {
     PX_DELETE,
     PX_OPTIONS,
     PX_PATCH,
-    PX_METHOD_OTHER
+    PX_METHOD_OTHER /* TRACE; while a request is read: not known yet */
 };
 
 /* One code per way a request can be refused before a handler sees it; closed set for metrics. */
@@ -102,7 +102,8 @@ size_t px_http_pending(const struct px_http_server *s); /* requests read and not
 
 /* --- the request (views; valid until the reply) ------------------------------------------- */
 enum px_method px_req_method(const struct px_http_req *r);
-struct px_str px_req_path(const struct px_http_req *r);  /* raw, before '?' */
+struct px_str px_req_path(
+    const struct px_http_req *r); /* raw, before '?', without scheme and host */
 struct px_str px_req_query(const struct px_http_req *r); /* raw, after '?'; n = 0 when none */
 struct px_str px_req_body(const struct px_http_req *r);
 /* px_req_header(r, name): the value of the only such field (name in lower case), trimmed; .p NULL

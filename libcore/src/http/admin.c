@@ -36,16 +36,19 @@ static void send_text(struct px_http_req *r, int status, struct px_str body) {
 static void send_problem(struct px_http_req *r, int status, const char *code, struct px_str fields,
                          const char *detail) {
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(4096);
+    PX_DEFER(px_buf_fini) struct px_buf head = PX_BUF_INIT(512);
     const struct px_problem p = {.status = status,
                                  .code = code,
                                  .title = px_http_status_text(status),
                                  .detail = px_str_c(detail)};
     px_problem_write(&p, &b);
-    bool written = px_buf_ok(&b, NULL) == PX_OK;
+    px_buf_printf(&head, "X-Error-Code: %s\r\n", code);
+    px_buf_str(&head, fields);
+    bool written = px_buf_ok(&b, NULL) == PX_OK && px_buf_ok(&head, NULL) == PX_OK;
     px_http_reply(
         r, &(struct px_http_reply){.status = status,
                                    .type = "application/problem+json",
-                                   .fields = fields,
+                                   .fields = written ? px_buf_view(&head) : fields,
                                    .body = written ? px_buf_view(&b) : (struct px_str){.n = 0}});
 }
 

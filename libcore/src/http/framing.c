@@ -43,8 +43,8 @@ static size_t literal_end(struct px_str v) {
     return i > 1 && i < v.n && v.p[i] == ']' ? i + 1 : 0;
 }
 
-/* uri-host [":" port] without user information; the name as DNS and container tools write it. */
-static bool host_ok(struct px_str v) {
+/* The name as DNS and container tools write it. */
+bool px_gate_host(struct px_str v) {
     size_t i = 0;
     if (v.n == 0 || v.n > 261) {
         return false;
@@ -75,7 +75,7 @@ static void note_connection(struct px_http_req *r, struct px_str v) {
 
 static void note_host(struct px_http_req *r, struct px_str v) {
     r->hosts++;
-    r->bad_host = r->bad_host || !host_ok(v);
+    r->bad_host = r->bad_host || !px_gate_host(v);
 }
 
 static void note_length(struct px_http_req *r, struct px_str v) {
@@ -83,9 +83,30 @@ static void note_length(struct px_http_req *r, struct px_str v) {
     r->bad_length = r->bad_length || !length_of(v, &r->length);
 }
 
+/* "gzip, chunked": names of codings, of which chunked is the last and no other. */
+static bool framed_by_chunks(struct px_str v) {
+    while (true) {
+        size_t comma = px_str_find(v, ',');
+        struct px_str t = px_str_trim((struct px_str){.p = v.p, .n = comma});
+        bool chunked = px_str_ieq(t, PX_S("chunked"));
+        if (comma == v.n) {
+            return chunked;
+        }
+        if (chunked || !px_gate_token(t)) {
+            return false;
+        }
+        v = (struct px_str){.p = v.p + comma + 1, .n = v.n - comma - 1};
+    }
+}
+
+/* RFC 9112 §6.1, §6.3: where chunked is the last coding, the body has an end, but it is not for us;
+ * everything else leaves the end in doubt. */
 static void note_coding(struct px_http_req *r, struct px_str v) {
+    bool plain = px_str_ieq(v, PX_S("chunked"));
+    bool framed = plain || framed_by_chunks(v);
     r->codings++;
-    r->bad_coding = r->bad_coding || !px_str_ieq(v, PX_S("chunked"));
+    r->bad_coding = r->bad_coding || !framed;
+    r->unknown_coding = r->unknown_coding || !plain;
 }
 
 /* RFC 9110 §10.1.1: the only expectation there is; to an HTTP/1.0 client it means nothing. */
@@ -97,42 +118,51 @@ static void note_expect(struct px_http_req *r, struct px_str v) {
     }
 }
 
-void px_gate_field(struct px_http_req *r, struct px_str name, struct px_str value) {
+/* Tabs around a value are as good as blanks, but not every parser knows: where the value says how
+ * long the request is, one that hides behind a tab counts as none at all, which is refused. */
+void px_gate_field(struct px_http_req *r, struct px_str name, struct px_str raw) {
     static const struct {
         struct px_str name;
         void (*note)(struct px_http_req *r, struct px_str value);
+        bool framing;
     } rows[] = {
-        {PX_S_INIT("host"), note_host},
-        {PX_S_INIT("connection"), note_connection},
-        {PX_S_INIT("content-length"), note_length},
-        {PX_S_INIT("transfer-encoding"), note_coding},
-        {PX_S_INIT("expect"), note_expect},
+        {PX_S_INIT("host"), note_host, false},
+        {PX_S_INIT("connection"), note_connection, false},
+        {PX_S_INIT("content-length"), note_length, true},
+        {PX_S_INIT("transfer-encoding"), note_coding, true},
+        {PX_S_INIT("expect"), note_expect, false},
     };
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         if (name.n == rows[i].name.n && px_str_ieq(name, rows[i].name)) {
-            rows[i].note(r, value);
+            bool hidden = rows[i].framing && px_str_find(raw, '\t') < raw.n;
+            rows[i].note(r, hidden ? (struct px_str){.p = raw.p, .n = 0} : px_str_trim(raw));
             return;
         }
     }
 }
 
 static bool takes_body(enum px_method m) {
-    return m != PX_GET && m != PX_HEAD && m != PX_DELETE && m != PX_OPTIONS;
+    return m == PX_POST || m == PX_PUT || m == PX_PATCH;
 }
 
 /* Framing comes first: while it is in doubt, nothing else about the request can be trusted. */
 bool px_gate_request(const struct px_http_req *r, const struct px_http_limits *lim,
                      enum px_http_refusal *ret_why) {
+    bool bodied = takes_body(r->method), sized = r->codings || r->lengths;
     const struct {
         bool broken;
         enum px_http_refusal why;
     } rules[] = {
         {r->codings > 1 || r->bad_coding || (r->codings && (r->lengths || r->http10)),
          PX_REFUSED_FRAMING},
+        {r->unknown_coding, PX_REFUSED_CODING},
         {r->lengths > 1 || r->bad_length, PX_REFUSED_LENGTH},
         {r->hosts > 1 || r->bad_host || (r->hosts == 0 && !r->http10), PX_REFUSED_HOST},
         {r->query.n > lim->query, PX_REFUSED_QUERY_TOO_LONG},
-        {!takes_body(r->method) && (r->codings || r->length), PX_REFUSED_NO_BODY},
+        {!bodied && (r->codings || r->length), PX_REFUSED_NO_BODY},
+        /* §6.3: no length means no body, but a sender that meant one would have it read as a
+           request. */
+        {bodied && !sized, PX_REFUSED_LENGTH_REQUIRED},
         {r->bad_expect, PX_REFUSED_EXPECT},
         {r->length > lim->body, PX_REFUSED_BODY_TOO_LARGE},
     };

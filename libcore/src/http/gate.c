@@ -49,6 +49,14 @@ static bool is_token_char(char c) {
     return set[(uint8_t)c] != 0;
 }
 
+bool px_gate_token(struct px_str s) {
+    size_t i = 0;
+    while (i < s.n && is_token_char(s.p[i])) {
+        i++;
+    }
+    return i > 0 && i == s.n;
+}
+
 /* "name:" with a token directly before the colon; a folded line begins with a blank and has none.
  */
 static bool field_line(struct px_str line, struct px_http_req *r) {
@@ -60,7 +68,7 @@ static bool field_line(struct px_str line, struct px_http_req *r) {
         return false;
     }
     struct px_str value = {.p = line.p + colon + 1, .n = line.n - colon - 1};
-    px_gate_field(r, (struct px_str){.p = line.p, .n = colon}, px_str_trim(value));
+    px_gate_field(r, (struct px_str){.p = line.p, .n = colon}, value);
     return true;
 }
 
@@ -106,6 +114,10 @@ enum px_step px_gate_scan(struct px_gate *g, struct px_http_req *r, size_t n,
             g->scan = at + 1; /* fine in a value; a name with it is no token */
             continue;
         }
+        /* what came before it is judged first, as if it had come alone */
+        if (check_partial(g, at + (c == '\r'), lim, ret_why) != PX_STEP_MORE) {
+            return PX_STEP_REFUSED;
+        }
         if (c != '\r') {
             return refuse(c != '\n' && g->first_line ? PX_REFUSED_FIELD : PX_REFUSED_SYNTAX,
                           ret_why);
@@ -141,10 +153,34 @@ static bool version_of(struct px_str v, struct px_http_req *r, enum px_http_refu
     return true;
 }
 
-static bool target_ok(struct px_str t) {
-    if (t.n == 0 || t.p[0] != '/') {
-        return false;
+/* Length of "http://" or "https://" in front of ${t}, or 0. */
+static size_t scheme_of(struct px_str t) {
+    static const struct px_str schemes[] = {PX_S_INIT("http://"), PX_S_INIT("https://")};
+    for (size_t i = 0; i < PX_ARRAY_LEN(schemes); i++) {
+        size_t n = schemes[i].n;
+        if (t.n > n && px_str_ieq((struct px_str){.p = t.p, .n = n}, schemes[i])) {
+            return n;
+        }
     }
+    return 0;
+}
+
+/* RFC 9112 §3.2: origin-form as it is; of absolute-form what stands behind the authority, which
+ * must be a host as Host has it. The two other forms belong to methods that are not served. */
+static bool origin_of(struct px_str t, struct px_str *ret) {
+    size_t from = scheme_of(t), at = from;
+    *ret = t;
+    if (from == 0) {
+        return t.n > 0 && t.p[0] == '/';
+    }
+    while (at < t.n && t.p[at] != '/' && t.p[at] != '?') {
+        at++;
+    }
+    *ret = (struct px_str){.p = t.p + at, .n = t.n - at};
+    return px_gate_host((struct px_str){.p = t.p + from, .n = at - from});
+}
+
+static bool visible(struct px_str t) {
     for (size_t i = 0; i < t.n; i++) {
         if (t.p[i] <= 0x20 || t.p[i] >= 0x7f || t.p[i] == '#') {
             return false;
@@ -153,7 +189,9 @@ static bool target_ok(struct px_str t) {
     return true;
 }
 
-static enum px_method method_of(struct px_str m) {
+/* The methods of RFC 9110 and PATCH; but not CONNECT, which would make a tunnel of the connection.
+ */
+static bool method_of(struct px_str m, enum px_method *ret) {
     static const struct {
         struct px_str name;
         enum px_method method;
@@ -161,26 +199,26 @@ static enum px_method method_of(struct px_str m) {
         {PX_S_INIT("GET"), PX_GET},         {PX_S_INIT("POST"), PX_POST},
         {PX_S_INIT("HEAD"), PX_HEAD},       {PX_S_INIT("PUT"), PX_PUT},
         {PX_S_INIT("OPTIONS"), PX_OPTIONS}, {PX_S_INIT("DELETE"), PX_DELETE},
-        {PX_S_INIT("PATCH"), PX_PATCH},
+        {PX_S_INIT("PATCH"), PX_PATCH},     {PX_S_INIT("TRACE"), PX_METHOD_OTHER},
     };
     for (size_t i = 0; i < PX_ARRAY_LEN(names); i++) {
         if (px_str_eq(m, names[i].name)) {
-            return names[i].method;
+            *ret = names[i].method;
+            return true;
         }
     }
-    return PX_METHOD_OTHER;
+    return false;
 }
 
 static struct px_span span_of(const struct px_http_req *r, struct px_str s) {
     return (struct px_span){.at = (uint32_t)(s.p - r->base), .n = (uint32_t)s.n};
 }
 
-static void note_target(struct px_http_req *r, struct px_str target) {
-    size_t mark = px_str_find(target, '?');
-    r->target = span_of(r, target);
-    r->path = span_of(r, (struct px_str){.p = target.p, .n = mark});
-    if (mark < target.n) {
-        r->query = span_of(r, (struct px_str){.p = target.p + mark + 1, .n = target.n - mark - 1});
+static void note_target(struct px_http_req *r, struct px_str origin) {
+    size_t mark = px_str_find(origin, '?');
+    r->path = span_of(r, (struct px_str){.p = origin.p, .n = mark});
+    if (mark < origin.n) {
+        r->query = span_of(r, (struct px_str){.p = origin.p + mark + 1, .n = origin.n - mark - 1});
     }
 }
 
@@ -197,14 +235,20 @@ bool px_gate_line(struct px_str line, struct px_http_req *r, enum px_http_refusa
     struct px_str method = {.p = line.p, .n = m};
     struct px_str target = {.p = line.p + m + 1, .n = (size_t)(last - line.p) - m - 1};
     struct px_str version = {.p = last + 1, .n = line.n - (size_t)(last + 1 - line.p)};
-    r->method = method_of(method);
+    struct px_str origin;
+    bool known = method_of(method, &r->method);
     if (!version_of(version, r, ret_why)) {
         return false;
     }
-    if (!target_ok(target)) {
+    if (!known) {
+        *ret_why = PX_REFUSED_METHOD;
+        return false;
+    }
+    if (!visible(target) || !origin_of(target, &origin)) {
         *ret_why = PX_REFUSED_TARGET;
         return false;
     }
-    note_target(r, target);
+    r->target = span_of(r, target);
+    note_target(r, origin);
     return true;
 }

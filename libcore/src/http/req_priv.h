@@ -28,6 +28,7 @@ struct px_http_req {
     uint64_t length;                  /* Content-Length */
     uint32_t hosts, lengths, codings; /* how often each was given */
     bool bad_host, bad_length, bad_coding, bad_expect;
+    bool unknown_coding; /* framed by chunks, around a coding that is not ours */
     size_t nfields;
     px_us received;
     struct px_field fields[PX_HTTP_FIELDS_MAX];
@@ -71,9 +72,14 @@ enum px_step px_gate_scan(struct px_gate *g, struct px_http_req *r, size_t n,
  * framing. px_gate_request: whether the fields together make one unambiguous request. False =
  * refused. */
 bool px_gate_line(struct px_str line, struct px_http_req *r, enum px_http_refusal *ret_why);
-void px_gate_field(struct px_http_req *r, struct px_str name, struct px_str value);
+void px_gate_field(struct px_http_req *r, struct px_str name, struct px_str raw);
 bool px_gate_request(const struct px_http_req *r, const struct px_http_limits *lim,
                      enum px_http_refusal *ret_why);
+
+/* px_gate_token(s): one or more tchar, RFC 9110 §5.6.2. px_gate_host(v): uri-host [":" port]
+ * without user information. */
+bool px_gate_token(struct px_str s);
+bool px_gate_host(struct px_str v);
 
 /* --- parse.c: llhttp; pure -------------------------------------------------------------------- */
 /* px_parse_head(r, head, fields, ret_why): tokens of a complete head into ${r}. False when llhttp

@@ -112,6 +112,33 @@ static void test_gate_llhttp_agrees_on_what_the_gate_accepts(void **state) {
     assert_int_equal(v.gate.head, sizeof(good) - 1);
 }
 
+/* A line that is too long and holds a bad byte behind that: the length is seen first, also when all
+ * of it comes at once. */
+static void test_gate_judges_bytes_in_their_order(void **state) {
+    static const struct px_http_limits small = {
+        .request_line = 16, .query = 16, .headers = 32, .header_count = 4, .body = 16};
+    static const struct {
+        struct px_str bytes;
+        enum px_http_refusal why;
+    } rows[] = {
+        {PX_S_INIT("GET /0123456789\x01\r\n"), PX_REFUSED_SYNTAX},
+        {PX_S_INIT("GET /0123456789abc\x01\r\n"), PX_REFUSED_LINE_TOO_LONG},
+        {PX_S_INIT("GET /0123456789abc\rx"), PX_REFUSED_LINE_TOO_LONG},
+        {PX_S_INIT("GET / HTTP/1.1\r\nX: 0123456789abcdef0123456789abcdef\n"),
+         PX_REFUSED_HEADERS_TOO_LARGE},
+    };
+    (void)state;
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        struct px_gate g = {.scan = 0};
+        struct px_http_req r = {.base = rows[i].bytes.p};
+        enum px_http_refusal why;
+
+        assert_int_equal(px_gate_scan(&g, &r, rows[i].bytes.n, &small, &why), PX_STEP_REFUSED);
+
+        assert_int_equal(why, rows[i].why);
+    }
+}
+
 /* llhttp refuses some of these too; the gate must not depend on it. */
 static void test_gate_refuses_doubtful_framing_by_itself(void **state) {
     static const struct {
@@ -127,9 +154,13 @@ static void test_gate_refuses_doubtful_framing_by_itself(void **state) {
         {PX_S_INIT("Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n"),
          PX_REFUSED_FRAMING},
         {PX_S_INIT("Transfer-Encoding: xchunked\r\n"), PX_REFUSED_FRAMING},
-        {PX_S_INIT("Transfer-Encoding: gzip, chunked\r\n"), PX_REFUSED_FRAMING},
+        {PX_S_INIT("Transfer-Encoding: \tchunked\r\n"), PX_REFUSED_FRAMING},
+        {PX_S_INIT("Transfer-Encoding: gzip\r\n"), PX_REFUSED_FRAMING},
+        {PX_S_INIT("Transfer-Encoding: gzip, chunked\r\n"), PX_REFUSED_CODING},
+        {PX_S_INIT("Content-Length: 1\t\r\n"), PX_REFUSED_LENGTH},
+        {PX_S_INIT(""), PX_REFUSED_LENGTH_REQUIRED},
         {PX_S_INIT("Host: b\r\n"), PX_REFUSED_HOST},
-        {PX_S_INIT("Expect: 200-ok\r\n"), PX_REFUSED_EXPECT},
+        {PX_S_INIT("Content-Length: 1\r\nExpect: 200-ok\r\n"), PX_REFUSED_EXPECT},
         {PX_S_INIT("Content-Length: 262145\r\n"), PX_REFUSED_BODY_TOO_LARGE},
     };
     (void)state;
@@ -215,6 +246,7 @@ int main(void) {
         cmocka_unit_test(test_gate_verdict_does_not_depend_on_the_cut),
         cmocka_unit_test(test_gate_every_control_byte_is_found_at_every_place),
         cmocka_unit_test(test_gate_llhttp_agrees_on_what_the_gate_accepts),
+        cmocka_unit_test(test_gate_judges_bytes_in_their_order),
         cmocka_unit_test(test_gate_refuses_doubtful_framing_by_itself),
         cmocka_unit_test(test_gate_chunks_decode_alike_however_cut),
         cmocka_unit_test(test_gate_chunks_stop_at_the_limit),

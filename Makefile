@@ -17,12 +17,13 @@ SAN        ?=
 COV        ?=
 FAILPOINTS ?=
 DEFECTS    ?=
+FUZZ       ?=
 WERROR     ?=
 V          ?=
 comma      := ,
 empty      :=
 space      := $(empty) $(empty)
-VARIANT    := $(strip $(if $(SAN),san-$(subst $(comma),-,$(SAN)),$(if $(COV),cov,release)))$(if $(FAILPOINTS),-failpoints)$(if $(DEFECTS),-defects)
+VARIANT    := $(strip $(if $(FUZZ),fuzz,$(if $(SAN),san-$(subst $(comma),-,$(SAN)),$(if $(COV),cov,release))))$(if $(FAILPOINTS),-failpoints)$(if $(DEFECTS),-defects)
 BUILD      ?= build/$(VARIANT)
 # `make` (and `make run`) publish the release binaries under build/bin, the path of the contract.
 BIN        := $(if $(filter build/release,$(BUILD)),build/bin,$(BUILD)/bin)
@@ -49,20 +50,25 @@ AR     := ar
 try     = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo '$(1)')
 
 STD    := -std=c11 -D_GNU_SOURCE -g -fno-common -fvisibility=hidden
-OPT    := $(if $(SAN),-O1 -fno-omit-frame-pointer,$(if $(COV),-O0,-O2))
+OPT    := $(if $(SAN)$(FUZZ),-O1 -fno-omit-frame-pointer,$(if $(COV),-O0,-O2))
 WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
           -Wold-style-definition -Wformat=2 -Wundef -Wvla -Walloca -Wcast-qual -Wcast-align=strict \
           -Wpointer-arith -Wwrite-strings -Wnull-dereference -Wduplicated-cond \
           -Wduplicated-branches -Wlogical-op -Wimplicit-fallthrough=5 -Wdate-time \
           $(if $(WERROR),-Werror)
+# clang is for fuzzing only (tests/fuzz); what gcc warns about is gcc's to find.
+ifneq ($(FUZZ),)
+WARN   := -Wall -Wno-unknown-warning-option -Wno-unused-command-line-argument
+endif
 # The pure layers also watch every sign: they are what the byte formats and sums rest on.
 WARN_PURE := -Wsign-conversion -Warith-conversion
-HARDEN := $(if $(findstring address,$(SAN))$(COV),,-D_FORTIFY_SOURCE=$(if $(findstring thread,$(SAN)),2,3)) \
+HARDEN := $(if $(FUZZ),,$(if $(findstring address,$(SAN))$(COV),,-D_FORTIFY_SOURCE=$(if $(findstring thread,$(SAN)),2,3)) \
           -fstack-protector-strong -fstack-clash-protection -fcf-protection=full \
           -ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr -fPIE \
-          $(call try,-fstrict-flex-arrays=3)
+          $(call try,-fstrict-flex-arrays=3))
 REPRO  := -ffile-prefix-map=$(CURDIR)=.
-SANF   := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,)
+FUZZF  := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+SANF   := $(if $(FUZZ),$(FUZZF),$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all,))
 COVF   := $(if $(COV),--coverage,)
 CPPFLAGS += -Ilibcore/include $(if $(FAILPOINTS)$(DEFECTS),-DPX_FAILPOINTS=1) $(if $(DEFECTS),-DPX_DEFECTS=1)
 CFLAGS   += $(STD) $(OPT) $(WARN) $(HARDEN) $(REPRO) $(SANF) $(COVF)

@@ -50,8 +50,8 @@ $(COUNT_CALLS): tests/e2e/count_calls.c | deps-test
 # COUNTS=file collects the results of several steps (tests/test.sh).
 RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tests/e2e/kafka_real PX_COUNT_CALLS=$(COUNT_CALLS) tests/run.sh $(if $(COUNTS),--add $(COUNTS))
 .PHONY: check unit integration lints threads e2e test test-scram
-unit: $(UNIT_BIN) ## unit tests only (seconds)
-	@$(RUN) $(UNIT_BIN)
+unit: $(UNIT_BIN) $(REPLAY_BIN) ## unit tests only (seconds)
+	@$(RUN) $(UNIT_BIN) $(REPLAY_BIN)
 integration: $(INTEGRATION_BIN) programs ## real binaries and drivers, mock broker
 	@JOBS=$${JOBS:-5} $(RUN) $(call long_first,$(INTEGRATION_LONG),$(INTEGRATION_BIN))
 # The lints and the proof that each can fail, counted like other tests; and T-SQL, which only parsers here can read.
@@ -71,5 +71,5 @@ test: deps-test ## everything that CI runs
 $(call objects,$(UNIT_SRC) $(INTEGRATION_SRC) $(SUPPORT_SRC) $(sort $(wildcard tests/bench/*.c tests/e2e/*.c tests/integration/*_rig.c))): | deps-test
 unit integration lints threads e2e check-torture bench chaos defects scaling: | deps-test
 
-include tests/load/module.mk tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
+include tests/fuzz/module.mk tests/load/module.mk tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
 include tests/bench/module.mk tests/chaos/module.mk tests/defects/module.mk tests/scaling/module.mk

@@ -5,10 +5,12 @@ DEPS_BUILD := git gcc make pkg-config libevent-dev librdkafka-dev unixodbc-dev l
               libssl-dev libcurl4-openssl-dev zlib1g-dev node-llhttp odbc-postgresql libsqliteodbc
 DEPS_RUN   := curl sqlite3
 DEPS_TEST  := $(DEPS_RUN) libcmocka-dev postgresql-15 default-jre-headless maven kcat iproute2 \
-              clang-format-14 python3 python3-venv python3-avro python3-jsonschema python3-yaml tzdata openssl golang-go tdsodbc
+              clang-format-14 libhttp-parser-dev python3 python3-venv python3-avro python3-jsonschema python3-yaml tzdata openssl \
+              golang-go tdsodbc
+DEPS_FUZZ  := $(DEPS_TEST) clang-14 libclang-rt-14-dev
 DEPS_STACK := $(DEPS_RUN) postgresql-15 default-jre-headless maven kcat iproute2 openssl
 
-.PHONY: deps deps-build deps-run deps-test deps-stack
+.PHONY: deps deps-build deps-run deps-test deps-stack deps-fuzz
 deps: deps-test ## install every missing Debian package
 deps-build:
 	@sh deploy/local/install-deps.sh $(DEPS_BUILD)
@@ -16,5 +18,7 @@ deps-run:
 	@sh deploy/local/install-deps.sh $(DEPS_BUILD) $(DEPS_RUN)
 deps-test:
 	@sh deploy/local/install-deps.sh $(DEPS_BUILD) $(DEPS_TEST)
+deps-fuzz:
+	@sh deploy/local/install-deps.sh $(DEPS_BUILD) $(DEPS_FUZZ)
 deps-stack:
 	@sh deploy/local/install-deps.sh $(DEPS_BUILD) $(DEPS_STACK)

@@ -1,0 +1,22 @@
+/* What fuzz targets share: how they end when a promise is broken, how they cut their input. */
+#include "fuzz.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+const char *fuzz_with;
+
+void fuzz_broken(const char *file, int line, const char *what) {
+    fflush(stdout);
+    fprintf(stderr, "%s:%d: broken: %s%s%s\n", file, line, what,
+            fuzz_with ? ", compared with " : "", fuzz_with ? fuzz_with : "");
+    abort();
+}
+
+struct px_str fuzz_text(struct px_str *s) {
+    size_t n = px_str_find(*s, '\xff');
+    struct px_str text = {.p = s->p, .n = n};
+    size_t skip = n < s->n ? n + 1 : n;
+    *s = (struct px_str){.p = s->p + skip, .n = s->n - skip};
+    return text;
+}

@@ -55,9 +55,13 @@ static bool field(const struct raw_answer *a, const char *name, char *out, size_
     return at != NULL;
 }
 
+static void free_json(struct px_json **doc) {
+    px_json_free(*doc);
+}
+
 /* RFC 9457, and what the status asks for beside it. */
 static void check_problem(struct run *t, const struct raw_answer *a, bool bodiless) {
-    struct px_json *doc = NULL;
+    PX_DEFER(free_json) struct px_json *doc = NULL;
     char type[64], code[64], other[64];
     int64_t status = 0;
     if (!field(a, "X-Error-Code", code, sizeof code)) {
@@ -86,7 +90,22 @@ static void check_problem(struct run *t, const struct raw_answer *a, bool bodile
     if (!same) {
         complain(t, "the document says something else than the head", a->body);
     }
-    px_json_free(doc);
+}
+
+/* How many events an answer acknowledges: one, or as many as a batch says. */
+static size_t acknowledged(const struct raw_answer *a) {
+    PX_DEFER(free_json) struct px_json *doc = NULL;
+    char id[64];
+    int64_t n = 0;
+    if (a->status != 200 || field(a, "X-Event-Id", id, sizeof id)) {
+        return a->status == 200;
+    }
+    if (strstr(a->head, "\r\nContent-Type: application/json\r\n") && a->length < RIG_BODY_MAX &&
+        px_json_parse((struct px_str){.p = a->body, .n = a->length}, RIG_BODY_MAX, &doc, NULL) ==
+            PX_OK) {
+        PX_IGNORE(!px_json_int(px_json_get(px_json_root(doc), "accepted"), &n)); /* none: 0 */
+    }
+    return (size_t)n;
 }
 
 /* "200 ~404 400:bad_host": the next of it into ${word}, false at the end. */
@@ -98,7 +117,7 @@ static bool next_word(const char **at, char *word, size_t cap) {
 }
 
 static void check_answer(struct run *t, const struct raw_answer *a, const char *want) {
-    char code[64], got[96], id[64];
+    char code[64], got[96];
     bool bodiless = want[0] == '~';
     want += bodiless;
     field(a, "X-Error-Code", code, sizeof code);
@@ -111,7 +130,7 @@ static void check_answer(struct run *t, const struct raw_answer *a, const char *
     } else if (a->status >= 400) {
         check_problem(t, a, bodiless);
     }
-    t->receipts += a->status == 200 && field(a, "X-Event-Id", id, sizeof id);
+    t->receipts += bodiless ? 0 : acknowledged(a);
 }
 
 /* The sentinel shows two things: that the connection lives, and that no answer was left over. */

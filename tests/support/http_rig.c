@@ -201,7 +201,11 @@ void raw_send(struct raw *c, struct px_str bytes) {
                 receive(c, 0);
             }
         } else {
-            c->reset = errno != EPIPE ? true : c->reset;
+            bool reset = errno != EPIPE;
+            while (reset && !c->eof && !c->reset) {
+                receive(c, 0); /* answers that came before the reset can still be read */
+            }
+            c->reset = reset || c->reset;
             return;
         }
     }

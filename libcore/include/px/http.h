@@ -7,6 +7,7 @@
 #ifndef PX_HTTP_H
 #define PX_HTTP_H
 
+#include <px/addr.h>
 #include <px/clock.h>
 #include <px/loop.h>
 #include <px/str.h>
@@ -112,8 +113,14 @@ struct px_str px_req_header(const struct px_http_req *r, const char *name, bool 
 /* px_req_names(r, field, word): does a comma-separated list, over all fields of that name (lower
  * case), hold exactly ${word}, whatever its case and parameters? */
 bool px_req_names(const struct px_http_req *r, const char *field, const char *word);
-/* The socket peer as text without port: "127.0.0.1", "2001:db8::1" (v4-mapped shown as v4). */
+/* px_req_headers(r, name, ret, cap): the values of all fields called ${name} (lower case), trimmed,
+ * in order; of more than ${cap} the last ones. Returns how many are in ${ret}. */
+size_t px_req_headers(const struct px_http_req *r, const char *name, struct px_str *ret,
+                      size_t cap);
+/* The socket peer as text without port: "127.0.0.1", "2001:db8::1" (v4-mapped shown as v4); and as
+ * bytes. */
 struct px_str px_req_peer(const struct px_http_req *r);
+const struct px_addr *px_req_peer_addr(const struct px_http_req *r);
 px_us px_req_received(const struct px_http_req *r); /* wall clock when its last byte was read */
 bool px_req_accepts(const struct px_http_req *r,
                     const char *type_prefix); /* "image/": named in Accept */

@@ -16,7 +16,6 @@
 #define PX_HTTP_SPARES       16          /* larger buffers kept for reuse                    */
 #define PX_HTTP_LINGER       PX_US_PER_S /* how long a closing connection still reads        */
 #define PX_HTTP_LINGER_BYTES (1024 * 1024)
-#define PX_HTTP_PEER_TEXT    46
 
 struct px_inbuf {
     char *p;
@@ -74,7 +73,8 @@ struct px_http_conn {
     struct px_inbuf in;
     struct px_buf out; /* what the socket did not take */
     size_t out_at;
-    char peer[PX_HTTP_PEER_TEXT];
+    struct px_addr addr; /* of the peer */
+    char peer[PX_ADDR_TEXT];
     struct px_http_req req;
 };
 

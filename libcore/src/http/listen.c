@@ -4,7 +4,6 @@
 
 #include "loop_priv.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -16,27 +15,21 @@
 #define ACCEPT_BURST 64
 #define STARVED_MS   100
 
-/* Without port; IPv4 that came through an IPv6 socket is shown as IPv4. */
-static void peer_text(const struct sockaddr_storage *ss, char out[PX_HTTP_PEER_TEXT]) {
-    const void *addr = NULL;
-    int family = ss->ss_family;
+/* Whoever came through no IP socket has the address "::". */
+static void peer_of(const struct sockaddr_storage *ss, struct px_http_conn *c) {
     struct sockaddr_in in4;
     struct sockaddr_in6 in6;
-    out[0] = '\0';
-    if (family == AF_INET) {
+    struct px_addr a = {.b = {0}};
+    if (ss->ss_family == AF_INET) {
         memcpy(&in4, ss, sizeof(in4));
-        addr = &in4.sin_addr;
-    } else if (family == AF_INET6) {
+        memcpy(a.b + 12, &in4.sin_addr, 4);
+        a.b[10] = a.b[11] = 0xff;
+    } else if (ss->ss_family == AF_INET6) {
         memcpy(&in6, ss, sizeof(in6));
-        addr = &in6.sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(&in6.sin6_addr)) {
-            family = AF_INET;
-            addr = in6.sin6_addr.s6_addr + 12;
-        }
+        memcpy(a.b, &in6.sin6_addr, sizeof a.b);
     }
-    if (addr && !inet_ntop(family, addr, out, PX_HTTP_PEER_TEXT)) {
-        out[0] = '\0';
-    }
+    c->addr = a;
+    px_addr_fmt(&a, c->peer);
 }
 
 static void pause_accept(struct px_http_server *s) {
@@ -85,7 +78,7 @@ static bool accept_one(struct px_http_server *s) {
     }
     int fd = accept4(s->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        peer_text(&ss, c->peer);
+        peer_of(&ss, c);
         px_conn_open(c, fd);
         return true;
     }

@@ -39,8 +39,30 @@ struct px_str px_req_header(const struct px_http_req *r, const char *name, bool 
     return found;
 }
 
+size_t px_req_headers(const struct px_http_req *r, const char *name, struct px_str *ret,
+                      size_t cap) {
+    struct px_str want = px_str_c(name);
+    size_t n = 0;
+    for (size_t i = r->nfields; i > 0 && n < cap; i--) {
+        const struct px_field *f = &r->fields[i - 1];
+        if (f->name.n == want.n && px_str_ieq(px_req_view(r, f->name), want)) {
+            ret[n++] = px_req_view(r, f->value);
+        }
+    }
+    for (size_t i = 0; i < n / 2; i++) {
+        struct px_str other = ret[n - 1 - i];
+        ret[n - 1 - i] = ret[i];
+        ret[i] = other;
+    }
+    return n;
+}
+
 struct px_str px_req_peer(const struct px_http_req *r) {
     return px_str_c(r->conn->peer);
+}
+
+const struct px_addr *px_req_peer_addr(const struct px_http_req *r) {
+    return &r->conn->addr;
 }
 
 px_us px_req_received(const struct px_http_req *r) {

@@ -9,6 +9,14 @@
 #include <px/metric.h>
 
 struct px_admin;
+struct px_http_req;
+
+/* A path of one program beside those of all. serve(svc, req) answers GET and HEAD, on the admin
+ * thread: it must not block, and must not touch what belongs to another thread. */
+struct px_admin_route {
+    const char *path; /* "/explain-ip" */
+    void (*serve)(void *svc, struct px_http_req *req);
+};
 
 struct px_admin_conf {
     struct px_app *app; /* its probes with PX_PROBE_READY decide /readyz; px_app_ready gates it */
@@ -18,6 +26,8 @@ struct px_admin_conf {
     /* alive(svc): false when the program's main loop has not moved for too long (30 s); /livez then
      * says 503. Called on the admin thread. NULL = always live. */
     bool (*alive)(void *svc);
+    const struct px_admin_route *routes; /* kept */
+    size_t nroutes;
 };
 
 /* px_admin_start(conf, ret, reterr): serve Admin:Address:port. READY probes run on the admin thread

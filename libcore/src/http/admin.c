@@ -183,19 +183,33 @@ static const struct {
     {PX_S_INIT("/metrics"), metrics},
 };
 
+static bool takes(struct px_http_req *r) {
+    if (px_req_method(r) == PX_GET || px_req_method(r) == PX_HEAD) {
+        return true;
+    }
+    send_problem(r, 405, "method_not_allowed", PX_S("Allow: GET, HEAD\r\n"),
+                 "this path takes GET and HEAD");
+    return false;
+}
+
 static void on_request(void *arg, struct px_http_req *r) {
     struct px_admin *a = arg;
     for (size_t i = 0; i < PX_ARRAY_LEN(routes); i++) {
-        if (!px_str_eq(px_req_path(r), routes[i].path)) {
-            continue;
+        if (px_str_eq(px_req_path(r), routes[i].path)) {
+            if (takes(r)) {
+                routes[i].serve(a, r);
+            }
+            return;
         }
-        if (px_req_method(r) == PX_GET || px_req_method(r) == PX_HEAD) {
-            routes[i].serve(a, r);
-        } else {
-            send_problem(r, 405, "method_not_allowed", PX_S("Allow: GET, HEAD\r\n"),
-                         "this path takes GET and HEAD");
+    }
+    for (size_t i = 0; i < a->conf.nroutes; i++) {
+        const struct px_admin_route *own = &a->conf.routes[i];
+        if (px_str_is(px_req_path(r), own->path)) {
+            if (takes(r)) {
+                own->serve(px_app_svc(a->conf.app), r);
+            }
+            return;
         }
-        return;
     }
     send_problem(r, 404, "not_found", PX_S(""), "see /livez /readyz /startupz /metrics");
 }

@@ -1,6 +1,10 @@
 /* Every request passes here first: route, method, handler. */
 #include "handle.h"
 
+#include "explain.h"
+
+#include <px/log.h>
+
 void ing_answer_req(struct ing_worker *w, const struct px_http_req *req) {
     bool twice = false;
     struct px_str origin = {.p = NULL};
@@ -44,15 +48,29 @@ static void handle_wishes(struct ing_worker *w, const struct px_http_req *req) {
     w->wishes.proof = may && px_str_is(px_req_header(req, "x-event-ack", NULL), "1");
 }
 
+static void handle_sender(struct ing_worker *w, const struct px_http_req *req) {
+    ing_sender_of(&w->sender, &w->finder, req);
+    px_count(w->shard, ING_M_CLIENT, w->sender.found, 0, 1);
+    if (w->sender.found == PX_FWD_IGNORED &&
+        ing_sender_hint(&w->finder, &w->sender, px_mono(w->world->clock))) {
+        px_log(PX_LOG_WARN, "client.proxy_not_trusted",
+               PX_F_C("http.field", px_fwd_header_name(w->world->proxies->header)),
+               PX_F_C("remedy", "a peer in this network forwards requests of others, and counts as "
+                                "their client: name it in Proxy:Trusted if it is your proxy"));
+    }
+}
+
 void ing_handle(struct ing_worker *w, struct px_http_req *req) {
     struct ing_match m = ing_route(w->world->catalog, px_req_path(req));
     enum px_method method = px_req_method(req);
 
     px_arena_reset(&w->arena);
     ing_answer_req(w, req);
-    ing_sender_of(&w->sender, req);
+    handle_sender(w, req);
     handle_wishes(w, req);
-    if (m.route == ING_ROUTE_OTHER) {
+    if (m.route == ING_ROUTE_OTHER && ing_explain_asked(w, req)) {
+        ing_explain_answer(w, req);
+    } else if (m.route == ING_ROUTE_OTHER) {
         handle_plain(w, req, m.route,
                      (struct ing_refusal){.status = 404,
                                           .code = "not_found",

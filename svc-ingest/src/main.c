@@ -1,5 +1,6 @@
 /* svc-ingest: collects pixel and JSON events over HTTP and writes them to the log. Only the tables
  * that describe the program stand here; service.c does the work. */
+#include "explain.h"
 #include "schemas.h"
 
 #define PX_OPTION_STRUCT struct ing_conf
@@ -29,6 +30,12 @@ static const struct px_app_command main_commands[] = {
     {.name = "print-schema",
      .help = "Print the JSON Schema of an event, and exit.",
      .run = ing_service_schema},
+    {.name = "explain-ip",
+     .value = "PEER",
+     .help = "Show how the client of a request is found whose connection comes from PEER.",
+     .run = ing_explain_ip,
+     .params = ing_explain_params,
+     .nparams = ING_EXPLAIN_PARAMS},
 };
 
 static const struct px_app_def main_app = {

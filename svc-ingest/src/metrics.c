@@ -3,6 +3,7 @@
 
 #include "routes.h"
 
+#include <px/forwarded.h>
 #include <px/http.h>
 #include <px/validate.h>
 
@@ -13,6 +14,11 @@ static const char *const metric_refusals[] = {
 #define PX_REFUSAL(name, text, status, doc) text,
 #include <px/refusal.def>
 #undef PX_REFUSAL
+};
+static const char *const metric_found[] = {
+#define PX_FWD_END(name, text, doc) text,
+#include <px/forwarded.def>
+#undef PX_FWD_END
 };
 static const char *const metric_reasons[] = {
 #define PX_REASON(name, code, http, text) code,
@@ -48,6 +54,7 @@ static const char *const metric_busy_codes[ING_BUSY_COUNT] = {"log_unavailable",
 static const struct px_labels ing_labels_route = {.v = ing_route_names, .n = ING_ROUTES};
 METRIC_SET(ing_labels_class, metric_classes);
 METRIC_SET(ing_labels_refusal, metric_refusals);
+METRIC_SET(ing_labels_found, metric_found);
 METRIC_SET(ing_labels_reason, metric_reasons);
 METRIC_SET(ing_labels_delivery, metric_deliveries);
 METRIC_SET(ing_labels_dlq, metric_dlq);

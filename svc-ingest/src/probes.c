@@ -74,6 +74,30 @@ static enum px_code probe_schema(void *arg, struct px_probe_out *out, struct px_
     return rc;
 }
 
+/* Where clients are found, and what is kept of them. */
+static enum px_code probe_address(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+    const struct px_fwd_policy *p = &svc->proxies;
+    struct ing_address a;
+    enum px_code rc = ing_address_init(&a, svc->world.conf, reterr);
+
+    if (rc) {
+        return rc;
+    }
+    if (p->trusted.n) {
+        probe_say(out, "kept %s; %zu trusted networks, by %s", ing_address_mode_name(a.mode),
+                  p->trusted.n, px_fwd_header_name(p->header));
+    } else {
+        probe_say(out, "kept %s; no proxy is trusted", ing_address_mode_name(a.mode));
+    }
+    out->warn = a.ring.exposed;
+    if (a.ring.exposed) {
+        probe_say(out, "every user can read Privacy:KeyFile: chmod o-rwx");
+    }
+    ing_address_fini(&a);
+    return PX_OK;
+}
+
 static enum px_code probe_nofile(void *arg, struct px_probe_out *out, struct px_err *reterr) {
     const struct ing_svc *svc = arg;
     struct rlimit lim;
@@ -393,6 +417,8 @@ const struct px_probe ing_probes[ING_PROBES] = {
     {"registry.reachable", "the schema registry answers", PX_PROBE_FATAL, NULL, ing_probe_registry},
     {"registry.schemas", "it holds our schemas, and guards them", PX_PROBE_FATAL,
      "registry.reachable", ing_probe_registered},
+    {"client.address", "it is known where clients are found and what is kept of them", PROBE_LOCAL,
+     NULL, probe_address},
     {"http.bind", "the event port is free", PX_PROBE_WARN | PX_PROBE_OFFLINE | PX_PROBE_START, NULL,
      probe_bind},
     {"admin.private", "the admin port is not open to everybody", PX_PROBE_WARN | PX_PROBE_OFFLINE,

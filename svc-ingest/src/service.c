@@ -1,6 +1,8 @@
 /* Putting the service together: what px_app calls at each step of its life. */
+#include "explain.h"
 #include "schemas.h"
 
+#include <px/hash.h>
 #include <px/log.h>
 #include <px/mem.h>
 
@@ -56,9 +58,15 @@ static enum px_code service_build(struct ing_svc *svc, const struct ing_conf *co
                            .workers = ing_conf_workers(conf, sysconf(_SC_NPROCESSORS_ONLN)),
                            .policy = {.max_age = conf->max_age, .max_future = conf->max_future},
                            .client_id = px_app_instance(svc->app)};
+    enum px_code rc = ing_proxies_init(&svc->proxies, conf, reterr);
+    if (rc) {
+        return rc;
+    }
+    svc->world.proxies = &svc->proxies;
+    px_random(svc->world.explain_key, sizeof svc->world.explain_key);
     /* A bad catalog is a probe's finding, so that --check shows it beside everything else; the run
      * ends with it too, because that probe is asked at start. */
-    enum px_code rc = service_catalog(svc, &svc->catalog_error);
+    rc = service_catalog(svc, &svc->catalog_error);
     if (rc) {
         return rc == PX_NOMEM ? PX_FAIL(reterr, PX_NOMEM, "no memory for the catalog") : PX_OK;
     }
@@ -137,11 +145,17 @@ static enum px_code service_workers(struct ing_svc *svc, struct px_err *reterr) 
 enum px_code ing_service_start(void *arg, struct px_err *reterr) {
     struct ing_svc *svc = arg;
     const struct ing_conf *conf = svc->world.conf;
+    static const struct px_admin_route routes[] = {
+        {"/explain-ip", ing_explain_admin},
+        {"/explain-ip/ticket", ing_explain_ticket},
+    };
     struct px_admin_conf ac = {.app = svc->app,
                                .port = (uint16_t)conf->admin_port,
                                .port_option = "Admin:Port",
                                .metrics = svc->metrics,
-                               .alive = service_alive};
+                               .alive = service_alive,
+                               .routes = routes,
+                               .nroutes = PX_ARRAY_LEN(routes)};
     enum px_code rc = ing_schemas_resolve(svc, reterr);
 
     rc = rc ? rc : px_admin_start(&ac, &svc->admin, reterr);

@@ -14,6 +14,7 @@ struct ing_svc {
     struct px_catalog *catalog; /* NULL: catalog_error says why; a probe reports it */
     struct px_err catalog_error;
     char schemas[512];
+    struct px_fwd_policy proxies;
     struct ing_schema_ids *ids; /* by family; from the start on */
     struct ing_pages pages;
     struct ing_label_sets sets;
@@ -52,7 +53,7 @@ void ing_acks_begin(struct ing_svc *svc);
 void ing_acks_end(struct ing_svc *svc);
 enum px_code ing_probe_min_isr(void *svc, struct px_probe_out *out, struct px_err *reterr);
 
-#define ING_PROBES 22
+#define ING_PROBES 23
 extern const struct px_probe ing_probes[ING_PROBES];
 
 #endif

@@ -148,6 +148,8 @@ enum px_code ing_worker_open(struct ing_worker *w, const struct ing_world *world
                     px_mono(world->clock));
     enum px_code rc = ing_pending_init(
         &w->pending, (uint32_t)worker_share(w, world->conf->max_in_flight), reterr);
+    w->finder.proxies = world->proxies;
+    rc = rc ? rc : ing_address_init(&w->finder.address, world->conf, reterr);
     if (rc == PX_OK) {
         rc = worker_loop(w, reterr);
     }
@@ -229,6 +231,7 @@ void ing_worker_close(struct ing_worker *w) {
     px_arena_fini(&w->arena);
     px_buf_fini(&w->inflated);
     ing_answer_fini(&w->answer);
+    ing_address_fini(&w->finder.address);
     if (w->ended >= 0) {
         close(w->ended);
     }

@@ -34,6 +34,8 @@ struct ing_world {
     const char *client_id;            /* of the producers */
     const struct ing_schema_ids *ids; /* by family */
     const struct ing_pages *pages;
+    const struct px_fwd_policy *proxies;
+    uint64_t explain_key[2]; /* of the tickets for /api/explain-ip; drawn at start */
 };
 
 /* What a request asks for beside its event. */
@@ -93,6 +95,7 @@ struct ing_worker {
     struct px_buf value;    /* one encoded message */
     struct px_buf inflated; /* body of the request in hand, when it was compressed */
     struct ing_answer answer;
+    struct ing_finder finder;
     struct ing_sender sender; /* of the request in hand */
     struct ing_wishes wishes;
     struct ing_fields fields;

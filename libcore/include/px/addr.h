@@ -17,6 +17,8 @@ struct px_addr {
 
 /* px_addr_is_v4(a): an IPv4 address. px_addr_eq(a, b): the same. */
 bool px_addr_is_v4(const struct px_addr *a);
+/* px_addr_is_private(a): of the networks `loopback` and `private`, see below. */
+bool px_addr_is_private(const struct px_addr *a);
 static inline bool px_addr_eq(const struct px_addr *a, const struct px_addr *b) {
     return memcmp(a->b, b->b, sizeof a->b) == 0;
 }

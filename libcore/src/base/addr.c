@@ -14,6 +14,16 @@ bool px_addr_is_v4(const struct px_addr *a) {
     return memcmp(a->b, mapped, sizeof mapped) == 0;
 }
 
+bool px_addr_is_private(const struct px_addr *a) {
+    static const struct px_addr loopback = {.b = {[15] = 1}};
+    const uint8_t *v4 = a->b + sizeof mapped;
+    if (!px_addr_is_v4(a)) {
+        return (a->b[0] & 0xfe) == 0xfc || px_addr_eq(a, &loopback);
+    }
+    return v4[0] == 10 || v4[0] == 127 || (v4[0] == 172 && (v4[1] & 0xf0) == 16) ||
+           (v4[0] == 192 && v4[1] == 168);
+}
+
 /* inet_pton is as strict as the contract: no leading zeros, no zone, no fewer than four numbers. */
 bool px_addr_parse(struct px_str s, struct px_addr *ret) {
     char text[PX_ADDR_TEXT];

@@ -4,11 +4,16 @@
 #ifndef ING_SENDER_H
 #define ING_SENDER_H
 
+#include "address.h"
+
+#include <px/forwarded.h>
 #include <px/http.h>
 #include <px/validate.h>
 
-/* Views into the request; n = 0 = not known. */
+/* Views into the request and the worker; n = 0 = not known. */
 struct ing_sender {
+    struct px_addr client;       /* its address: for decisions, never for a record */
+    enum px_fwd_end found;       /* how it was found */
     struct px_str address;       /* of the client, as events keep it */
     struct px_str user_agent;    /* as it was sent */
     struct px_str traffic_class; /* what kind of traffic it is */
@@ -16,8 +21,25 @@ struct ing_sender {
     bool trusted;                /* holds a valid server key with the scope for events */
 };
 
-/* ing_sender_of(s, req): fill ${s} from what ${req} shows. Threads: pure. */
-void ing_sender_of(struct ing_sender *s, const struct px_http_req *req);
+/* What it takes to find out; of one worker. */
+struct ing_finder {
+    const struct px_fwd_policy *proxies; /* whom to believe; shared, never changed */
+    struct ing_address address;
+    px_us hinted; /* when a proxy that is not trusted was last spoken of; 0 = never */
+};
+
+/* ing_proxies_init(p, conf, reterr): Proxy:Trusted and Proxy:Header. Errors: PX_CONFIG (no network;
+ * one of everybody's addresses). Threads: pure. */
+PX_MUST_USE enum px_code ing_proxies_init(struct px_fwd_policy *p, const struct ing_conf *conf,
+                                          struct px_err *reterr);
+/* ing_sender_walk(p, req, ret): the walk to the client of ${req}. Threads: pure. */
+void ing_sender_walk(const struct px_fwd_policy *p, const struct px_http_req *req,
+                     struct px_fwd_walk *ret);
+/* ing_sender_of(s, f, req): fill ${s} from what ${req} shows. Threads: owner of ${f}. */
+void ing_sender_of(struct ing_sender *s, struct ing_finder *f, const struct px_http_req *req);
+/* ing_sender_hint(f, s, now): is it time to say that ${s} came through what looks like a proxy that
+ * is not trusted? At most once an hour. */
+bool ing_sender_hint(struct ing_finder *f, const struct ing_sender *s, px_us now);
 /* ing_sender_stamp(s, raw): the fields of an event that tell of its sender. Threads: pure. */
 void ing_sender_stamp(const struct ing_sender *s, struct px_raw_event *raw);
 

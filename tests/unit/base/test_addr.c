@@ -211,6 +211,46 @@ static void test_addr_lists(void **state PX_UNUSED) {
     assert_non_null(strstr(err.msg, "more than 256"));
 }
 
+/* The names of lists and the question by bytes mean the same networks. */
+static void test_addr_private_is_what_the_names_say(void **state PX_UNUSED) {
+    static const char *const rows[] = {
+        "9.255.255.255",
+        "10.0.0.0",
+        "10.255.255.255",
+        "11.0.0.0",
+        "126.255.255.255",
+        "127.0.0.1",
+        "127.255.255.255",
+        "128.0.0.0",
+        "172.15.255.255",
+        "172.16.0.0",
+        "172.31.255.255",
+        "172.32.0.0",
+        "192.167.255.255",
+        "192.168.0.0",
+        "192.168.255.255",
+        "192.169.0.0",
+        "::",
+        "::1",
+        "::2",
+        "fbff::",
+        "fc00::",
+        "fdff:ffff::",
+        "fe00::",
+        "a00::",
+        "7f00::1",
+    };
+    struct px_nets nets;
+
+    assert_int_equal(px_nets_parse(PX_S("loopback,private"), &nets, NULL), PX_OK);
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        struct px_addr a = addr_of(rows[i]);
+        if (px_addr_is_private(&a) != (px_nets_find(&nets, &a) < nets.n)) {
+            fail_msg("%s", rows[i]);
+        }
+    }
+}
+
 static void test_addr_networks_around(void **state PX_UNUSED) {
     struct px_addr v4 = addr_of("203.0.113.77"), v6 = addr_of("2001:db8:1:2:3:4:5:6");
     char out[PX_NET_TEXT];
@@ -237,6 +277,7 @@ int main(void) {
         cmocka_unit_test(test_addr_network_errors_name_the_remedy),
         cmocka_unit_test(test_addr_lists),
         cmocka_unit_test(test_addr_networks_around),
+        cmocka_unit_test(test_addr_private_is_what_the_names_say),
     };
 
     return cmocka_run_group_tests_name("base/addr", tests, NULL, NULL);

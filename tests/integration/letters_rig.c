@@ -129,14 +129,14 @@ void letters_put_all(struct letters_rig *f) {
     }
 }
 
-/* What others may have left there: no letter at all, one of the former schema, of a refused
+/* What others may have left there: no letter at all, one of a former schema, of a refused
  * request, of another topic, cut short. */
 void letters_put_strange(struct letters_rig *f) {
     PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1 << 16);
     struct px_dead_letter d = letters_one();
     letters_put(f, PX_S("this is no letter"));
     px_dead_letter_to_avro(&d, &b);
-    b.n -= 3; /* without the three fields that were added */
+    b.n -= 8; /* without the fields that were added */
     b.p[4] = PX_SCHEMA_DLQ_1;
     letters_put(f, px_buf_view(&b));
 

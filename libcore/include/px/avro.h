@@ -38,6 +38,7 @@ PX_MUST_USE bool px_wire_get(struct px_str s, uint32_t *ret_id, struct px_str *r
 /* Schema ids without a registry; schemas/README.md documents them. */
 #define PX_SCHEMA_EVENT 1
 #define PX_SCHEMA_DLQ_1 2 /* dead letters before they named their log: only read */
-#define PX_SCHEMA_DLQ   3
+#define PX_SCHEMA_DLQ_2 3 /* before they told of the request: only read */
+#define PX_SCHEMA_DLQ   4
 
 #endif

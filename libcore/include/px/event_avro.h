@@ -41,8 +41,8 @@ PX_MUST_USE enum px_code px_event_read(const struct px_event_plan *plan, struct 
                                        struct px_arena *arena, struct px_event *ret,
                                        struct px_err *reterr);
 
-/* A dead letter: self-describing, holds the original bytes. Letters of the earlier schema
- * (dlq-1.avsc) are read, too: what they do not say is 0. */
+/* A dead letter: self-describing, holds the original bytes. Letters of the earlier schemas
+ * (dlq-1.avsc, dlq-2.avsc) are read, too: what they do not say is 0. */
 struct px_dead_letter {
     struct px_str reason;        /* code of reason.def                               */
     struct px_str field, detail; /* n = 0 = none                                     */
@@ -55,9 +55,16 @@ struct px_dead_letter {
     struct px_str log_id;       /* of topic, partition, offset; n = 0 = not said    */
     /* Length of the originals where only their beginning is kept; 0 = all of it is there. */
     int64_t payload_bytes, key_bytes;
+    /* Of what was refused before it got into the log; n = 0, 0 = not said. */
+    struct px_str event_type; /* of the catalog */
+    px_us received_at;
+    struct px_str request_id; /* as its answer gave it */
+    struct px_str source;     /* how it was sent: "pixel" */
+    int64_t broken_limit;     /* bytes; of batch_size events */
 };
-/* As px_event_write and px_event_from_avro; ${schema_id}: the one that dead letters have. Only the
- * fixed one has an earlier one beside it. */
+/* As px_event_write and px_event_from_avro; ${schema_id}: the one that dead letters have. The fixed
+ * one has its earlier ones beside it. An id of a registry has others, which nobody here knows: a
+ * letter with another id is read when its bytes are exactly those of an earlier schema. */
 void px_dead_letter_write(const struct px_dead_letter *d, uint32_t schema_id, struct px_buf *out);
 PX_MUST_USE enum px_code px_dead_letter_read(struct px_str message, uint32_t schema_id,
                                              struct px_dead_letter *ret, struct px_err *reterr);

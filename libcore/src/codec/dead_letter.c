@@ -50,6 +50,11 @@ void px_dead_letter_write(const struct px_dead_letter *d, uint32_t schema_id, st
     put_opt_text(out, d->log_id);
     put_opt_long(out, d->payload_bytes);
     put_opt_long(out, d->key_bytes);
+    put_opt_text(out, d->event_type);
+    put_opt_long(out, d->received_at);
+    put_opt_text(out, d->request_id);
+    put_opt_text(out, d->source);
+    put_opt_long(out, d->broken_limit);
 }
 
 static struct px_str checked(struct px_avro_in *in, struct px_str s) {
@@ -64,7 +69,14 @@ static int64_t get_opt_length(struct px_avro_in *in) {
     return v;
 }
 
-static void get_dead_letter(struct px_avro_in *in, bool old, struct px_dead_letter *d) {
+/* Each schema has the fields of the one before it and some more at the end. */
+enum generation {
+    FIRST,
+    SECOND,
+    THIRD
+};
+
+static void get_dead_letter(struct px_avro_in *in, enum generation g, struct px_dead_letter *d) {
     d->reason = checked(in, px_avro_bytes(in));
     d->field = checked(in, px_avro_opt_string(in));
     d->detail = checked(in, px_avro_opt_string(in));
@@ -76,32 +88,65 @@ static void get_dead_letter(struct px_avro_in *in, bool old, struct px_dead_lett
     d->offset = px_avro_long(in);
     d->key = px_avro_opt_string(in);
     d->payload = px_avro_bytes(in);
-    if (!old) {
+    if (g >= SECOND) {
         d->log_id = checked(in, px_avro_opt_string(in));
         d->payload_bytes = get_opt_length(in);
         d->key_bytes = get_opt_length(in);
     }
+    if (g >= THIRD) {
+        d->event_type = checked(in, px_avro_opt_string(in));
+        d->received_at = get_opt_length(in);
+        d->request_id = checked(in, px_avro_opt_string(in));
+        d->source = checked(in, px_avro_opt_string(in));
+        d->broken_limit = get_opt_length(in);
+    }
     in->failed = in->failed || in->p != in->end || partition < INT32_MIN || partition > INT32_MAX;
     d->partition = in->failed ? -1 : (int32_t)partition;
+}
+
+static bool read_as(enum generation g, struct px_str body, struct px_dead_letter *ret) {
+    struct px_avro_in in = px_avro_on(body);
+    struct px_dead_letter d = {.partition = -1};
+    get_dead_letter(&in, g, &d);
+    if (!in.failed) {
+        *ret = d;
+    }
+    return !in.failed;
+}
+
+/* Which schemas a letter with the id ${schema} may have: all from ${ret_first} to ${ret_last}. */
+static bool generations(uint32_t schema, uint32_t schema_id, enum generation *ret_first,
+                        enum generation *ret_last) {
+    bool fixed = schema_id == PX_SCHEMA_DLQ;
+    *ret_first = *ret_last = THIRD;
+    if (schema == schema_id) {
+        return true;
+    }
+    if (fixed) {
+        *ret_first = *ret_last = schema == PX_SCHEMA_DLQ_1 ? FIRST : SECOND;
+        return schema == PX_SCHEMA_DLQ_1 || schema == PX_SCHEMA_DLQ_2;
+    }
+    /* One field more is one byte more at least: no bytes are two of them. */
+    *ret_first = FIRST;
+    *ret_last = SECOND;
+    return true;
 }
 
 enum px_code px_dead_letter_read(struct px_str message, uint32_t schema_id,
                                  struct px_dead_letter *ret, struct px_err *reterr) {
     uint32_t schema = 0;
     struct px_str body;
+    enum generation first, last;
     if (!px_wire_get(message, &schema, &body)) {
         return PX_FAIL(reterr, PX_POISON, "%zu bytes without a frame of Avro", message.n);
     }
-    bool old = schema_id == PX_SCHEMA_DLQ && schema == PX_SCHEMA_DLQ_1;
-    if (schema != schema_id && !old) {
+    if (!generations(schema, schema_id, &first, &last)) {
         return PX_FAIL(reterr, PX_POISON, "schema id %u, expected %u", schema, schema_id);
     }
-    struct px_avro_in in = px_avro_on(body);
-    struct px_dead_letter d = {.partition = -1};
-    get_dead_letter(&in, old, &d);
-    if (in.failed) {
-        return PX_FAIL(reterr, PX_POISON, "does not decode as a dead letter");
+    for (int g = (int)first; g <= (int)last; g++) {
+        if (read_as((enum generation)g, body, ret)) {
+            return PX_OK;
+        }
     }
-    *ret = d;
-    return PX_OK;
+    return PX_FAIL(reterr, PX_POISON, "does not decode as a dead letter");
 }

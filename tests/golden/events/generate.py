@@ -23,6 +23,7 @@ AVRO = HERE.parents[2] / "schemas" / "avro"
 EVENT = fastavro.parse_schema(json.loads((AVRO / "event.avsc").read_text()))
 DLQ = fastavro.parse_schema(json.loads((AVRO / "dlq.avsc").read_text()))
 DLQ_1 = fastavro.parse_schema(dict(json.loads((AVRO / "dlq-1.avsc").read_text()), name="DeadLetter1"))
+DLQ_2 = fastavro.parse_schema(dict(json.loads((AVRO / "dlq-2.avsc").read_text()), name="DeadLetter2"))
 TAGS = {str: "string", int: "long", float: "double", bool: "boolean"}
 
 
@@ -37,7 +38,8 @@ def event(**fields):
 def letter(**fields):
     base = dict(reason="bad_avro", field=None, detail=None, at=1795255200123456,
                 service="svc-aggregator", version="0.1.0", topic=None, partition=-1, offset=-1,
-                key=None, payload=b"", log_id=None, payload_bytes=None, key_bytes=None)
+                key=None, payload=b"", log_id=None, payload_bytes=None, key_bytes=None, event_type=None,
+                received_at=None, request_id=None, source=None, broken_limit=None)
     return {**base, **fields}
 
 
@@ -65,6 +67,15 @@ LETTERS = {
                      log_id="2aFAoaUAkXRSmjx9BCbNow"),
     "cut": letter(reason="bad_frame", topic="EVT", partition=0, offset=0, key=b"k" * 8, payload=b"12345678",
                   payload_bytes=1040001, key_bytes=4097),
+}
+LETTERS["refused"] = letter(
+    reason="too_long", field="attributes.s", service="svc-ingest", payload=b"s=" + b"x" * 62, payload_bytes=512,
+    event_type="visit", received_at=1795255200000001, request_id="0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", source="pixel",
+    broken_limit=256)
+LETTERS_2 = {  # before letters told of the request
+    "request_2": LETTERS["request"],
+    "record_2": LETTERS["record"],
+    "cut_2": LETTERS["cut"],
 }
 LETTERS_1 = {  # before letters named their log
     "request_1": LETTERS["request"],
@@ -164,7 +175,10 @@ for name, record in EVENTS.items():
         "hex": framed(EVENT, 1, encodable)})
 for name, record in LETTERS.items():
     write("letter_" + name, {
-        "canonical": True, "letter": as_json(record), "hex": framed(DLQ, 3, record)})
+        "canonical": True, "letter": as_json(record), "hex": framed(DLQ, 4, record)})
+for name, record in LETTERS_2.items():
+    write("letter_" + name, {
+        "canonical": False, "letter": as_json(record), "hex": framed(DLQ_2, 3, record)})
 for name, record in LETTERS_1.items():
     write("letter_" + name, {
         "canonical": False, "letter": as_json(record), "hex": framed(DLQ_1, 2, record)})

@@ -328,6 +328,11 @@ static void test_dead_letter_round_trip(void **state PX_UNUSED) {
         .log_id = PX_S("log-1"),
         .payload_bytes = 4097,
         .key_bytes = INT64_MAX,
+        .event_type = PX_S("visit"),
+        .received_at = 7,
+        .request_id = PX_S("r-1"),
+        .source = PX_S("pixel"),
+        .broken_limit = 128,
     };
     struct px_dead_letter back;
     px_dead_letter_to_avro(&d, &b);
@@ -340,6 +345,9 @@ static void test_dead_letter_round_trip(void **state PX_UNUSED) {
     assert_true(px_str_eq(back.version, d.version));
     assert_true(px_str_eq(back.log_id, d.log_id));
     assert_true(back.payload_bytes == 4097 && back.key_bytes == INT64_MAX);
+    assert_true(px_str_eq(back.event_type, d.event_type) && px_str_eq(back.source, d.source));
+    assert_true(px_str_eq(back.request_id, d.request_id));
+    assert_true(back.received_at == 7 && back.broken_limit == 128);
     assert_true(back.at == 5 && back.partition == 9 && back.offset == INT64_MAX);
 
     for (size_t n = 0; n < b.n; n++) {
@@ -349,6 +357,36 @@ static void test_dead_letter_round_trip(void **state PX_UNUSED) {
     }
     px_buf_byte(&b, 0);
     assert_int_equal(px_dead_letter_from_avro(px_buf_view(&b), &back, NULL), PX_POISON);
+}
+
+/* What a registry's ids say nobody here knows; the bytes of each schema are no others'. */
+static void test_dead_letter_of_earlier_ids(void **state PX_UNUSED) {
+    static const struct {
+        size_t less; /* than the fields of today, one byte each here */
+        uint32_t fixed;
+    } rows[] = {{8, PX_SCHEMA_DLQ_1}, {5, PX_SCHEMA_DLQ_2}, {0, PX_SCHEMA_DLQ}};
+    const struct px_dead_letter d = {.reason = PX_S("bad_avro"), .at = 5, .partition = 9};
+    struct px_dead_letter back;
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(MAX);
+        px_dead_letter_write(&d, rows[i].fixed, &b);
+        b.n -= rows[i].less;
+        assert_int_equal(px_dead_letter_from_avro(px_buf_view(&b), &back, NULL), PX_OK);
+        assert_true(px_str_eq(back.reason, d.reason) && back.partition == 9);
+        /* the same bytes with an id of a registry, read by one who writes 77 */
+        b.p[3] = 1;
+        enum px_code want = rows[i].less ? PX_OK : PX_POISON;
+        assert_int_equal(px_dead_letter_read(px_buf_view(&b), 77, &back, NULL), want);
+        b.p[3] = 0;
+        b.p[4] = 77;
+        want = rows[i].less ? PX_POISON : PX_OK;
+        assert_int_equal(px_dead_letter_read(px_buf_view(&b), 77, &back, NULL), want);
+        /* one field more or less than its id says */
+        b.p[4] = (char)rows[i].fixed;
+        b.n--;
+        assert_int_equal(px_dead_letter_from_avro(px_buf_view(&b), &back, NULL), PX_POISON);
+    }
 }
 
 static void test_dead_letter_refuses_other_records(void **state PX_UNUSED) {
@@ -372,6 +410,7 @@ int main(void) {
         cmocka_unit_test(test_event_avro_torture),
         cmocka_unit_test(test_event_avro_full_buffer),
         cmocka_unit_test(test_dead_letter_round_trip),
+        cmocka_unit_test(test_dead_letter_of_earlier_ids),
         cmocka_unit_test(test_dead_letter_refuses_other_records),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include "agg.h"
 #include "letter_stats.h"
+#include "letter_fields.h"
 #include "letter_text.h"
 #include "redact.h"
 #include "replay.h"

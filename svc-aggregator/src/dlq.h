@@ -7,7 +7,7 @@
 
 #include <px/app.h>
 
-#define AGG_DLQ_PARAMS 10
+#define AGG_DLQ_PARAMS 11
 extern const struct px_app_param agg_dlq_params[AGG_DLQ_PARAMS];
 
 /* What was asked for. */

@@ -11,6 +11,7 @@ const struct px_app_param agg_dlq_params[AGG_DLQ_PARAMS] = {
     {.name = "since", .value = "TIME", .help = "written at or after TIME: RFC 3339, a date, or 2h"},
     {.name = "until", .value = "TIME", .help = "written before TIME"},
     {.name = "type", .value = "EVENT_TYPE", .help = "of this event type, as far as the bytes tell"},
+    {.name = "request", .value = "ID", .help = "of the request whose answer named this id"},
     {.name = "partition", .value = "P", .help = "whose record stood in partition P"},
     {.name = "offset", .value = "O", .help = "... at offset O"},
     {.name = "limit", .value = "N", .help = "N letters at most; replay: N that are written"},
@@ -113,6 +114,10 @@ enum px_code agg_dlq_parse(agg_dlq_get *get, const void *arg, const char *what, 
     k.filter.type = given(&a, "type");
     if (k.filter.type.p && k.filter.type.n == 0) {
         return PX_FAIL(reterr, PX_USAGE, "--type is empty: name an event type");
+    }
+    k.filter.request = given(&a, "request");
+    if (k.filter.request.p && k.filter.request.n == 0) {
+        return PX_FAIL(reterr, PX_USAGE, "--request is empty: give an X-Request-Id");
     }
     enum px_code rc = reason_of(&a, &k.filter.reason, reterr);
     rc = rc == PX_OK ? time_of(&a, "since", &k.filter.since, reterr) : rc;

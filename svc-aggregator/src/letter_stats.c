@@ -1,7 +1,7 @@
 /* Counting dead letters; see the header. Between letters.c and the command --dlq=stats. */
 #include "letter_stats.h"
 
-#include "letter_text.h"
+#include "letter_fields.h"
 
 #include <px/jsonw.h>
 #include <px/mem.h>

@@ -2,169 +2,14 @@
  * write to the topic: no value without being asked for, no control character ever. */
 #include "letter_text.h"
 
-#include <px/column.h>
+#include "letter_fields.h"
+
 #include <px/jsonw.h>
 #include <px/num.h>
 #include <px/validate.h>
 
 #include <stdio.h>
 #include <string.h>
-
-#define TEXT_CLASS 64
-
-/* --- values by their class -------------------------------------------------------------------- */
-
-/* Names of types, fields and attributes are words of the catalog, reasons words of a closed set;
- * anything else (a member that a sender made up) may be somebody's data. */
-static bool is_name(struct px_str s) {
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        bool word = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                    (c != '\0' && strchr("_-.[]", c));
-        if (!word) {
-            return false;
-        }
-    }
-    return s.n > 0 && s.n <= 64 && !px_looks_like_card(s);
-}
-
-static struct px_str word(struct px_str s, struct px_str absent) {
-    return s.n == 0 ? absent : is_name(s) ? s : PX_S("?");
-}
-
-struct px_str agg_letter_type(const struct agg_letter *l) {
-    return word(l->type, PX_S("-"));
-}
-
-struct px_str agg_letter_reason(const struct agg_letter *l) {
-    return word(l->d.reason, PX_S("-"));
-}
-
-static void class_of(struct px_str s, char out[TEXT_CLASS]) {
-    const char *what = !px_utf8_valid(s)        ? "bytes, not UTF-8"
-                       : px_looks_like_email(s) ? "text, looks like an e-mail address"
-                       : px_looks_like_card(s)  ? "text, looks like a card number"
-                       : px_str_has_control(s)  ? "text with control characters"
-                                                : "text";
-    if (s.n == 0) {
-        snprintf(out, TEXT_CLASS, "empty");
-    } else {
-        snprintf(out, TEXT_CLASS, "%s (%zu)", what, s.n);
-    }
-}
-
-/* Of bytes that are no event. */
-static void class_of_bytes(const struct agg_letter *l, struct px_buf *out) {
-    struct px_str s = agg_letter_value(l);
-    uint32_t schema = 0;
-    struct px_str body;
-    bool text = s.n > 0 && px_utf8_valid(s) && s.p[0] != '\0';
-    if (!s.p) {
-        px_buf_c(out, "no value");
-        return;
-    }
-    px_buf_printf(out, "%zu bytes", s.n);
-    if (l->d.payload_bytes > 0) {
-        px_buf_printf(out, " of %lld", (long long)l->d.payload_bytes);
-    }
-    if (px_wire_get(s, &schema, &body)) {
-        px_buf_printf(out, ", framed with schema %u", schema);
-    } else if (text) {
-        px_buf_c(out, s.p[0] == '{' || s.p[0] == '[' ? ", text like JSON" : ", text");
-    } else if (s.n > 0) {
-        px_buf_c(out, ", binary");
-    }
-}
-
-/* --- the fields of an event ------------------------------------------------------------------- */
-
-struct field {
-    const char *name;
-    struct px_str attribute; /* the name of an attribute; n = 0 = it is none */
-    struct px_str text;      /* its value, when it is one */
-    char class[TEXT_CLASS];
-    bool open; /* the value is nobody's data: printed always */
-};
-
-typedef void field_fn(void *arg, const struct field *f);
-
-static void text_field(const char *name, struct px_str s, bool always, field_fn *fn, void *arg) {
-    struct field f = {.name = name, .text = s};
-    if (s.n == 0 && !always) {
-        return;
-    }
-    class_of(s, f.class);
-    fn(arg, &f);
-}
-
-static void time_field(const char *name, px_us t, field_fn *fn, void *arg) {
-    char text[PX_TIME_TEXT];
-    struct field f = {.name = name, .open = true};
-    f.text = (struct px_str){.p = text, .n = px_fmt_instant(t, text)};
-    if (t <= 0 || t > PX_COL_TIME_MAX) {
-        snprintf(f.class, sizeof f.class, "%lld us since 1970", (long long)t);
-        f.text = px_str_c(f.class);
-    }
-    fn(arg, &f);
-}
-
-static void attr_field(const struct px_attr *a, field_fn *fn, void *arg) {
-    char number[40];
-    struct field f = {.name = "attributes.",
-                      .attribute = is_name(a->name) ? a->name : PX_S("?"),
-                      .text = px_str_c(number)};
-    switch (a->kind) {
-    case PX_ATTR_TEXT:
-        class_of(a->text, f.class);
-        f.text = a->text;
-        break;
-    case PX_ATTR_INT:
-        snprintf(f.class, sizeof f.class, "int");
-        snprintf(number, sizeof number, "%lld", (long long)a->i);
-        f.text = px_str_c(number);
-        break;
-    case PX_ATTR_NUMBER:
-        snprintf(f.class, sizeof f.class, "number");
-        snprintf(number, sizeof number, "%.17g", a->number);
-        f.text = px_str_c(number);
-        break;
-    case PX_ATTR_BOOL:
-        snprintf(f.class, sizeof f.class, "bool");
-        f.text = a->i ? PX_S("true") : PX_S("false");
-        break;
-    }
-    fn(arg, &f);
-}
-
-/* Every field of the event; false: the bytes are none. */
-static bool each_field(const struct agg_letter *l, struct px_arena *arena, field_fn *fn,
-                       void *arg) {
-    struct px_event e;
-    char id[PX_UUID_TEXT];
-    px_arena_reset(arena);
-    if (!l->body.p || px_event_read(NULL, l->body, arena, &e, NULL) != PX_OK) {
-        return false;
-    }
-    px_uuid_fmt(&e.id, id);
-    fn(arg, &(struct field){.name = "event_id", .text = {.p = id, .n = sizeof id}, .open = true});
-    text_field("client_event_id", e.client_event_id, false, fn, arg);
-    fn(arg, &(struct field){.name = "event_type", .text = agg_letter_type(l), .open = true});
-    text_field("player_id", e.player_id, true, fn, arg);
-    text_field("banner_tag", e.banner_tag, true, fn, arg);
-    text_field("session_id", e.session_id, false, fn, arg);
-    if (e.occurred_at != 0) {
-        time_field("occurred_at", e.occurred_at, fn, arg);
-    }
-    time_field("received_at", e.received_at, fn, arg);
-    for (size_t i = 0; i < e.nattrs; i++) {
-        attr_field(&e.attrs[i], fn, arg);
-    }
-    text_field("source_ip", e.source_ip, false, fn, arg);
-    text_field("user_agent", e.user_agent, false, fn, arg);
-    text_field("traffic_class", e.traffic_class, false, fn, arg);
-    text_field("traceparent", e.traceparent, false, fn, arg);
-    return true;
-}
 
 /* --- the detail ---------------------------------------------------------------------------------
  */
@@ -175,7 +20,7 @@ struct quoting {
 };
 
 /* Short values are found in any sentence; three letters are nobody's identity. */
-static void quotes_field(void *arg, const struct field *f) {
+static void quotes_field(void *arg, const struct agg_letter_field *f) {
     struct quoting *q = arg;
     if (!f->open && f->text.n > 3 && f->text.n <= q->detail.n &&
         memmem(q->detail.p, q->detail.n, f->text.p, f->text.n)) {
@@ -189,7 +34,7 @@ static struct px_str safe_detail(const struct agg_letter *l, struct px_arena *ar
     struct quoting q = {.detail = d};
     q.found = px_looks_like_email(d) || px_looks_like_card(d) || px_str_has_control(d);
     if (d.n > 0) {
-        (void)each_field(l, arena, quotes_field, &q);
+        (void)agg_letter_each_field(l, arena, quotes_field, &q);
     }
     return q.found ? PX_S("(withheld: it quotes a value)") : d;
 }
@@ -211,7 +56,7 @@ static void put_printable(struct px_buf *out, struct px_str s) {
 }
 
 /* Only the classes that say something: the id and the times are in the letter's own columns. */
-static void line_field(void *arg, const struct field *f) {
+static void line_field(void *arg, const struct agg_letter_field *f) {
     struct px_buf *out = arg;
     if (!f->open) {
         px_buf_printf(out, ", %s%.*s %s", f->name, PX_S_ARG(f->attribute), f->class);
@@ -235,12 +80,23 @@ static struct px_str or_dash(struct px_str s) {
     return s.n > 0 ? s : PX_S("-");
 }
 
+/* How it was sent and which limit it broke, of a refused request. */
+static void put_request(const struct agg_letter *l, struct px_buf *out) {
+    if (l->d.source.n > 0) {
+        px_buf_str(out, agg_letter_word(l->d.source, PX_S("-")));
+        px_buf_c(out, "; ");
+    }
+    if (l->d.broken_limit > 0) {
+        px_buf_printf(out, "limit %lld; ", (long long)l->d.broken_limit);
+    }
+}
+
 static void put_content(const struct agg_letter *l, struct px_arena *arena, struct px_buf *out) {
     size_t from = out->n;
     px_buf_c(out, "event");
-    if (!each_field(l, arena, line_field, out)) {
+    if (!agg_letter_each_field(l, arena, line_field, out)) {
         out->n = out->failed ? out->n : from;
-        class_of_bytes(l, out);
+        agg_letter_class_of_bytes(l, out);
     }
 }
 
@@ -258,8 +114,9 @@ void agg_letter_line(const struct agg_letter *l, const struct agg_letter_names *
     px_buf_byte(out, ' ');
     put_origin(l, names, out);
     px_buf_printf(out, " %.*s ", PX_S_ARG(agg_letter_type(l)));
-    px_buf_str(out, word(l->d.field, PX_S("-")));
+    px_buf_str(out, agg_letter_word(l->d.field, PX_S("-")));
     px_buf_c(out, " : ");
+    put_request(l, out);
     if (l->d.detail.n > 0) {
         put_printable(out, safe_detail(l, arena));
         px_buf_c(out, "; ");
@@ -284,7 +141,7 @@ static void put_pair(struct px_buf *out, const char *name, struct px_str value) 
     px_buf_byte(out, '\n');
 }
 
-static void show_field(void *arg, const struct field *f) {
+static void show_field(void *arg, const struct agg_letter_field *f) {
     const struct shown *s = arg;
     char name[96];
     snprintf(name, sizeof name, "  %s%.*s", f->name, PX_S_ARG(f->attribute));
@@ -329,9 +186,30 @@ static void show_origin(const struct agg_letter *l, const struct agg_letter_name
     px_buf_byte(out, '\n');
 }
 
+static void show_request(const struct agg_letter *l, struct px_buf *out) {
+    char at[PX_TIME_TEXT];
+    if (l->d.request_id.n > 0) {
+        put_pair(out, "request", agg_letter_word(l->d.request_id, PX_S("-")));
+    }
+    if (l->d.received_at > 0) {
+        put_pair(out, "received",
+                 (struct px_str){.p = at, .n = px_fmt_instant(l->d.received_at, at)});
+    }
+    if (l->d.source.n > 0) {
+        put_pair(out, "sent as", agg_letter_word(l->d.source, PX_S("-")));
+    }
+    if (l->d.event_type.n > 0) {
+        put_pair(out, "type", agg_letter_type(l));
+    }
+    if (l->d.broken_limit > 0) {
+        put_label(out, "limit");
+        px_buf_printf(out, "%lld\n", (long long)l->d.broken_limit);
+    }
+}
+
 static void show_key(const struct agg_letter *l, bool payload, struct px_buf *out) {
-    char class[TEXT_CLASS];
-    class_of(l->d.key, class);
+    char class[AGG_LETTER_CLASS];
+    agg_letter_class_of(l->d.key, class);
     put_pair(out, "key", payload ? l->d.key : px_str_c(class));
 }
 
@@ -355,20 +233,38 @@ void agg_letter_show(const struct agg_letter *l, const struct agg_letter_names *
     put_printable(out, l->d.version);
     px_buf_byte(out, '\n');
     put_pair(out, "reason", agg_letter_reason(l));
-    put_pair(out, "field", payload ? or_dash(l->d.field) : word(l->d.field, PX_S("-")));
+    put_pair(out, "field", payload ? or_dash(l->d.field) : agg_letter_word(l->d.field, PX_S("-")));
     put_pair(out, "detail", or_dash(payload ? l->d.detail : safe_detail(l, arena)));
     show_origin(l, names, out);
+    show_request(l, out);
     show_key(l, payload, out);
     put_label(out, "payload");
-    class_of_bytes(l, out);
+    agg_letter_class_of_bytes(l, out);
     px_buf_c(out, payload ? "\n" : "; --show-payload prints the values and the bytes\n");
-    (void)each_field(l, arena, show_field, &s);
+    (void)agg_letter_each_field(l, arena, show_field, &s);
     if (payload) {
         hex_dump(out, l->d.payload);
     }
 }
 
 /* --- JSON ------------------------------------------------------------------------------------- */
+
+static void json_request(const struct agg_letter *l, struct px_jsonw *w) {
+    char at[PX_TIME_TEXT];
+    if (l->d.request_id.n > 0) {
+        px_jw_kstr(w, "requestId", agg_letter_word(l->d.request_id, PX_S("-")));
+    }
+    if (l->d.received_at > 0) {
+        size_t n = px_fmt_instant(l->d.received_at, at);
+        px_jw_kstr(w, "receivedAt", (struct px_str){.p = at, .n = n});
+    }
+    if (l->d.source.n > 0) {
+        px_jw_kstr(w, "source", agg_letter_word(l->d.source, PX_S("-")));
+    }
+    if (l->d.broken_limit > 0) {
+        px_jw_ki64(w, "brokenLimit", l->d.broken_limit);
+    }
+}
 
 static void json_common(const struct agg_letter *l, bool payload, struct px_arena *arena,
                         struct px_jsonw *w) {
@@ -381,7 +277,7 @@ static void json_common(const struct agg_letter *l, bool payload, struct px_aren
     }
     px_jw_kstr(w, "at", (struct px_str){.p = at, .n = px_fmt_instant(l->d.at, at)});
     px_jw_kstr(w, "reason", agg_letter_reason(l));
-    px_jw_kstr(w, "field", payload ? l->d.field : word(l->d.field, PX_S("")));
+    px_jw_kstr(w, "field", payload ? l->d.field : agg_letter_word(l->d.field, PX_S("")));
     px_jw_kstr(w, "detail", payload ? l->d.detail : safe_detail(l, arena));
     px_jw_kstr(w, "service", l->d.service);
     px_jw_kstr(w, "version", l->d.version);
@@ -392,6 +288,7 @@ static void json_common(const struct agg_letter *l, bool payload, struct px_aren
         px_jw_ki64(w, "offset", l->d.offset);
         px_jw_kstr(w, "logId", l->d.log_id);
     }
+    json_request(l, w);
     px_jw_ki64(w, "payloadBytes",
                l->d.payload_bytes > 0 ? l->d.payload_bytes : (int64_t)l->d.payload.n);
     px_jw_kbool(w, "whole", agg_letter_whole(l));
@@ -402,7 +299,7 @@ struct json_fields {
     bool payload;
 };
 
-static void json_field(void *arg, const struct field *f) {
+static void json_field(void *arg, const struct agg_letter_field *f) {
     const struct json_fields *j = arg;
     char name[96];
     snprintf(name, sizeof name, "%s%.*s", f->name, PX_S_ARG(f->attribute));
@@ -413,11 +310,11 @@ static void json_content(const struct agg_letter *l, bool payload, struct px_are
                          struct px_jsonw *w) {
     struct json_fields j = {.w = w, .payload = payload};
     PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(256);
-    class_of_bytes(l, &text);
+    agg_letter_class_of_bytes(l, &text);
     px_jw_kstr(w, "payload", px_buf_view(&text));
     px_jw_key(w, "fields");
     px_jw_obj(w);
-    (void)each_field(l, arena, json_field, &j);
+    (void)agg_letter_each_field(l, arena, json_field, &j);
     px_jw_obj_end(w);
 }
 

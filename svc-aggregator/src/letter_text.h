@@ -14,14 +14,11 @@ struct agg_letter_names {
 };
 
 /* agg_letter_line(l, names, out): one line for --dlq=list, without its end. ${arena}: scratch.
- * agg_letter_json: the same as members of an open object. agg_letter_type: the type if it is safe
- * to print, "?" if it is not, "-" when the bytes do not tell. */
+ * agg_letter_json: the same as members of an open object. */
 struct px_jsonw;
 void agg_letter_line(const struct agg_letter *l, const struct agg_letter_names *names,
                      struct px_arena *arena, struct px_buf *out);
 void agg_letter_json(const struct agg_letter *l, struct px_arena *arena, struct px_jsonw *w);
-struct px_str agg_letter_type(const struct agg_letter *l);
-struct px_str agg_letter_reason(const struct agg_letter *l); /* likewise */
 
 /* agg_letter_show(l, names, payload, arena, out): everything of one letter, a line each; with
  * ${payload} the values and a hex dump of all bytes. */

@@ -53,7 +53,7 @@ void agg_letter_parse(struct px_str bytes, struct agg_letter_ids ids, struct agg
     ret->d = d;
     bool event = px_wire_get(d.payload, &schema, &ret->body) && schema == ids.event;
     ret->body = event ? ret->body : (struct px_str){.p = NULL};
-    ret->type = event ? type_of(ret->body) : PX_S("");
+    ret->type = event ? type_of(ret->body) : d.event_type;
 }
 
 bool agg_letter_of_log(const struct agg_letter *l) {
@@ -73,8 +73,8 @@ struct px_str agg_letter_value(const struct agg_letter *l) {
 }
 
 static bool unfiltered(const struct agg_letter_filter *f) {
-    return f->reason.n == 0 && f->type.n == 0 && f->since == 0 && f->until == 0 &&
-           f->partition < 0 && f->offset < 0;
+    return f->reason.n == 0 && f->type.n == 0 && f->request.n == 0 && f->since == 0 &&
+           f->until == 0 && f->partition < 0 && f->offset < 0;
 }
 
 bool agg_letter_matches(const struct agg_letter_filter *f, const struct agg_letter *l) {
@@ -83,7 +83,8 @@ bool agg_letter_matches(const struct agg_letter_filter *f, const struct agg_lett
     }
     const struct px_dead_letter *d = &l->d;
     return (f->reason.n == 0 || px_str_eq(f->reason, d->reason)) &&
-           (f->type.n == 0 || px_str_eq(f->type, l->type)) && d->at >= f->since &&
+           (f->type.n == 0 || px_str_eq(f->type, l->type)) &&
+           (f->request.n == 0 || px_str_eq(f->request, d->request_id)) && d->at >= f->since &&
            (f->until == 0 || d->at < f->until) &&
            (f->partition < 0 || d->partition == f->partition) &&
            (f->offset < 0 || d->offset == f->offset);

@@ -10,6 +10,7 @@
 /* Which ones. Of times, since is included and until is not. */
 struct agg_letter_filter {
     struct px_str reason, type; /* n = 0 = any                     */
+    struct px_str request;      /* id of a refused request; n = 0 = any */
     px_us since, until;         /* when the letter was written; 0 = open */
     int64_t partition, offset;  /* of the origin; -1 = any         */
 };
@@ -25,7 +26,7 @@ struct agg_letter {
     int32_t at_partition;    /* where it stands itself */
     int64_t at_offset;
     bool readable;      /* false: no dead letter at all; ${d} is empty */
-    struct px_str type; /* of the event, as far as the bytes tell; n = 0 = they do not */
+    struct px_str type; /* of the event, as far as bytes or letter tell; n = 0 = they do not */
     struct px_str body; /* of a payload that is framed as our event; .p NULL = it is not */
 };
 

@@ -2,6 +2,7 @@
  * and above all what is not. */
 #include "dlq.h"
 #include "letter_stats.h"
+#include "letter_fields.h"
 #include "letter_text.h"
 #include "unit.h"
 
@@ -242,6 +243,57 @@ static void test_text_says_which_field_and_which_class(void **state) {
     assert_true(px_str_is(agg_letter_type(&l), "-"));
 }
 
+static void test_text_tells_of_a_refused_request(void **state) {
+    (void)state;
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(1 << 16);
+    PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(1 << 16);
+    struct px_dead_letter d = {.reason = PX_S("too_long"),
+                               .field = PX_S("playerId"),
+                               .at = NOON,
+                               .service = PX_S("svc-ingest"),
+                               .version = PX_S("0.1.0"),
+                               .partition = -1,
+                               .offset = -1,
+                               .payload = PX_S("playerId="),
+                               .payload_bytes = 1041,
+                               .event_type = PX_S("visit"),
+                               .received_at = NOON - 7,
+                               .request_id = PX_S("0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b"),
+                               .source = PX_S("pixel"),
+                               .broken_limit = 128};
+    struct agg_letter l = {.at_partition = 1, .at_offset = 9};
+    px_dead_letter_to_avro(&d, &b);
+    agg_letter_parse(px_buf_view(&b), ids, &l);
+    assert_false(agg_letter_of_log(&l));
+    assert_false(agg_letter_whole(&l));
+    print_all(&l, &out);
+    holds(&out, "too_long request visit playerId : pixel; limit 128; 9 bytes of 1041, text");
+    holds(&out, "request          0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\n");
+    holds(&out, "received         2024-10-04T11:59:59.999993Z\n");
+    holds(&out, "sent as          pixel\n");
+    holds(&out, "type             visit\n");
+    holds(&out, "limit            128\n");
+    holds(&out,
+          "\"requestId\":\"0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b\",\"receivedAt\":\"2024-10-04");
+    holds(&out, "\"source\":\"pixel\",\"brokenLimit\":128");
+
+    /* found by what its sender was told, and by its type */
+    struct agg_letter_filter f = {.partition = -1, .offset = -1, .type = PX_S("visit")};
+    f.request = d.request_id;
+    assert_true(agg_letter_matches(&f, &l));
+    f.request.n--;
+    assert_false(agg_letter_matches(&f, &l));
+
+    /* whoever can write to the topic can write anything */
+    d.request_id = d.source = d.event_type = PX_S(MAIL);
+    px_buf_reset(&b);
+    px_buf_reset(&out);
+    px_dead_letter_to_avro(&d, &b);
+    agg_letter_parse(px_buf_view(&b), ids, &l);
+    print_all(&l, &out);
+    must_not_hold(&out, MAIL);
+}
+
 static void test_text_shows_the_values_when_asked(void **state) {
     (void)state;
     PX_DEFER(px_arena_fini) struct px_arena arena;
@@ -337,6 +389,7 @@ int main(void) {
         cmocka_unit_test(test_ask_names_what_is_wrong_and_the_remedy),
         cmocka_unit_test(test_text_holds_no_value_of_anybody),
         cmocka_unit_test(test_text_says_which_field_and_which_class),
+        cmocka_unit_test(test_text_tells_of_a_refused_request),
         cmocka_unit_test(test_text_shows_the_values_when_asked),
         cmocka_unit_test(test_filters_take_what_they_name),
         cmocka_unit_test(test_stats_count_and_stay_small),

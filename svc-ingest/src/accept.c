@@ -29,7 +29,8 @@ static enum ing_accepted accept_later(struct ing_worker *w, enum ing_busy why,
 }
 
 static enum ing_accepted accept_refuse(struct ing_worker *w, const struct ing_fields *f) {
-    ing_reject(w, px_catalog_find(w->world->catalog, f->raw.event_type), &w->verdict, f->source);
+    ing_reject(w, px_catalog_find(w->world->catalog, f->raw.event_type), &w->verdict,
+               f->items ? ing_items_text(f->items) : f->source);
     return ING_REFUSED;
 }
 
@@ -72,7 +73,8 @@ enum px_code ing_judge(struct ing_worker *w, struct px_http_req *req, struct ing
         .catalog = world->catalog, .policy = &world->policy, .arena = &w->arena};
 
     *ev = (struct px_event){.received_at = px_req_received(req)};
-    ev->id = px_uuid_next(&w->uuids, ev->received_at);
+    ev->id = w->asked.id = px_uuid_next(&w->uuids, ev->received_at);
+    w->asked.named = true; /* refused, the event is called so in the answer */
     ing_sender_stamp(&w->sender, &f->raw);
     w->verdict.nissues = 0;
     w->verdict.dropped = 0;

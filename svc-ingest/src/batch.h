@@ -36,6 +36,7 @@ struct ing_batch {
     bool deferred;    /* ticket is valid                      */
     unsigned retry_after;
     px_us received;
+    const char *source; /* how it was sent, for records of refusals */
     struct ing_item items[];
 };
 

@@ -32,6 +32,7 @@ static void collect_reject(struct ing_worker *w, struct px_http_req *req,
                            const struct collect_fault *f) {
     w->verdict.nissues = 0;
     px_verdict_add(&w->verdict, f->reason, f->field);
+    w->asked.bytes = (int64_t)px_req_body(req).n; /* also where they cannot be read */
     collect_record(w, f->source);
     struct ing_refusal r = ing_refusal_of(&w->verdict);
     r.detail = f->detail;
@@ -162,13 +163,15 @@ static void collect_document(struct ing_worker *w, struct px_http_req *req,
                              const struct px_jnode *root, struct px_str text) {
     const struct px_jnode *events = NULL;
 
+    w->asked.source = "batch";
     if (!collect_find_batch(w, root, &events)) {
         collect_record(w, text);
         collect_refuse(w, req, ing_refusal_of(&w->verdict));
     } else if (events) {
-        struct ing_items items = ing_items_array(events);
+        struct ing_items items = ing_items_array(events, text);
         collect_batch(w, req, &items, text);
     } else {
+        w->asked.source = "json";
         collect_one(w, req, root, text);
     }
 }
@@ -197,6 +200,7 @@ static void collect_json(struct ing_worker *w, struct px_http_req *req, struct p
 static void collect_lines(struct ing_worker *w, struct px_http_req *req, struct px_str text) {
     PX_DEFER(ing_items_fini) struct ing_items items = ing_items_lines(text);
 
+    w->asked.source = "ndjson";
     collect_batch(w, req, &items, text);
 }
 
@@ -230,9 +234,9 @@ static bool collect_text(struct ing_worker *w, struct px_http_req *req, enum ing
 
 /* Each way a body can be read. */
 static void collect_body(struct ing_worker *w, struct px_http_req *req) {
-    static const struct collect_fault bad_type = {.reason = PX_REASON_BAD_CONTENT_TYPE,
-                                                  .field = "Content-Type",
-                                                  .fields = "Accept: " ING_BODY_TYPES "\r\n"};
+    struct collect_fault bad_type = {.reason = PX_REASON_BAD_CONTENT_TYPE,
+                                     .field = "Content-Type",
+                                     .fields = "Accept: " ING_BODY_TYPES "\r\n"};
     static const struct collect_fault bad_coding = {.reason = PX_REASON_BAD_CONTENT_ENCODING,
                                                     .field = "Content-Encoding",
                                                     .fields = "Accept-Encoding: " ING_BODY_CODINGS
@@ -243,6 +247,7 @@ static void collect_body(struct ing_worker *w, struct px_http_req *req) {
     struct px_str text, type = px_req_header(req, "content-type", &types),
                         coded = px_req_header(req, "content-encoding", &codings);
 
+    bad_type.source = coded.p ? (struct px_str){.n = 0} : px_req_body(req);
     if (!ing_body_form(type, types, &form)) {
         collect_reject(w, req, &bad_type);
     } else if (!ing_body_coding(coded, codings, &coding)) {

@@ -57,7 +57,7 @@ static void batch_accept(struct ing_worker *w, struct px_http_req *req, struct i
         ing_batch_retry(b, i, busy);
         break;
     }
-    item->id = px_uuid_next(&w->uuids, b->received);
+    item->id = ing_asked_id(w);
 }
 
 /* Read item ${i} into w->fields; false when it has its outcome already. */
@@ -69,8 +69,9 @@ static bool batch_read(struct ing_worker *w, const struct ing_batch_ask *a, stru
     if (rc == PX_INVALID) {
         w->verdict.nissues = 0;
         px_verdict_add(&w->verdict, PX_REASON_BAD_JSON, "event");
-        ing_reject(w, NULL, &w->verdict, a->items->line);
-        b->items[i].id = px_uuid_next(&w->uuids, b->received);
+        w->asked.named = false; /* each has an id of its own */
+        ing_reject(w, NULL, &w->verdict, ing_items_text(a->items));
+        b->items[i].id = ing_asked_id(w);
         ing_batch_reject(b, i, PX_REASON_BAD_JSON, "event");
         return false;
     }
@@ -84,7 +85,7 @@ static bool batch_read(struct ing_worker *w, const struct ing_batch_ask *a, stru
         ing_batch_retry(b, i, ING_BUSY_OVERLOADED);
         return false;
     }
-    w->fields.source = a->items->line;
+    w->fields.items = a->items;
     return true;
 }
 
@@ -117,6 +118,7 @@ void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
         ing_reply_refusal(w, req, ING_ROUTE_EVENTS, &r);
         return;
     }
+    b->source = w->asked.source;
     PX_DEFER(px_map_fini) struct px_map seen;
     px_map_init(&seen, ING_BATCH_MAX);
     for (uint32_t i = 0; i < a->n; i++) {
@@ -124,6 +126,7 @@ void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
             batch_item(w, req, b, i, &seen);
         }
     }
+    w->fields.items = NULL;
     if (b->waiting) {
         b->ticket = px_http_defer(req);
         b->deferred = true;

@@ -65,6 +65,7 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req) {
     enum px_method method = px_req_method(req);
 
     px_arena_reset(&w->arena);
+    w->asked = (struct ing_asked){.source = "events", .received = px_req_received(req)};
     ing_answer_req(w, req);
     handle_sender(w, req);
     handle_wishes(w, req);
@@ -102,21 +103,53 @@ static bool handle_reason(enum px_http_refusal why, enum px_reason *ret) {
     return why == PX_REFUSED_QUERY_TOO_LONG || why == PX_REFUSED_LINE_TOO_LONG;
 }
 
+/* What has arrived of the target: the gate may have stopped before it read any of it. */
+static void handle_seen(const struct px_http_req *req, struct px_str *ret_path,
+                        struct px_str *ret_query) {
+    struct px_str s = px_req_seen_line(req);
+    size_t at = px_str_find(s, ' ');
+    at += at < s.n;
+    s = (struct px_str){.p = s.p + at, .n = s.n - at};
+    s.n = px_str_find(s, ' ');
+    size_t mark = px_str_find(s, '?'), behind = mark < s.n ? mark + 1 : mark;
+    *ret_path = (struct px_str){.p = s.p, .n = mark};
+    *ret_query = (struct px_str){.p = s.p + behind, .n = s.n - behind};
+}
+
+/* An event, or several, that were too large for the gate: counted and recorded like others. */
+static void handle_oversized(struct ing_worker *w, enum px_http_refusal why,
+                             const struct px_http_req *req, const struct ing_match *m) {
+    enum px_reason reason;
+    struct px_str path, query;
+
+    if ((m->route != ING_ROUTE_PIXEL && m->route != ING_ROUTE_EVENTS) ||
+        !handle_reason(why, &reason)) {
+        return;
+    }
+    bool body = reason == PX_REASON_BODY_TOO_LARGE;
+    handle_seen(req, &path, &query);
+    w->asked.source = m->route == ING_ROUTE_PIXEL ? "pixel" : "events";
+    w->asked.bytes = body && px_req_length(req) < INT64_MAX ? (int64_t)px_req_length(req) : 0;
+    if (why == PX_REFUSED_LINE_TOO_LONG) {
+        w->asked.limit = (int64_t)px_http_default_limits.request_line;
+    }
+    w->verdict.nissues = 0;
+    px_verdict_add(&w->verdict, reason, body ? "body" : "query");
+    ing_reject(w, m->type, &w->verdict, body ? px_req_seen_body(req) : query);
+}
+
 void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct px_http_req *req) {
-    enum ing_route route = ing_route(w->world->catalog, px_req_path(req)).route;
+    struct px_str path, query;
+    handle_seen(req, &path, &query);
+    struct ing_match m = ing_route(w->world->catalog, path);
     struct ing_refusal r = {.status = px_http_refusal_status(why),
                             .code = px_http_refusal_code(why),
                             .detail = px_http_refusal_text(why),
                             .retryable = why == PX_REFUSED_TIMEOUT};
-    enum px_reason reason;
 
+    w->asked = (struct ing_asked){.received = px_req_received(req)};
     ing_answer_req(w, req);
     px_count(w->shard, ING_M_HTTP_REFUSED, why, 0, 1);
-    bool event = route == ING_ROUTE_PIXEL || route == ING_ROUTE_EVENTS;
-    if (event && handle_reason(why, &reason)) {
-        w->verdict.nissues = 0;
-        px_verdict_add(&w->verdict, reason, reason == PX_REASON_QUERY_TOO_LONG ? "query" : "body");
-        ing_reject(w, NULL, &w->verdict, px_req_query(req));
-    }
-    handle_plain(w, req, route, r);
+    handle_oversized(w, why, req, &m);
+    handle_plain(w, req, m.route, r);
 }

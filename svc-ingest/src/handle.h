@@ -74,11 +74,28 @@ PX_MUST_USE enum px_code ing_publish(struct ing_worker *w, const struct px_event
 
 /* --- reject.c ----------------------------------------------------------------------------------
  */
-/* ing_reject(w, type, v, payload): count a refusal and, within the rate, record it in the dead
- * letters of
- * ${type}'s family (NULL: the first one). Values that look like personal data are not recorded. */
+/* What is refused, and what is known of it. */
+struct ing_refused {
+    const struct px_event_type *type; /* NULL: the letter goes to the first family's topic */
+    const struct px_verdict *v;       /* holds an issue at least */
+    struct px_str payload;            /* the bytes to blame; n = 0 = they are gone */
+    int64_t bytes;                    /* how many there were; 0 = as many as in ${payload} */
+    struct ing_asked asked;
+};
+/* ing_reject_of(w, r): count a refusal by its first reason and, within the rate, record it. Of
+ * ${r->payload} an excerpt is kept, and nothing where it may hold personal data.
+ * ing_reject(w, type, v, payload): of the request in hand. */
+void ing_reject_of(struct ing_worker *w, const struct ing_refused *r);
 void ing_reject(struct ing_worker *w, const struct px_event_type *type, const struct px_verdict *v,
                 struct px_str payload);
+/* ing_asked_id(w): the id that the answer to the request in hand gives; made at the first call. */
+struct px_uuid ing_asked_id(struct ing_worker *w);
+/* ing_reject_excerpt(n): how many of ${n} bytes are kept: a tenth, but of small payloads up to 128
+ * bytes, and never more than 512. Threads: pure. */
+size_t ing_reject_excerpt(size_t n);
+/* ing_reject_limit(type, issue): the limit that an issue is about; 0 = none is known. Threads:
+ * pure. */
+int64_t ing_reject_limit(const struct px_event_type *type, const struct px_issue *issue);
 /* ing_reject_shows_personal(s): might the excerpt ${s} hold an e-mail address or a card number, raw
  * or percent-encoded? Errs on the side of yes. Threads: pure. */
 bool ing_reject_shows_personal(struct px_str s);

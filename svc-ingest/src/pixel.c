@@ -65,6 +65,7 @@ static void pixel_event(struct ing_worker *w, struct px_http_req *req,
 }
 
 void ing_pixel(struct ing_worker *w, struct px_http_req *req, const struct px_event_type *type) {
+    w->asked.source = "pixel";
     if (!type) {
         pixel_unknown(w, req);
     } else if (px_req_method(req) == PX_HEAD) {

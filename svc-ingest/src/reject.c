@@ -6,7 +6,11 @@
 
 #include <string.h>
 
+#define REJECT_EXCERPT_MIN 128
 #define REJECT_EXCERPT_MAX 512
+/* What stands behind the excerpt is looked at as well: it may be cut inside an address or number.
+ */
+#define REJECT_BEHIND 64
 
 /* What looks like personal data must not reach the log through the back door: neither what was
  * refused for it, nor what stands in a member nobody looked at. */
@@ -52,40 +56,110 @@ static const struct ing_topics *reject_topics(const struct ing_worker *w,
     return &w->topics[0];
 }
 
-static bool reject_record(struct ing_worker *w, const struct px_event_type *type,
-                          const struct px_verdict *v, struct px_str payload) {
-    const struct px_issue *first = &v->issues[0];
-    struct px_str kept = {.p = payload.p,
-                          .n = payload.n > REJECT_EXCERPT_MAX ? REJECT_EXCERPT_MAX : payload.n};
-    bool personal = reject_is_personal(v, kept);
+size_t ing_reject_excerpt(size_t n) {
+    size_t tenth = n / 10;
 
-    kept.n = personal ? 0 : kept.n;
-    struct px_dead_letter letter = {.reason = px_str_c(px_reason_code(first->reason)),
-                                    .field = px_str_c(first->field),
-                                    .detail = personal ? PX_S("not kept: may be personal data")
-                                                       : PX_S(""),
-                                    .at = px_wall(w->world->clock),
-                                    .service = PX_S("svc-ingest"),
-                                    .version = px_str_c(px_version()),
-                                    .partition = -1,
-                                    .offset = -1,
-                                    .payload = kept,
-                                    .payload_bytes = kept.n < payload.n ? (int64_t)payload.n : 0};
-    const struct ing_topics *to = reject_topics(w, type);
+    tenth = tenth < REJECT_EXCERPT_MIN ? REJECT_EXCERPT_MIN : tenth;
+    tenth = tenth > REJECT_EXCERPT_MAX ? REJECT_EXCERPT_MAX : tenth;
+    return n < tenth ? n : tenth;
+}
+
+/* Fields of the envelope share a limit, attributes have their own. */
+static int64_t reject_longest(const struct px_event_type *type, struct px_str field) {
+    static const struct px_str prefix = PX_S_INIT("attributes.");
+
+    if (!px_str_starts(field, prefix)) {
+        return PX_ID_MAX;
+    }
+    struct px_str name = {.p = field.p + prefix.n, .n = field.n - prefix.n};
+    int i = ing_fields_attr(type, name);
+    return i < 0 ? 0 : (int64_t)type->fields[i].max_bytes;
+}
+
+int64_t ing_reject_limit(const struct px_event_type *type, const struct px_issue *issue) {
+    switch ((int)issue->reason) {
+    case PX_REASON_TOO_LONG:
+        return reject_longest(type, px_str_c(issue->field));
+    case PX_REASON_BATCH_SIZE:
+        return ING_BATCH_MAX;
+    case PX_REASON_QUERY_TOO_LONG:
+        return (int64_t)px_http_default_limits.query;
+    case PX_REASON_BODY_TOO_LARGE:
+        return (int64_t)px_http_default_limits.body;
+    default:
+        return 0;
+    }
+}
+
+struct px_uuid ing_asked_id(struct ing_worker *w) {
+    if (!w->asked.named) {
+        w->asked.id = px_uuid_next(&w->uuids, px_wall(w->world->clock));
+        w->asked.named = true;
+    }
+    return w->asked.id;
+}
+
+static struct px_str reject_kept(const struct ing_refused *r) {
+    struct px_str kept = {.p = r->payload.p, .n = ing_reject_excerpt(r->payload.n)}, seen = kept;
+
+    seen.n = r->payload.n - kept.n < REJECT_BEHIND ? r->payload.n : kept.n + REJECT_BEHIND;
+    kept.n = reject_is_personal(r->v, seen) ? 0 : kept.n;
+    return kept;
+}
+
+static bool reject_send(struct ing_worker *w, const struct ing_refused *r,
+                        const struct px_dead_letter *letter) {
+    const struct ing_topics *to = reject_topics(w, r->type);
+
     px_buf_reset(&w->value);
-    px_dead_letter_write(&letter, to->ids.dead, &w->value);
+    px_dead_letter_write(letter, to->ids.dead, &w->value);
     struct px_record record = {.value = px_buf_view(&w->value), .tag = ING_TAG_DLQ};
     return px_buf_ok(&w->value, NULL) == PX_OK &&
            px_producer_send(w->producer, to->dead, &record, NULL) == PX_OK;
 }
 
-void ing_reject(struct ing_worker *w, const struct px_event_type *type, const struct px_verdict *v,
-                struct px_str payload) {
-    px_assert(v->nissues > 0);
-    px_count(w->shard, ING_M_REJECTED, v->issues[0].reason, 0, 1);
+static bool reject_record(struct ing_worker *w, const struct ing_refused *r) {
+    const struct px_issue *first = &r->v->issues[0];
+    struct px_str kept = reject_kept(r);
+    bool withheld = kept.n < ing_reject_excerpt(r->payload.n);
+    int64_t bytes = r->bytes > (int64_t)r->payload.n ? r->bytes : (int64_t)r->payload.n;
+    char id[PX_UUID_TEXT];
+
+    px_uuid_fmt(&r->asked.id, id);
+    struct px_dead_letter letter = {
+        .reason = px_str_c(px_reason_code(first->reason)),
+        .field = px_str_c(first->field),
+        .detail = withheld ? PX_S("not kept: may be personal data") : PX_S(""),
+        .at = px_wall(w->world->clock),
+        .service = PX_S("svc-ingest"),
+        .version = px_str_c(px_version()),
+        .partition = -1,
+        .offset = -1,
+        .payload = kept,
+        .payload_bytes = (int64_t)kept.n < bytes ? bytes : 0,
+        .event_type = r->type ? px_str_c(r->type->name) : PX_S(""),
+        .received_at = r->asked.received,
+        .request_id = {.p = id, .n = sizeof id},
+        .source = px_str_c(r->asked.source),
+        .broken_limit = r->asked.limit ? r->asked.limit : ing_reject_limit(r->type, first)};
+    return reject_send(w, r, &letter);
+}
+
+void ing_reject_of(struct ing_worker *w, const struct ing_refused *r) {
+    px_assert(r->v->nissues > 0);
+    px_count(w->shard, ING_M_REJECTED, r->v->issues[0].reason, 0, 1);
     if (!ing_bucket_take(&w->dlq_bucket, px_mono(w->world->clock))) {
         px_count(w->shard, ING_M_DLQ, ING_DLQ_LEFT_OUT, 0, 1);
-    } else if (!reject_record(w, type, v, payload)) {
+    } else if (!reject_record(w, r)) {
         px_count(w->shard, ING_M_DLQ, ING_DLQ_FAILED, 0, 1);
     }
+}
+
+void ing_reject(struct ing_worker *w, const struct px_event_type *type, const struct px_verdict *v,
+                struct px_str payload) {
+    (void)ing_asked_id(w);
+    ing_reject_of(
+        w,
+        &(struct ing_refused){
+            .type = type, .v = v, .payload = payload, .bytes = w->asked.bytes, .asked = w->asked});
 }

@@ -16,7 +16,7 @@ void ing_reply(struct ing_worker *w, struct px_http_req *req, enum ing_route rou
 
 void ing_reply_refusal(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
                        struct ing_refusal *r) {
-    struct px_uuid id = px_uuid_next(&w->uuids, px_wall(w->world->clock));
+    struct px_uuid id = ing_asked_id(w);
 
     r->request_id = &id;
     struct px_http_reply reply = ing_answer_refusal(&w->answer, r);
@@ -139,12 +139,23 @@ void ing_settle_batch_done(struct ing_worker *w, struct ing_batch *b) {
     }
 }
 
-/* Its bytes are gone by now: the letter tells type, reason and time only. */
-__attribute__((noinline)) static void settle_reject(struct ing_worker *w, unsigned type) {
+/* What was sent is gone by now; ${message} is what it became. How much the topic would take, the
+ * broker does not say. */
+__attribute__((noinline)) static void settle_reject(struct ing_worker *w,
+                                                    const struct ing_waiting *x,
+                                                    struct px_str message) {
     struct px_verdict v = {.nissues = 0};
 
     px_verdict_add(&v, PX_REASON_TOO_LARGE_FOR_LOG, "event");
-    ing_reject(w, px_catalog_type(w->world->catalog, type), &v, (struct px_str){.n = 0});
+    ing_reject_of(w, &(struct ing_refused){.type = px_catalog_type(w->world->catalog, x->type),
+                                           .v = &v,
+                                           .payload = message,
+                                           .bytes = x->bytes,
+                                           .asked = {.source = x->pixel   ? "pixel"
+                                                               : x->batch ? x->batch->source
+                                                                          : "json",
+                                                     .received = x->received,
+                                                     .id = x->id}});
 }
 
 /* The answer that ${s} is owed. */
@@ -157,8 +168,7 @@ static void settle_slot(struct ing_worker *w, struct ing_slot *s, const struct s
         px_count(w->shard, ING_M_ACCEPTED, s->w.type, 0, 1);
         px_observe(w->shard, ING_M_ACK, route, 0, px_mono(w->world->clock) - s->w.started, 1);
         break;
-    case SETTLE_TOO_LARGE:
-        settle_reject(w, s->w.type);
+    case SETTLE_TOO_LARGE: /* recorded by ing_settle_report */
         break;
     case SETTLE_LATER:
         px_count(w->shard, ING_M_UNAVAILABLE, f->busy, 0, 1);
@@ -192,6 +202,9 @@ void ing_settle_report(struct ing_worker *w, const struct px_report *report) {
     }
     if (s->owed) {
         struct settle_fate f = settle_fate(w, s, report);
+        if (f.what == SETTLE_TOO_LARGE) {
+            settle_reject(w, &s->w, report->value);
+        }
         settle_slot(w, s, &f);
     } else {
         px_count(w->shard, ING_M_LATE_REPORTS, 0, 0, 1);

@@ -45,6 +45,15 @@ struct ing_wishes {
     bool preferred; /* Prefer said so */
 };
 
+/* What the record of a refusal says of the request in hand. */
+struct ing_asked {
+    const char *source;   /* how it was sent: "pixel", "events", "json", "batch", "ndjson" */
+    px_us received;       /* wall clock */
+    struct px_uuid id;    /* as its answer names it; see ing_asked_id */
+    bool named;           /* there is one */
+    int64_t bytes, limit; /* of what the gate refused: all of it, and the limit; 0 = not known */
+};
+
 /* A token bucket: at most `rate` a second, one second's worth at once. */
 struct ing_bucket {
     int64_t rate, tokens_us; /* one token = PX_US_PER_S / rate */
@@ -97,6 +106,7 @@ struct ing_worker {
     struct ing_answer answer;
     struct ing_finder finder;
     struct ing_sender sender; /* of the request in hand */
+    struct ing_asked asked;   /* likewise */
     struct ing_wishes wishes;
     struct ing_fields fields;
     struct px_verdict verdict;

@@ -15,6 +15,7 @@ today=$(date -u +%F)
 here_for() { # the command of a page, with its placeholders replaced; one a line
     local command=$1 program
     command=${command//--partition 3 --offset 1/--partition ${letter% *} --offset ${letter#* }}
+    command=${command//0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b/$refused}
     command=${command//2026-11-01/$today}
     command=${command//2026-11-26/$today}
     command=${command//\/etc\/pixel\//$work/etc/}
@@ -57,6 +58,7 @@ prepare() { # page command: what the page says comes before
 }
 settled() { # page command: what must be true afterwards, beside the exit status
     case "$1 $2" in
+    docs/DEAD-LETTERS.md*--request*) has "the letter of that request" "$(cat run.out)" '^sent as +json$' ;;
     docs/DEAD-LETTERS.md*--limit\ 5) has "five of them" "$(cat run.out)" '^replayed +5 ' ;;
     docs/DEAD-LETTERS.md*--dlq=replay) has "the other seven" "$(cat run.out)" '^replayed +7 ' ;;
     *--rebuild\ --dry-run) is "a dry run changes nothing" "$(sql "select sum(count) from event_summary")" $((events + 2)) ;;
@@ -112,6 +114,7 @@ batch() { # type count
 is "visits are taken" "$(get "$at" -H 'Content-Type: application/json' -d "$(batch visit 40)")" 200
 is "and events of a type that the aggregator does not know" "$(get "$at" -H 'Content-Type: application/json' -d "$(batch level_up 12)")" 200
 is "a request is refused" "$(get "$at" -H 'Content-Type: application/json' -d '{"eventType":"visit"}')" 400
+refused=$(head_field X-Request-Id)
 echo '{"json": "by another"}' | kcat -b "$KAFKA_BOOTSTRAP" -P -t "$topic" -p 3 || die "a record of another writer"
 need "all of it is read" within 30 folded_is 53
 letter=$(svc-aggregator --dlq=list --reason bad_frame --json 2>>setup.log | sed -nE 's/.*"partition":([0-9]+),"offset":([0-9]+).*/\1 \2/p')

@@ -122,6 +122,11 @@ size_t px_req_headers(const struct px_http_req *r, const char *name, struct px_s
 struct px_str px_req_peer(const struct px_http_req *r);
 const struct px_addr *px_req_peer_addr(const struct px_http_req *r);
 px_us px_req_received(const struct px_http_req *r); /* wall clock when its last byte was read */
+/* Of a request that the gate refused, as far as it has arrived: its first line without the end of
+ * line, and its body, decoded. px_req_length: what Content-Length says; 0 = nothing. */
+struct px_str px_req_seen_line(const struct px_http_req *r);
+struct px_str px_req_seen_body(const struct px_http_req *r);
+uint64_t px_req_length(const struct px_http_req *r);
 bool px_req_accepts(const struct px_http_req *r,
                     const char *type_prefix); /* "image/": named in Accept */
 

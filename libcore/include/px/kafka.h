@@ -26,13 +26,13 @@ enum px_delivery {
 struct px_report {
     uint64_t tag; /* the caller's, from px_producer_send */
     enum px_delivery delivery;
-    /* PX_OK, or why not: PX_TIMEOUT (message_timeout passed: brokers down, too few replicas, ...),
-     * PX_UNAVAILABLE, PX_TOO_LARGE, PX_INVALID (the broker refuses the record), PX_DENIED,
-     * PX_NOT_FOUND (topic), PX_DEAD (given up: fatal error or close) */
+    /* PX_OK, or: PX_TIMEOUT (message_timeout passed), PX_UNAVAILABLE, PX_TOO_LARGE, PX_DENIED,
+     * PX_NOT_FOUND (topic), PX_INVALID (refused by the broker), PX_DEAD (fatal error or close) */
     enum px_code code;
     int native;
     int32_t partition;
     int64_t offset;
+    struct px_str value; /* of the message, until the report returns; n = 0 = it is gone */
 };
 
 struct px_producer_conf {

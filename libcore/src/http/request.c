@@ -61,6 +61,34 @@ struct px_str px_req_peer(const struct px_http_req *r) {
     return px_str_c(r->conn->peer);
 }
 
+static struct px_str arrived(const struct px_http_req *r) {
+    const struct px_inbuf *in = &r->conn->in;
+    return (struct px_str){.p = in->p + in->start, .n = in->end - in->start};
+}
+
+struct px_str px_req_seen_line(const struct px_http_req *r) {
+    struct px_str s = arrived(r);
+    s.n = px_str_find(s, '\n');
+    s.n -= s.n > 0 && s.p[s.n - 1] == '\r';
+    return s;
+}
+
+struct px_str px_req_seen_body(const struct px_http_req *r) {
+    struct px_str s = arrived(r);
+    size_t head = r->conn->gate.head, decoded = r->conn->chunks.out;
+    if (head == 0 || head > s.n) {
+        return (struct px_str){.n = 0};
+    }
+    size_t end = r->codings == 0 ? s.n : decoded > head ? decoded : head;
+    size_t n = end - head;
+    n = r->codings == 0 && n > r->length ? (size_t)r->length : n;
+    return (struct px_str){.p = s.p + head, .n = n};
+}
+
+uint64_t px_req_length(const struct px_http_req *r) {
+    return r->length;
+}
+
 const struct px_addr *px_req_peer_addr(const struct px_http_req *r) {
     return &r->conn->addr;
 }

@@ -208,7 +208,8 @@ static size_t px_producer_reports(struct px_producer *p, rd_kafka_event_t *ev) {
                               .code = px_kafka_code(m->err),
                               .native = (int)m->err,
                               .partition = m->partition,
-                              .offset = m->offset};
+                              .offset = m->offset,
+                              .value = {.p = m->payload, .n = m->payload ? m->len : 0}};
         if (r.delivery == PX_PERSISTED) {
             p->state.brokers_down = false;
             p->failures = 0;

@@ -9,6 +9,8 @@
 
 #define ING_DROPPED_NAMES 16
 
+struct ing_items;
+
 struct ing_fields {
     struct px_raw_event raw;
     struct px_verdict early; /* what reading found wrong */
@@ -19,6 +21,8 @@ struct ing_fields {
     bool keyed;            /* the sender's id came from Idempotency-Key */
     /* The bytes it was read from, for the record of a refusal; n = 0 = none. Set by the caller. */
     struct px_str source;
+    /* Of an event of a batch instead: ing_items_text tells its bytes. NULL = source holds them. */
+    struct ing_items *items;
 };
 
 /* ing_fields_attr(type, name): the place of ${name} in the type's allow-list, or -1. */

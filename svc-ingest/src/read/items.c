@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-struct ing_items ing_items_array(const struct px_jnode *array) {
-    return (struct ing_items){.next = px_json_first(array)};
+struct ing_items ing_items_array(const struct px_jnode *array, struct px_str text) {
+    return (struct ing_items){.next = px_json_first(array), .texts = ing_texts_of(text)};
 }
 
 struct ing_items ing_items_lines(struct px_str text) {
@@ -52,6 +52,7 @@ enum px_code ing_items_next(struct ing_items *it, const struct px_jnode **ret,
         }
         *ret = it->next;
         it->next = px_json_next(it->next);
+        it->given++;
         return PX_OK;
     }
     if (!items_line(&it->rest, &it->line)) {
@@ -62,4 +63,8 @@ enum px_code ing_items_next(struct ing_items *it, const struct px_jnode **ret,
         *ret = px_json_root(it->doc);
     }
     return rc;
+}
+
+struct px_str ing_items_text(struct ing_items *it) {
+    return it->lines || it->given == 0 ? it->line : ing_texts_at(&it->texts, it->given - 1);
 }

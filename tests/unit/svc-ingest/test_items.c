@@ -109,7 +109,7 @@ static void test_items_of_an_array(void **state) {
     for (size_t i = 0; i < PX_ARRAY_LEN(texts); i++) {
         struct px_json *doc = NULL;
         assert_int_equal(px_json_parse(px_str_c(texts[i]), 100, &doc, NULL), PX_OK);
-        assert_walk(ing_items_array(px_json_root(doc)), want[i]);
+        assert_walk(ing_items_array(px_json_root(doc), px_str_c(texts[i])), want[i]);
         px_json_free(doc);
     }
 }

@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "handle.h"
+#include "ing_catalog.h"
 
 static void test_reject_withholds_what_may_be_personal(void **state) {
     (void)state;
@@ -26,9 +27,44 @@ static void test_reject_withholds_what_may_be_personal(void **state) {
     }
 }
 
+static void test_reject_keeps_a_tenth(void **state) {
+    static const size_t rows[][2] = {{0, 0},      {1, 1},      {128, 128},
+                                     {129, 128},  {1280, 128}, {1290, 129},
+                                     {5120, 512}, {5130, 512}, {262144, 512}};
+    (void)state;
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        assert_int_equal(ing_reject_excerpt(rows[i][0]), rows[i][1]);
+    }
+}
+
+static void test_reject_names_the_limit(void **state) {
+    static const struct {
+        struct px_issue issue;
+        int64_t limit;
+    } rows[] = {
+        {{.reason = PX_REASON_TOO_LONG, .field = "playerId"}, 128},
+        {{.reason = PX_REASON_TOO_LONG, .field = "eventId"}, 128},
+        {{.reason = PX_REASON_TOO_LONG, .field = "attributes.s"}, 256},
+        {{.reason = PX_REASON_TOO_LONG, .field = "attributes.nothing"}, 0},
+        {{.reason = PX_REASON_QUERY_TOO_LONG, .field = "query"}, 4096},
+        {{.reason = PX_REASON_BODY_TOO_LARGE, .field = "body"}, 262144},
+        {{.reason = PX_REASON_BATCH_SIZE, .field = "events"}, 500},
+        {{.reason = PX_REASON_MISSING_FIELD, .field = "playerId"}, 0},
+    };
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        const struct px_event_type *visit = px_catalog_find(*state, PX_S("visit"));
+        assert_int_equal(ing_reject_limit(visit, &rows[i].issue), rows[i].limit);
+    }
+    assert_int_equal(ing_reject_limit(NULL, &rows[2].issue), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_reject_withholds_what_may_be_personal),
+        cmocka_unit_test(test_reject_keeps_a_tenth),
+        cmocka_unit_test(test_reject_names_the_limit),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, ing_catalog_setup, ing_catalog_teardown);
 }

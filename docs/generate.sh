@@ -87,6 +87,7 @@ table() { # FIRST SECOND THIRD: its rows from stdin
 }
 rows "$defs/reason.def" PX_REASON >"$tmp/reasons"
 rows "$defs/refusal.def" PX_REFUSAL >"$tmp/refusals"
+rows svc-ingest/src/guard/denial.def ING_DENIAL >"$tmp/denials"
 {
     cat <<X
 $note
@@ -108,6 +109,14 @@ On every port, before anything else looks at them; the connection is closed.
 
 X
     table code HTTP sentence <"$tmp/refusals"
+    cat <<X
+
+## Requests that svc-ingest turns away
+
+By limit or by key, before they are read ([LIMITS.md](LIMITS.md)); label \`reason\` of \`px_requests_denied_total\`.
+
+X
+    table code HTTP sentence <"$tmp/denials"
     cat <<X
 
 ## Errors inside the programs

@@ -149,6 +149,8 @@ static void collect_batch(struct ing_worker *w, struct px_http_req *req, struct 
 
     if (collect_batch_fault(&a, a.key.p != NULL, twice, &fault)) {
         collect_reject(w, req, &fault);
+    } else if (!ing_admit_batch(w, req, a.n)) {
+        return;
     } else if (w->wishes.dry_run) {
         ing_dry_batch(w, req, &a);
     } else {

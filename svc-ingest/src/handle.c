@@ -68,6 +68,9 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req) {
     w->asked = (struct ing_asked){.source = "events", .received = px_req_received(req)};
     ing_answer_req(w, req);
     handle_sender(w, req);
+    if (!ing_admit(w, req, m.route)) {
+        return;
+    }
     handle_wishes(w, req);
     if (m.route == ING_ROUTE_OTHER && ing_explain_asked(w, req)) {
         ing_explain_answer(w, req);

@@ -32,6 +32,14 @@ void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
  * w->arena; n = 0: no id, or no memory. */
 struct px_str ing_batch_scope(struct ing_worker *w, const struct px_raw_event *raw);
 
+/* --- admit.c -----------------------------------------------------------------------------------
+ */
+/* ing_admit(w, req, route): may w->sender send a request, which costs as much as one event? False:
+ * it was answered, and counted. */
+bool ing_admit(struct ing_worker *w, struct px_http_req *req, enum ing_route route);
+/* ing_admit_batch(w, req, n): the same of ${n} events, one of which is paid for. */
+bool ing_admit_batch(struct ing_worker *w, struct px_http_req *req, unsigned n);
+
 /* --- accept.c: raw fields -> judged event -> message in the producer's queue --------------------
  */
 enum ing_accepted {

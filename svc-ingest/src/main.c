@@ -53,6 +53,7 @@ static const struct px_app_def main_app = {
     .nmetrics = ING_METRICS,
     .init = ing_service_init,
     .start = ing_service_start,
+    .reload = ing_service_reload,
     .drain = ing_service_drain,
     .stop = ing_service_stop,
     .fini = ing_service_fini,

@@ -25,6 +25,11 @@ static const char *const metric_reasons[] = {
 #include <px/reason.def>
 #undef PX_REASON
 };
+static const char *const metric_denials[] = {
+#define ING_DENIAL(name, code, http, text) code,
+#include "denial.def"
+#undef ING_DENIAL
+};
 static const char *const metric_deliveries[] = {"persisted", "not_persisted", "maybe_persisted"};
 static const char *const metric_dlq[] = {"stored", "failed", "left_out"};
 
@@ -56,6 +61,7 @@ METRIC_SET(ing_labels_class, metric_classes);
 METRIC_SET(ing_labels_refusal, metric_refusals);
 METRIC_SET(ing_labels_found, metric_found);
 METRIC_SET(ing_labels_reason, metric_reasons);
+METRIC_SET(ing_labels_denial, metric_denials);
 METRIC_SET(ing_labels_delivery, metric_deliveries);
 METRIC_SET(ing_labels_dlq, metric_dlq);
 METRIC_SET(ing_labels_dry, metric_dry);

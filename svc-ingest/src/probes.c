@@ -47,6 +47,12 @@ static enum px_code probe_config(void *arg, struct px_probe_out *out, struct px_
         return PX_FAIL(reterr, PX_CONFIG,
                        "Cors:Origins is `*` or origins between blanks, each scheme://host[:port]");
     }
+    struct ing_plan *plan = NULL;
+    enum px_code rc = ing_plan_new(c, svc->world.workers, &plan, reterr);
+    ing_plan_free(plan);
+    if (rc) {
+        return rc;
+    }
     probe_say(out, "%zu workers, %lld events in flight", svc->world.workers,
               (long long)c->max_in_flight);
     return PX_OK;

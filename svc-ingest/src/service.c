@@ -174,6 +174,26 @@ enum px_code ing_service_start(void *arg, struct px_err *reterr) {
     return PX_OK;
 }
 
+/* --- reload -------------------------------------------------------------------------------------
+ */
+
+/* All that can be wrong is wrong in the first plan already: the workers go by the same one. */
+void ing_service_reload(void *arg, const void *conf) {
+    struct ing_svc *svc = arg;
+    struct px_err err = PX_ERR_INIT;
+    enum px_code rc = PX_OK;
+
+    for (size_t i = 0; svc->workers && i < svc->world.workers && rc == PX_OK; i++) {
+        struct ing_plan *plan = NULL;
+        rc = ing_plan_new(conf, svc->world.workers, &plan, &err);
+        rc = rc ? rc : ing_worker_follow(&svc->workers[i], plan, &err);
+    }
+    if (rc) {
+        px_log(PX_LOG_ERROR, "ingest.reload_failed", PX_F_ERR(&err),
+               PX_F_C("remedy", "mend it and send SIGHUP again; the limits are as they were"));
+    }
+}
+
 /* --- stop ---------------------------------------------------------------------------------------
  */
 

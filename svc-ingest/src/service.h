@@ -39,6 +39,7 @@ struct ing_svc {
 PX_MUST_USE enum px_code ing_service_init(struct px_app *app, const void *conf, void **ret_svc,
                                           struct px_err *reterr);
 PX_MUST_USE enum px_code ing_service_start(void *svc, struct px_err *reterr);
+void ing_service_reload(void *svc, const void *conf);
 void ing_service_drain(void *svc, px_us deadline);
 void ing_service_stop(void *svc);
 void ing_service_fini(void *svc);

@@ -5,6 +5,8 @@
 
 #include "handle.h"
 
+#include <px/mem.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -146,8 +148,12 @@ enum px_code ing_worker_open(struct ing_worker *w, const struct ing_world *world
     ing_bucket_init(&w->dlq_bucket,
                     (world->conf->dlq_rate + (int64_t)world->workers - 1) / (int64_t)world->workers,
                     px_mono(world->clock));
-    enum px_code rc = ing_pending_init(
-        &w->pending, (uint32_t)worker_share(w, world->conf->max_in_flight), reterr);
+    struct ing_plan *plan = NULL;
+    enum px_code rc = ing_plan_new(world->conf, world->workers, &plan, reterr);
+    rc = rc ? rc : ing_guard_open(&w->guard, plan, reterr);
+    rc = rc ? rc
+            : ing_pending_init(&w->pending, (uint32_t)worker_share(w, world->conf->max_in_flight),
+                               reterr);
     w->finder.proxies = world->proxies;
     rc = rc ? rc : ing_address_init(&w->finder.address, world->conf, reterr);
     if (rc == PX_OK) {
@@ -174,6 +180,33 @@ enum px_code ing_worker_run(struct ing_worker *w, struct px_err *reterr) {
         return px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "a worker thread");
     }
     w->running = true;
+    return PX_OK;
+}
+
+/* A plan on its way to a worker's thread. */
+struct worker_news {
+    struct ing_worker *w;
+    struct ing_plan *plan;
+};
+
+static void worker_follow(void *arg) {
+    struct worker_news *news = arg;
+
+    ing_guard_follow(&news->w->guard, news->plan);
+    px_free(news);
+}
+
+enum px_code ing_worker_follow(struct ing_worker *w, struct ing_plan *plan, struct px_err *reterr) {
+    struct worker_news *news = px_alloc(sizeof *news);
+
+    if (news) {
+        *news = (struct worker_news){.w = w, .plan = plan};
+    }
+    if (!news || px_loop_post(w->loop, PX_CALL(worker_follow, news))) {
+        px_free(news);
+        ing_plan_free(plan);
+        return PX_FAIL(reterr, PX_NOMEM, "no memory to tell a worker");
+    }
     return PX_OK;
 }
 
@@ -227,6 +260,7 @@ void ing_worker_close(struct ing_worker *w) {
     if (w->loop) {
         px_loop_free(w->loop);
     }
+    ing_guard_close(&w->guard);
     ing_pending_fini(&w->pending);
     px_arena_fini(&w->arena);
     px_buf_fini(&w->inflated);

@@ -8,6 +8,7 @@
 #include "body.h"
 #include "conf.h"
 #include "fields.h"
+#include "guard.h"
 #include "pages.h"
 #include "pending.h"
 #include "routes.h"
@@ -105,8 +106,13 @@ struct ing_worker {
     struct px_buf inflated; /* body of the request in hand, when it was compressed */
     struct ing_answer answer;
     struct ing_finder finder;
-    struct ing_sender sender; /* of the request in hand */
-    struct ing_asked asked;   /* likewise */
+    struct ing_guard guard;
+    /* Of the request in hand: who sent it, what it asks, where it goes, and when that was looked at
+     * (mono clock). */
+    struct ing_sender sender;
+    struct ing_asked asked;
+    enum ing_route route;
+    px_us now;
     struct ing_wishes wishes;
     struct ing_fields fields;
     struct px_verdict verdict;
@@ -128,6 +134,10 @@ PX_MUST_USE enum px_code ing_worker_open(struct ing_worker *w, const struct ing_
                                          size_t index, uint16_t port, struct px_err *reterr);
 PX_MUST_USE enum px_code ing_worker_run(struct ing_worker *w,
                                         struct px_err *reterr); /* its thread */
+/* ing_worker_follow(w, plan, reterr): its guard goes by ${plan} soon; takes it, also on failure.
+ * Errors: PX_NOMEM (it goes on by the old one). Threads: main. */
+PX_MUST_USE enum px_code ing_worker_follow(struct ing_worker *w, struct ing_plan *plan,
+                                           struct px_err *reterr);
 /* ing_worker_drain(w, until): stop listening, answer what was taken, end the thread; whatever is
  * unanswered half a second before ${until} (mono clock) gets 503. Returns at once. Threads: main.
  */

@@ -1,6 +1,8 @@
 /* Admission: a request that its sender may not send is answered here, before anything reads it. */
 #include "handle.h"
 
+#include <px/log.h>
+
 static bool admit_deny(struct ing_worker *w, struct px_http_req *req, enum ing_denial d,
                        unsigned wait) {
     struct ing_refusal r = {.status = ing_denial_http(d),
@@ -8,6 +10,7 @@ static bool admit_deny(struct ing_worker *w, struct px_http_req *req, enum ing_d
                             .detail = ing_denial_text(d),
                             .retryable = wait > 0,
                             .retry_after = wait,
+                            .fields = ing_denial_http(d) == 401 ? ING_CHALLENGE : NULL,
                             .image = w->route == ING_ROUTE_PIXEL && px_req_accepts(req, "image/")};
 
     px_count(w->shard, ING_M_DENIED, d, 0, 1);
@@ -28,10 +31,40 @@ static bool admit_charge(struct ing_worker *w, struct px_http_req *req, unsigned
     return d == ING_ADMITTED || admit_deny(w, req, d, wait);
 }
 
+/* Never the key, and not the address: whose key it is about, if anybody's. */
+static void admit_log(const struct ing_finding *f) {
+    const char *client = f->about ? f->about->client : "", *id = f->about ? f->about->id : "";
+
+    if (f->denial != ING_ADMITTED) {
+        px_log(PX_LOG_WARN, "keys.refused", PX_F_C("error.code", ing_denial_code(f->denial)),
+               PX_F_C("key.client", client), PX_F_C("key.id", id));
+    } else if (f->fresh) {
+        px_log(PX_LOG_INFO, "keys.used", PX_F_C("key.client", client), PX_F_C("key.id", id));
+    }
+}
+
+static bool admit_keys(struct ing_worker *w, struct px_http_req *req) {
+    struct ing_moment at = {.mono = w->now, .wall = px_req_received(req)};
+    struct ing_presented p;
+    struct ing_finding f;
+
+    ing_presented_of(&p, req, ing_guard_knows_sites(&w->guard));
+    ing_guard_identify(&w->guard, &p, &at, &w->sender, &f);
+    bool log = f.denial == ING_ADMITTED ? f.fresh
+                                        : p.authorization.p || f.denial == ING_DENIED_KEY_IN_QUERY;
+    if (log) {
+        admit_log(&f);
+    }
+    return f.denial == ING_ADMITTED || admit_deny(w, req, f.denial, f.wait);
+}
+
 bool ing_admit(struct ing_worker *w, struct px_http_req *req, enum ing_route route) {
     w->route = route;
     w->now = px_mono(w->world->clock);
-    return admit_charge(w, req, 1, 0);
+    /* A preflight carries no keys, and what is behind other paths is for everybody. */
+    bool keys = (route == ING_ROUTE_PIXEL || route == ING_ROUTE_EVENTS) &&
+                px_req_method(req) != PX_OPTIONS;
+    return (!keys || admit_keys(w, req)) && admit_charge(w, req, 1, 0);
 }
 
 bool ing_admit_batch(struct ing_worker *w, struct px_http_req *req, unsigned n) {

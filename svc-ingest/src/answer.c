@@ -23,9 +23,10 @@ const uint8_t ing_gif[ING_GIF_BYTES] = {
     "Access-Control-Expose-Headers: X-Event-Id, X-Received-At, X-Client-Event-Id, X-Event-Ack, "   \
     "X-Error-Code, X-Request-Id, Preference-Applied, Retry-After\r\n"
 #define ANSWER_ORIGIN "Access-Control-Allow-Origin: "
-/* What a page may send: everything that the collector reads. */
+/* What a page may send: everything that the collector reads but Authorization: a server key in a
+ * page is everybody's. */
 #define ANSWER_ALLOWED                                                                             \
-    "Content-Type, Content-Encoding, Idempotency-Key, traceparent, Authorization, X-Event-Ack, "   \
+    "Content-Type, Content-Encoding, Idempotency-Key, traceparent, X-Site-Key, X-Event-Ack, "      \
     "Prefer"
 
 #define ANSWER_FIELDS_MAX 4096

@@ -66,6 +66,8 @@ struct ing_refusal {
     struct px_str client_id; /* n = 0 = none */
     bool image;              /* the body is the GIF */
 };
+/* What a 401 says of how keys are sent. Source: RFC 6750 3. */
+#define ING_CHALLENGE "WWW-Authenticate: Bearer realm=\"pixel-analytics\"\r\n"
 struct px_http_reply ing_answer_refusal(struct ing_answer *a, const struct ing_refusal *r);
 /* ing_retry_after(s, by): seconds to wait, from ${s} to twice as many, so that those who were sent
  * away together do not come back together; ${by}: an id whose last bytes are random. */

@@ -28,6 +28,11 @@ enum ing_proof {
     ING_PROOF_ANY,
     ING_PROOF_OFF
 };
+/* Choices of Keys:Require, as the row has them. */
+enum ing_require {
+    ING_REQUIRE_NONE,
+    ING_REQUIRE_SITE
+};
 
 /* The client is answered this much after the log's own deadline: librdkafka looks once a second. */
 #define ING_REPLY_MARGIN (1500 * PX_US_PER_MS)

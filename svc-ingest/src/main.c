@@ -1,6 +1,7 @@
 /* svc-ingest: collects pixel and JSON events over HTTP and writes them to the log. Only the tables
  * that describe the program stand here; service.c does the work. */
 #include "explain.h"
+#include "keyfile.h"
 #include "schemas.h"
 
 #define PX_OPTION_STRUCT struct ing_conf
@@ -36,6 +37,12 @@ static const struct px_app_command main_commands[] = {
      .run = ing_explain_ip,
      .params = ing_explain_params,
      .nparams = ING_EXPLAIN_PARAMS},
+    {.name = "make-key",
+     .value = "CLIENT",
+     .help = "Make a server key for CLIENT: print it, once, and its row for the file of Keys:File.",
+     .run = ing_make_key,
+     .params = ing_make_key_params,
+     .nparams = ING_MAKE_KEY_PARAMS},
 };
 
 static const struct px_app_def main_app = {

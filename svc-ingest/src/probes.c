@@ -1,5 +1,6 @@
 /* The named probes of svc-ingest: one list for --check, start-up and /readyz. The READY ones run on
  * the admin thread: they read gauges and never touch a worker. Source: ADR on probes. */
+#include "keyfile.h"
 #include "schemas.h"
 
 #include <px/kafka_access.h>
@@ -47,11 +48,10 @@ static enum px_code probe_config(void *arg, struct px_probe_out *out, struct px_
         return PX_FAIL(reterr, PX_CONFIG,
                        "Cors:Origins is `*` or origins between blanks, each scheme://host[:port]");
     }
-    struct ing_plan *plan = NULL;
-    enum px_code rc = ing_plan_new(c, svc->world.workers, &plan, reterr);
-    ing_plan_free(plan);
-    if (rc) {
-        return rc;
+    struct px_nets nets;
+    struct px_err err = PX_ERR_INIT;
+    if (px_nets_parse(px_str_c(c->limit_exempt), &nets, &err)) {
+        return PX_FAIL(reterr, PX_CONFIG, "Limit:Exempt: %s", err.msg);
     }
     probe_say(out, "%zu workers, %lld events in flight", svc->world.workers,
               (long long)c->max_in_flight);
@@ -402,6 +402,7 @@ enum {
 const struct px_probe ing_probes[ING_PROBES] = {
     {"config.valid", "options agree with each other", PROBE_LOCAL, NULL, probe_config},
     {"catalog.load", "events.yaml is well-formed", PROBE_LOCAL, NULL, probe_catalog},
+    {"keys.file", "the keys of senders are in order", PROBE_LOCAL, NULL, ing_probe_keys},
     {"schema.compatible", "the Avro schema is the one that is written", PROBE_LOCAL, "catalog.load",
      probe_schema},
     {"kafka.security", "the options of TLS and SASL and their files are right", PROBE_LOCAL, NULL,

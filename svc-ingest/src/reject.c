@@ -21,7 +21,7 @@ static bool reject_is_personal(const struct px_verdict *v, struct px_str payload
             return true;
         }
     }
-    return v->nissues == PX_MAX_ISSUES || ing_reject_shows_personal(payload);
+    return v->nissues == PX_MAX_ISSUES || px_key_in(payload) || ing_reject_shows_personal(payload);
 }
 
 static bool reject_ends_piece(char c) {

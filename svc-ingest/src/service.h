@@ -54,7 +54,7 @@ void ing_acks_begin(struct ing_svc *svc);
 void ing_acks_end(struct ing_svc *svc);
 enum px_code ing_probe_min_isr(void *svc, struct px_probe_out *out, struct px_err *reterr);
 
-#define ING_PROBES 23
+#define ING_PROBES 24
 extern const struct px_probe ing_probes[ING_PROBES];
 
 #endif

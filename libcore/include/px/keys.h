@@ -52,6 +52,7 @@ enum px_key_state {
     PX_KEY_NOT_YET,
     PX_KEY_EXPIRED
 };
+/* px_key_state(k, now): may it be used at ${now}? That it is disabled goes before its times. */
 enum px_key_state px_key_state(const struct px_server_key *k, px_us now);
 
 /* px_key_split(text, ret_id): has ${text} the shape of a server key? Its id is a view of it. */

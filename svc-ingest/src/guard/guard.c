@@ -1,18 +1,18 @@
 /* The limits, in the order in which they are asked: the sender's own first, so that what it is
  * refused for costs the others nothing. */
-#include "guard.h"
+#include "guard_priv.h"
+
+#include <px/hash.h>
 
 #include <string.h>
 
-enum {
-    GUARD_ADDRESS = 1 /* kinds of buckets */
-};
 #define GUARD_NS_PER_S  INT64_C(1000000000)
 #define GUARD_WAIT_MAX  3600
 #define GUARD_V6_PREFIX 8 /* bytes: a /64 is what one customer of a provider has */
 
 enum px_code ing_guard_open(struct ing_guard *g, struct ing_plan *plan, struct px_err *reterr) {
     *g = (struct ing_guard){.plan = plan};
+    px_random(g->tag_key, sizeof g->tag_key);
     return ing_buckets_init(&g->buckets, reterr);
 }
 
@@ -25,19 +25,19 @@ void ing_guard_close(struct ing_guard *g) {
 void ing_guard_follow(struct ing_guard *g, struct ing_plan *plan) {
     ing_plan_free(g->plan);
     g->plan = plan;
+    memset(g->known, 0, sizeof g->known); /* its keys are rows of the old file */
 }
 
-static unsigned guard_seconds(int64_t ns) {
+unsigned ing_guard_seconds(int64_t ns) {
     int64_t s = (ns + GUARD_NS_PER_S - 1) / GUARD_NS_PER_S;
 
     return (unsigned)(s < GUARD_WAIT_MAX ? s : GUARD_WAIT_MAX);
 }
 
-static uint64_t guard_address_id(const struct ing_guard *g, const struct px_addr *a) {
+uint64_t ing_guard_address(const struct ing_guard *g, unsigned kind, const struct px_addr *a) {
     size_t n = px_addr_is_v4(a) ? sizeof a->b : GUARD_V6_PREFIX;
 
-    return ing_buckets_id(&g->buckets, GUARD_ADDRESS,
-                          (struct px_str){.p = (const char *)a->b, .n = n});
+    return ing_buckets_id(&g->buckets, kind, (struct px_str){.p = (const char *)a->b, .n = n});
 }
 
 static int64_t guard_address(struct ing_guard *g, const struct px_addr *a,
@@ -47,19 +47,38 @@ static int64_t guard_address(struct ing_guard *g, const struct px_addr *a,
     if (!p->address.step || px_nets_find(&p->exempt, a) < p->exempt.n) {
         return 0;
     }
-    return ing_buckets_take(&g->buckets, guard_address_id(g, a), &p->address, c);
+    return ing_buckets_take(&g->buckets, ing_guard_address(g, GUARD_ADDRESS, a), &p->address, c);
+}
+
+static int64_t guard_key(struct ing_guard *g, const struct ing_sender *s,
+                         const struct ing_charge *c) {
+    const struct ing_plan *p = g->plan;
+    const struct px_key_rate *own = s->key ? s->key->rate : s->site->rate;
+    struct ing_rate rate =
+        own ? ing_rate_of(own->rate, PX_US_PER_S, own->burst, p->workers) : p->key;
+
+    if (!rate.step) {
+        return 0;
+    }
+    uint64_t id = s->key ? ing_buckets_id(&g->buckets, GUARD_KEY, px_str_c(s->key->id))
+                         : ing_buckets_id(&g->buckets, GUARD_SITE, px_str_c(s->site->key));
+    return ing_buckets_take(&g->buckets, id, &rate, c);
 }
 
 enum ing_denial ing_guard_charge(struct ing_guard *g, const struct ing_sender *sender,
                                  enum ing_route route, const struct ing_charge *c,
                                  unsigned *ret_wait) {
     enum ing_denial d = ING_DENIED_ADDRESS_RATE;
-    int64_t wait = guard_address(g, &sender->client, c);
+    int64_t wait = sender->key ? 0 : guard_address(g, &sender->client, c);
 
+    if (!wait && (sender->key || sender->site)) {
+        d = ING_DENIED_KEY_RATE;
+        wait = guard_key(g, sender, c);
+    }
     if (!wait && g->plan->route.step) {
         d = ING_DENIED_ROUTE_RATE;
         wait = ing_rate_take(&g->routes[route], &g->plan->route, c);
     }
-    *ret_wait = guard_seconds(wait);
+    *ret_wait = ing_guard_seconds(wait);
     return wait ? d : ING_ADMITTED;
 }

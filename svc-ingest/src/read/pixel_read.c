@@ -94,6 +94,9 @@ static void pixel_pair(struct pixel_reader *r, struct px_str raw_name, struct px
     }
     struct pixel_place place = pixel_place(r, name);
     if (!place.value) {
+        if (px_str_is(name, "k")) {
+            return; /* the site key was looked at already */
+        }
         ing_fields_drop(r->out, name);
         r->scratch += name.p == r->scratch ? name.n : 0; /* its name may still be asked for */
         return;

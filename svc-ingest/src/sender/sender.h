@@ -8,17 +8,20 @@
 
 #include <px/forwarded.h>
 #include <px/http.h>
+#include <px/keys.h>
 #include <px/validate.h>
 
 /* Views into the request and the worker; n = 0 = not known. */
 struct ing_sender {
-    struct px_addr client;       /* its address: for decisions, never for a record */
-    enum px_fwd_end found;       /* how it was found */
-    struct px_str address;       /* of the client, as events keep it */
-    struct px_str user_agent;    /* as it was sent */
-    struct px_str traffic_class; /* what kind of traffic it is */
-    struct px_str traceparent;   /* a valid one */
-    bool trusted;                /* holds a valid server key with the scope for events */
+    struct px_addr client;           /* its address: for decisions, never for a record */
+    enum px_fwd_end found;           /* how it was found */
+    struct px_str address;           /* of the client, as events keep it */
+    struct px_str user_agent;        /* as it was sent */
+    struct px_str traffic_class;     /* what kind of traffic it is */
+    struct px_str traceparent;       /* a valid one */
+    const struct px_server_key *key; /* the valid server key that it came with; NULL: none */
+    const struct px_site_key *site;  /* the site key; NULL: none, or not in the file */
+    bool trusted;                    /* its key has the scope ack */
 };
 
 /* What it takes to find out; of one worker. */
@@ -42,6 +45,11 @@ void ing_sender_of(struct ing_sender *s, struct ing_finder *f, const struct px_h
 bool ing_sender_hint(struct ing_finder *f, const struct ing_sender *s, px_us now);
 /* ing_sender_stamp(s, raw): the fields of an event that tell of its sender. Threads: pure. */
 void ing_sender_stamp(const struct ing_sender *s, struct px_raw_event *raw);
+
+/* ing_sender_may(s, scope): does its key say so? Threads: pure. */
+static inline bool ing_sender_may(const struct ing_sender *s, enum px_scope scope) {
+    return s->key && (s->key->scopes & scope);
+}
 
 /* ing_traceparent_ok(s): a W3C trace context of version 00. Threads: pure. */
 bool ing_traceparent_ok(struct px_str s);

@@ -62,8 +62,8 @@ bool ing_admit(struct ing_worker *w, struct px_http_req *req, enum ing_route rou
     w->route = route;
     w->now = px_mono(w->world->clock);
     /* A preflight carries no keys, and what is behind other paths is for everybody. */
-    bool keys = (route == ING_ROUTE_PIXEL || route == ING_ROUTE_EVENTS) &&
-                px_req_method(req) != PX_OPTIONS;
+    bool keys =
+        (route == ING_ROUTE_PIXEL || route == ING_ROUTE_EVENTS) && px_req_method(req) != PX_OPTIONS;
     return (!keys || admit_keys(w, req)) && admit_charge(w, req, 1, 0);
 }
 

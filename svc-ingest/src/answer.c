@@ -204,8 +204,10 @@ struct px_http_reply ing_answer_json(struct ing_answer *a, unsigned retry_after)
 struct ing_refusal ing_refusal_of(const struct px_verdict *v) {
     px_assert(v->nissues > 0);
     enum px_reason first = v->issues[0].reason;
-    return (struct ing_refusal){
-        .status = px_reason_http(first), .code = px_reason_code(first), .verdict = v};
+    return (struct ing_refusal){.status = px_reason_http(first),
+                                .code = px_reason_code(first),
+                                .fields = px_reason_http(first) == 401 ? ING_CHALLENGE : NULL,
+                                .verdict = v};
 }
 
 struct ing_refusal ing_refusal_busy(enum ing_busy b) {
@@ -238,7 +240,7 @@ static void refusal_fields(struct px_buf *b, const struct ing_refusal *r, const 
 
 static void refusal_body(struct px_buf *b, const struct ing_refusal *r, const char *request_id) {
     struct px_problem_field errors[PX_MAX_ISSUES];
-    char first[160];
+    char first[240];
     size_t n = r->verdict ? r->verdict->nissues : 0;
 
     for (size_t i = 0; i < n; i++) {

@@ -34,6 +34,11 @@ enum ing_require {
     ING_REQUIRE_SITE
 };
 
+enum { /* as the row Events:ClientTime */
+    ING_CLIENT_TIME_KEYED,
+    ING_CLIENT_TIME_ANY
+};
+
 /* The client is answered this much after the log's own deadline: librdkafka looks once a second. */
 #define ING_REPLY_MARGIN (1500 * PX_US_PER_MS)
 

@@ -277,6 +277,17 @@ static void schema_batch(struct px_jsonw *j) {
     px_jw_obj_end(j);
 }
 
+static void schema_type_or_null(struct px_jsonw *j, const char *name, const char *type) {
+    px_jw_key(j, name);
+    px_jw_obj(j);
+    px_jw_key(j, "type");
+    px_jw_arr(j);
+    px_jw_c(j, type);
+    px_jw_c(j, "null");
+    px_jw_arr_end(j);
+    px_jw_obj_end(j);
+}
+
 static void schema_properties(struct px_jsonw *j, const struct px_catalog *cat) {
     px_jw_key(j, "properties");
     px_jw_obj(j);
@@ -296,14 +307,8 @@ static void schema_properties(struct px_jsonw *j, const struct px_catalog *cat) 
     schema_ref_or_null(j, "eventId", "#/$defs/id");
     schema_ref_or_null(j, "sessionId", "#/$defs/id");
     schema_ref_or_null(j, "timestamp", "#/$defs/instant");
-    px_jw_key(j, "attributes");
-    px_jw_obj(j);
-    px_jw_key(j, "type");
-    px_jw_arr(j);
-    px_jw_c(j, "object");
-    px_jw_c(j, "null");
-    px_jw_arr_end(j);
-    px_jw_obj_end(j);
+    schema_type_or_null(j, "ip", "string");
+    schema_type_or_null(j, "attributes", "object");
     px_jw_obj_end(j);
 }
 
@@ -319,7 +324,8 @@ void ing_event_schema(const struct px_catalog *cat, struct px_buf *out) {
         "Whatever this schema refuses the collector refuses. It refuses more: lengths are bytes "
         "of UTF-8 there; text that looks like an e-mail address or a card number (playerId and "
         "bannerTag excepted); days that do not exist; numbers written as text outside their "
-        "range; integers written with a point. Members that come twice are no JSON to it.");
+        "range; integers written with a point; timestamp and ip without a key that allows them. "
+        "Members that come twice are no JSON to it.");
     px_jw_kc(j, "type", "object");
     schema_properties(j, cat);
     px_jw_key(j, "required");

@@ -22,7 +22,7 @@ cp -r "$root/schemas" . && cat >>schemas/events.yaml <<'END' # one attribute of 
       - {name: ratio, kind: number}
       - {name: level, kind: int, min: -5, max: 99}
 END
-ingest_up ingest --set "Schemas:Directory=$work/schemas" --set Ack:Proof=any
+ingest_up ingest --set "Schemas:Directory=$work/schemas" --set Ack:Proof=any --set Events:ClientTime=any
 ready ingest 30
 url=http://127.0.0.1:$(port ingest server.port)
 

@@ -95,6 +95,7 @@ start() { # build service catalog
     local bin=$bin aggregator=("$bin/svc-aggregator") options=()
     [ "$1" = present ] || { bin=$older/build/bin aggregator=("$older/build/bin/svc-aggregator"); }
     [ "$2" != aggregator ] || options=(--set Kafka:SessionTimeout=6s)
+    [ "$1 $2" != "present ingest" ] || options=(--set Events:ClientTime=any)
     "$2_up" "$1-$2" "${schemas[@]}" "${options[@]}"
 }
 stop() { # build service

@@ -284,7 +284,7 @@ static void test_collector_never_joins_everybody_and_credentials(void **state) {
 
 static void test_collector_answers_a_preflight(void **state) {
     static const char *const sent[] = {"content-type", "content-encoding", "idempotency-key",
-                                       "traceparent",  "authorization",    "x-event-ack",
+                                       "traceparent",  "x-site-key",       "x-event-ack",
                                        "prefer"};
     struct ingest_ask a = {.method = "OPTIONS",
                            .target = "/api/events",

@@ -11,9 +11,10 @@
 #define EVENT "\"eventType\":\"visit\",\"playerId\":\"p\",\"bannerTag\":\"b\""
 
 static int dry_run_setup(void **state) {
+    static const char *const sets[] = {"Events:ClientTime=any", NULL};
     static struct ingest_rig rig;
 
-    ingest_rig_open(&rig, NULL);
+    ingest_rig_open(&rig, sets);
     *state = &rig;
     return 0;
 }

@@ -12,9 +12,10 @@
 #include <string.h>
 
 static int edge_setup(void **state) {
+    static const char *const sets[] = {"Events:ClientTime=any", NULL};
     static struct ingest_rig rig;
 
-    ingest_rig_open(&rig, NULL);
+    ingest_rig_open(&rig, sets);
     *state = &rig;
     return 0;
 }

@@ -5,8 +5,10 @@
 #include "ingest_rig.h"
 
 #include <px/buf.h>
+#include <px/clock.h>
 #include <px/keys.h>
 #include <px/mem.h>
+#include <px/num.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,7 +60,7 @@ static int keys_setup(void **state) {
 
     snprintf(keys.path, sizeof keys.path, "%s/keys.yaml", proc_tmpdir());
     snprintf(file, sizeof file, "Keys:File=%s", keys.path);
-    make("ip,timestamp", keys.good, keys.row, sizeof keys.row);
+    make("ip,timestamp,ack", keys.good, keys.row, sizeof keys.row);
     make("timestamp", keys.second, keys.row_second, sizeof keys.row_second);
     write_file(keys.row);
     ingest_rig_open(&keys.rig, sets);
@@ -193,10 +195,99 @@ static void test_keys_cannot_be_tried_for_long(void **state PX_UNUSED) {
     assert_int_equal(ask(keys.good, "", PIXEL).status, 200);
 }
 
+struct claim {
+    const char *key, *member;
+    int status;
+    const char *code;
+};
+
+static struct ingest_said claim(const struct claim *c, const char *id) {
+    char fields[300], body[300];
+    struct ingest_ask a = {
+        .method = "POST", .target = "/api/events", .fields = fields, .body = body};
+
+    snprintf(fields, sizeof fields,
+             "Content-Type: application/json\r\nX-Site-Key: shop-7f3a\r\nOrigin: "
+             "https://shop.example\r\n%s%s%s",
+             c->key ? "Authorization: Bearer " : "", c->key ? c->key : "", c->key ? "\r\n" : "");
+    snprintf(
+        body, sizeof body,
+        "{\"eventType\":\"visit\",\"playerId\":\"p\",\"bannerTag\":\"b\",\"eventId\":\"%s\",%s}",
+        id, c->member);
+    return ingest_rig_ask(&keys.rig, &a);
+}
+
+static void test_keys_let_servers_say_whose_event_it_was_and_when(void **state PX_UNUSED) {
+    struct px_arena arena;
+    struct px_event e;
+    char when[PX_TIME_TEXT], members[200];
+    px_us at = px_wall(&px_clock_system) - PX_US_PER_HOUR;
+    px_arena_init(&arena, 1 << 20);
+    when[px_fmt_instant(at, when)] = '\0';
+    snprintf(members, sizeof members, "\"ip\":\"2001:DB8:0::0007\",\"timestamp\":\"%s\"", when);
+    const struct claim both = {keys.good, members, 200, ""};
+
+    struct ingest_said s = claim(&both, "claim-1");
+
+    assert_int_equal(s.status, 200);
+    ingest_rig_event(&keys.rig, s.id, &arena, &e);
+    assert_int_equal(e.occurred_at, at);
+    assert_true(px_str_is(e.source_ip, "2001:db8::/48"));
+    px_arena_fini(&arena);
+}
+
+static void test_keys_let_servers_ask_where_an_event_is(void **state PX_UNUSED) {
+    static const char asks[] =
+        "X-Event-Ack: 1\r\nX-Site-Key: shop-7f3a\r\nOrigin: https://shop.example\r\n";
+
+    assert_non_null(strstr(ask(keys.good, asks, PIXEL).head, "\r\nX-Event-Ack: "));
+    assert_null(strstr(ask(keys.second, asks, PIXEL).head, "\r\nX-Event-Ack: "));
+    assert_null(strstr(ask(NULL, asks, PIXEL).head, "\r\nX-Event-Ack: "));
+}
+
+static void test_keys_bound_what_an_event_says_of_itself(void **state PX_UNUSED) {
+    const struct claim rows[] = {
+        {NULL, "\"ip\":\"192.0.2.77\"", 401, "needs_key"},
+        {NULL, "\"timestamp\":\"2026-01-01T00:00:00Z\"", 401, "needs_key"},
+        {keys.second, "\"ip\":\"192.0.2.77\"", 403, "missing_scope"},
+        {keys.second, "\"timestamp\":\"2026-01-01T00:00:00Z\"", 200, ""},
+        {keys.good, "\"ip\":\"192.0.2.77:80\"", 400, "bad_address"},
+        {keys.good, "\"ip\":7", 400, "bad_type"},
+        {keys.good, "\"ip\":null", 200, ""},
+        {NULL, "\"sessionId\":\"s\"", 200, ""},
+    };
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        struct ingest_said s = claim(&rows[i], "claim-2");
+        assert_int_equal(s.status, rows[i].status);
+        assert_string_equal(s.code, rows[i].code);
+        assert_int_equal(strstr(s.head, "WWW-Authenticate") != NULL, s.status == 401);
+    }
+    struct ingest_said s = claim(&rows[0], "claim-3");
+    assert_non_null(strstr(s.body, "\"field\":\"ip\",\"code\":\"needs_key\""));
+    assert_non_null(strstr(s.body, "Authorization: Bearer"));
+}
+
+static void keys_letter(void *arg, struct px_str key, struct px_str value, struct px_str trace) {
+    unsigned *n = arg;
+    (void)key;
+    (void)trace;
+
+    ++*n;
+    assert_null(memmem(value.p, value.n, "192.0.2.77", 10));
+    assert_null(memmem(value.p, value.n, keys.good + 13, PX_KEY_SECRET));
+}
+
 /* Runs last. */
 static void test_keys_leave_no_trace(void **state PX_UNUSED) {
     assert_int_equal(proc_log_count(&keys.rig.proc, keys.good + 13), 0);
     assert_int_equal(proc_log_count(&keys.rig.proc, keys.second + 13), 0);
+    unsigned letters = 0;
+
+    assert_true(
+        ingest_rig_metric_until(&keys.rig, "px_dlq_records_total{outcome=\"stored\"}", 6, 10));
+    ingest_rig_read(mock_kafka_bootstrap(keys.rig.mock), INGEST_RIG_DLQ, keys_letter, &letters);
+    assert_true(letters >= 6);
     assert_int_equal(proc_log_count(&keys.rig.proc, "127.0.0.1\""),
                      1); /* the address it listens on */
 }
@@ -237,6 +328,9 @@ int main(void) {
         cmocka_unit_test(test_keys_in_a_query_count_as_stolen),
         cmocka_unit_test(test_keys_rotate_without_a_restart),
         cmocka_unit_test(test_keys_cannot_be_tried_for_long),
+        cmocka_unit_test(test_keys_let_servers_say_whose_event_it_was_and_when),
+        cmocka_unit_test(test_keys_let_servers_ask_where_an_event_is),
+        cmocka_unit_test(test_keys_bound_what_an_event_says_of_itself),
         cmocka_unit_test(test_keys_leave_no_trace),
         cmocka_unit_test(test_keys_are_checked),
     };

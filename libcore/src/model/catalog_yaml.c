@@ -120,9 +120,9 @@ static bool attr_name_ok(const char *s) {
 
 /* Names that the envelope already uses in a query or a body. */
 static bool is_envelope_name(const char *s) {
-    static const char *const names[] = {"playerId",  "bannerTag", "eid",
-                                        "eventId",   "dryRun",    "eventType",
-                                        "sessionId", "timestamp", "attributes"};
+    static const char *const names[] = {"playerId",   "bannerTag", "eid",       "eventId",
+                                        "dryRun",     "eventType", "sessionId", "timestamp",
+                                        "attributes", "k"};
     for (size_t i = 0; i < PX_ARRAY_LEN(names); i++) {
         if (strcmp(s, names[i]) == 0) {
             return true;

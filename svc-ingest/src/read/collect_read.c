@@ -16,6 +16,7 @@ static const struct {
     {"eventId", offsetof(struct px_raw_event, client_event_id)},
     {"timestamp", offsetof(struct px_raw_event, timestamp)},
     {"sessionId", offsetof(struct px_raw_event, session_id)},
+    {"ip", offsetof(struct px_raw_event, source_ip)},
 };
 
 /* A name from the document as a NUL-terminated field name, cut where it must be. */

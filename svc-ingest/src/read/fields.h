@@ -12,7 +12,7 @@
 struct ing_items;
 
 struct ing_fields {
-    struct px_raw_event raw;
+    struct px_raw_event raw; /* its source_ip: what the event itself says, not yet believed */
     struct px_verdict early; /* what reading found wrong */
     unsigned dropped;        /* attributes outside the allow-list: never built */
     struct px_str dropped_names[ING_DROPPED_NAMES]; /* of the first of them */

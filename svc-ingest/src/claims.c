@@ -1,0 +1,54 @@
+/* What an event says of itself that only its server can know: whose address it came from, and when
+ * it was. Taken from senders whose key has the scope; from others the event is refused, so that
+ * nobody counts on what would be left out. */
+#include "handle.h"
+
+/* May ${s} say what is in the member ${name} of ${f}? */
+static bool claims_may(const struct ing_sender *s, enum px_scope scope, const char *name,
+                       struct ing_fields *f) {
+    bool may = ing_sender_may(s, scope);
+
+    if (!may) {
+        px_verdict_add(&f->early, s->key ? PX_REASON_MISSING_SCOPE : PX_REASON_NEEDS_KEY, name);
+    }
+    return may;
+}
+
+static void claims_time(const struct ing_worker *w, struct ing_fields *f) {
+    bool anybody = w->world->conf->client_time == ING_CLIENT_TIME_ANY;
+
+    if (!anybody && !claims_may(&w->sender, PX_SCOPE_TIMESTAMP, "timestamp", f)) {
+        f->raw.timestamp = (struct px_str){.p = NULL}; /* not worth a second complaint */
+    }
+}
+
+/* Put the address ${ip} into ${f} as events keep it; where it may not be, the verdict says why. */
+static void claims_address(struct ing_worker *w, struct ing_fields *f, struct px_str ip) {
+    struct ing_address *a = &w->finder.address;
+    struct px_addr addr;
+
+    if (!claims_may(&w->sender, PX_SCOPE_IP, "ip", f)) {
+        return;
+    }
+    if (!px_addr_parse(ip, &addr)) {
+        px_verdict_add(&f->early, PX_REASON_BAD_ADDRESS, "ip");
+        return;
+    }
+    /* A copy: its place in the table may be that of the sender's own address, which the next event
+     * of this request needs again. */
+    f->raw.source_ip = px_arena_dup(&w->arena, ing_address_kept(a, &addr));
+    w->sender.address = ing_address_kept(a, &w->sender.client);
+}
+
+void ing_claims_stamp(struct ing_worker *w, struct ing_fields *f) {
+    struct px_str ip = f->raw.source_ip;
+
+    if (f->raw.timestamp.p) {
+        claims_time(w, f);
+    }
+    ing_sender_stamp(&w->sender, &f->raw);
+    if (ip.p) {
+        f->source.n = 0; /* a refusal records no bytes that hold an address */
+        claims_address(w, f, ip);
+    }
+}

@@ -16,6 +16,8 @@ $(BUILD)/obj/tests/unit/svc-metrics-api/%.o: EXTRA_CPPFLAGS = -Itests/support -I
 
 # Archives come in link order: service parts first, then the layers downwards.
 TEST_ARCHIVES := $(SUPPORT) $(LIBCORE_HTTP) $(LIBCORE_KAFKA) $(LIBCORE_SQL) $(LIBCORE_REGISTRY) $(LIBCORE)
+# Here, because the unit tests need its names at once: they replay the corpora.
+include tests/fuzz/module.mk
 $(BUILD)/tests/unit/svc-ingest/%: LIBS = $(TEST_LIBS)
 $(BUILD)/tests/unit/svc-ingest/%: $(BUILD)/obj/tests/unit/svc-ingest/%.o $(INGEST_LIB) $(TEST_ARCHIVES)
 	$(link)
@@ -71,5 +73,5 @@ test: deps-test ## everything that CI runs
 $(call objects,$(UNIT_SRC) $(INTEGRATION_SRC) $(SUPPORT_SRC) $(sort $(wildcard tests/bench/*.c tests/e2e/*.c tests/integration/*_rig.c))): | deps-test
 unit integration lints threads e2e check-torture bench chaos defects scaling: | deps-test
 
-include tests/fuzz/module.mk tests/load/module.mk tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
+include tests/load/module.mk tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
 include tests/bench/module.mk tests/chaos/module.mk tests/defects/module.mk tests/scaling/module.mk

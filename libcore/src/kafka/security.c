@@ -2,18 +2,11 @@
  * before any broker is asked. A secret's value never reaches a message. */
 #include "kafka_internal.h"
 
-#include <px/cert.h>
+#include <px/cert_file.h>
 #include <px/kafka_access.h>
-#include <px/num.h>
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define PX_SECURITY_FILE_MAX (1024 * 1024)
-#define PX_SECURITY_SOON     (14 * PX_US_PER_DAY)
 #define PX_SECURITY_SCRAM_OK 0x020601ff
 
 static const char *const px_security_protocols[] = {"plaintext", "ssl", "sasl_plaintext",
@@ -77,88 +70,23 @@ enum px_code px_kafka_security_set(rd_kafka_conf_t *c, const struct px_kafka_con
 /* --- files
  * ---------------------------------------------------------------------------------------- */
 
-static void px_security_close(int *fd) {
-    if (*fd >= 0) {
-        close(*fd);
-    }
-}
-
-/* What a key's file held must not stay in memory. */
-static void px_security_wipe(struct px_buf *b) {
-    if (b->p) {
-        explicit_bzero(b->p, b->n);
-    }
-    px_buf_fini(b);
-}
-
-static enum px_code px_security_read(const char *option, const char *path, struct px_buf *b,
-                                     unsigned *ret_mode, struct px_err *reterr) {
-    PX_DEFER(px_security_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct stat st;
-    ssize_t n = 0;
-    if (fd < 0) {
-        return PX_FAIL(reterr, PX_CONFIG, "%s: %.120s: %s", option, path, strerror(errno));
-    }
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > PX_SECURITY_FILE_MAX) {
-        return PX_FAIL(reterr, PX_CONFIG, "%s: %.120s: is no file of at most 1 MiB", option, path);
-    }
-    do {
-        char *to = px_buf_reserve(b, 4096);
-        n = to ? read(fd, to, 4096) : 0;
-        b->n += n > 0 ? (size_t)n : 0;
-    } while (n > 0);
-    if (n < 0) {
-        return PX_FAIL(reterr, PX_CONFIG, "%s: %.120s: %s", option, path, strerror(errno));
-    }
-    *ret_mode = st.st_mode & 07777;
-    return px_buf_ok(b, reterr);
-}
-
-/* The first certificate of a file, and whether its time is now. */
-static enum px_code px_security_cert(const char *option, const char *path, px_us now,
-                                     struct px_cert *ret, struct px_err *reterr) {
-    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(PX_SECURITY_FILE_MAX + 4096);
-    struct px_err why = PX_ERR_INIT;
-    unsigned mode;
-    enum px_code rc = px_security_read(option, path, &b, &mode, reterr);
-    if (rc != PX_OK) {
-        return rc;
-    }
-    if (px_cert_pem(px_buf_view(&b), ret, &why) != PX_OK) {
-        return PX_FAIL(reterr, PX_CONFIG, "%s: %.100s: %.80s", option, path, why.msg);
-    }
-    char at[PX_TIME_TEXT];
-    if (ret->not_after <= now) {
-        size_t n = px_fmt_instant(ret->not_after, at);
-        return PX_FAIL(reterr, PX_CONFIG, "%s: %.80s: the certificate %.60s expired at %.*s",
-                       option, path, ret->subject, (int)n, at);
-    }
-    if (ret->not_before > now) {
-        size_t n = px_fmt_instant(ret->not_before, at);
-        return PX_FAIL(reterr, PX_CONFIG,
-                       "%s: %.80s: the certificate %.60s is not valid before %.*s", option, path,
-                       ret->subject, (int)n, at);
-    }
-    return PX_OK;
+static struct px_cert_file px_security_certificate(const struct px_kafka_conf *k) {
+    return (struct px_cert_file){"Kafka:CertificateFile", k->certificate_file};
 }
 
 static enum px_code px_security_key(const struct px_kafka_conf *k, struct px_err *reterr) {
-    PX_DEFER(px_buf_fini) struct px_buf cert = PX_BUF_INIT(PX_SECURITY_FILE_MAX + 4096);
-    PX_DEFER(px_security_wipe) struct px_buf key = PX_BUF_INIT(PX_SECURITY_FILE_MAX + 4096);
-    struct px_err why = PX_ERR_INIT;
-    unsigned mode;
-    enum px_code rc =
-        px_security_read("Kafka:CertificateFile", k->certificate_file, &cert, &mode, reterr);
-    rc = rc == PX_OK ? px_security_read("Kafka:KeyFile", k->key_file, &key, &mode, reterr) : rc;
+    PX_DEFER(px_buf_fini) struct px_buf cert = PX_BUF_INIT(2 * PX_CERT_FILE_MAX);
+    PX_DEFER(px_cert_file_wipe) struct px_buf key = PX_BUF_INIT(2 * PX_CERT_FILE_MAX);
+    const struct px_cert_file cert_file = px_security_certificate(k);
+    const struct px_cert_file key_file = {"Kafka:KeyFile", k->key_file};
+    enum px_code rc = px_cert_file_read(&cert_file, &cert, reterr);
+    rc = rc == PX_OK ? px_cert_file_read(&key_file, &key, reterr) : rc;
     if (rc != PX_OK) {
         return rc;
     }
-    rc = px_cert_key(px_buf_view(&cert), px_buf_view(&key), k->key_password, &why);
-    if (rc != PX_OK) {
-        return PX_FAIL(reterr, PX_CONFIG, "Kafka:KeyFile: %.100s %.80s%s", k->key_file, why.msg,
-                       rc == PX_DENIED ? ": Kafka:KeyPasswordFile" : "");
-    }
-    return PX_OK;
+    const struct px_cert_key given = {
+        .pem = px_buf_view(&key), .password = k->key_password, .remedy = ": Kafka:KeyPasswordFile"};
+    return px_cert_file_key(&key_file, px_buf_view(&cert), &given, reterr);
 }
 
 /* --- do the options agree?
@@ -222,11 +150,13 @@ enum px_code px_kafka_security_check(const struct px_kafka_conf *k, px_us now,
     struct px_cert cert;
     enum px_code rc = px_security_rules_sasl(k, reterr);
     rc = rc == PX_OK ? px_security_rules_tls(k, reterr) : rc;
+    const struct px_cert_file ca = {"Kafka:CaFile", k->ca_file};
+    const struct px_cert_file own = px_security_certificate(k);
     if (rc == PX_OK && px_security_given(k->ca_file)) {
-        rc = px_security_cert("Kafka:CaFile", k->ca_file, now, &cert, reterr);
+        rc = px_cert_file_load(&ca, now, &cert, reterr);
     }
     if (rc == PX_OK && px_security_given(k->certificate_file)) {
-        rc = px_security_cert("Kafka:CertificateFile", k->certificate_file, now, &cert, reterr);
+        rc = px_cert_file_load(&own, now, &cert, reterr);
         rc = rc == PX_OK ? px_security_key(k, reterr) : rc;
     }
     if (rc == PX_OK) { /* what Kafka:Properties must not set is told here, too */
@@ -243,25 +173,20 @@ static void px_security_say(struct px_buf *out, const char *text) {
     px_buf_printf(out, "%s%s", out->n ? "; " : "", text);
 }
 
-static void px_security_soon(const char *option, const char *path, px_us now, struct px_buf *out) {
+static void px_security_soon(const struct px_cert_file *f, px_us now, struct px_buf *out) {
     struct px_cert cert;
-    char text[160];
-    if (!px_security_given(path) || px_security_cert(option, path, now, &cert, NULL) != PX_OK ||
-        cert.not_after - now > PX_SECURITY_SOON) {
-        return;
+    if (px_security_given(f->path) && px_cert_file_load(f, now, &cert, NULL) == PX_OK) {
+        px_cert_file_soon(f, &cert, now, out);
     }
-    snprintf(text, sizeof text, "%s expires in %lld days: put a new one in its place", option,
-             (long long)((cert.not_after - now) / PX_US_PER_DAY));
-    px_security_say(out, text);
 }
 
 void px_kafka_security_advice(const struct px_kafka_conf *k, px_us now, struct px_buf *out) {
     char text[200];
-    struct stat st;
-    if (px_security_given(k->key_file) && stat(k->key_file, &st) == 0 && (st.st_mode & 07)) {
-        snprintf(text, sizeof text, "every user can read %.80s (Kafka:KeyFile): chmod o-rwx",
-                 k->key_file);
-        px_security_say(out, text);
+    const struct px_cert_file key = {"Kafka:KeyFile", k->key_file};
+    const struct px_cert_file ca = {"Kafka:CaFile", k->ca_file};
+    const struct px_cert_file own = px_security_certificate(k);
+    if (px_security_given(k->key_file)) {
+        px_cert_file_open(&key, out);
     }
     if (k->protocol == PX_KAFKA_SASL_PLAINTEXT && k->mechanism == PX_SASL_PLAIN) {
         px_security_say(out, "the password crosses the network in clear: use SASL_SSL");
@@ -272,14 +197,14 @@ void px_kafka_security_advice(const struct px_kafka_conf *k, px_us now, struct p
                  rd_kafka_version_str());
         px_security_say(out, text);
     }
-    px_security_soon("Kafka:CertificateFile", k->certificate_file, now, out);
-    px_security_soon("Kafka:CaFile", k->ca_file, now, out);
+    px_security_soon(&own, now, out);
+    px_security_soon(&ca, now, out);
 }
 
 void px_kafka_principal(const struct px_kafka_conf *k, char out[PX_KAFKA_PRINCIPAL_MAX]) {
     struct px_cert cert = {.subject = "the subject of Kafka:CertificateFile"};
-    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(PX_SECURITY_FILE_MAX + 4096);
-    unsigned mode;
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(2 * PX_CERT_FILE_MAX);
+    const struct px_cert_file own = px_security_certificate(k);
     if (px_security_sasl(k)) {
         snprintf(out, PX_KAFKA_PRINCIPAL_MAX, "User:%.200s", k->username ? k->username : "");
         return;
@@ -288,7 +213,7 @@ void px_kafka_principal(const struct px_kafka_conf *k, char out[PX_KAFKA_PRINCIP
         snprintf(out, PX_KAFKA_PRINCIPAL_MAX, "User:ANONYMOUS");
         return;
     }
-    if (px_security_read("Kafka:CertificateFile", k->certificate_file, &b, &mode, NULL) == PX_OK) {
+    if (px_cert_file_read(&own, &b, NULL) == PX_OK) {
         PX_IGNORE(px_cert_pem(px_buf_view(&b), &cert, NULL)); /* named by its option then */
     }
     snprintf(out, PX_KAFKA_PRINCIPAL_MAX, "User:%s", cert.subject);

@@ -45,7 +45,7 @@ TSAN_OBJ := $(if $(findstring thread,$(SAN)),$(call objects,tests/support/tsan_t
 
 # Expanded when a program is linked, after the packages are there.
 LIBS_CORE  = $(shell pkg-config --libs libcjson libcyaml libcrypto zlib) -lm -lpthread
-LIBS_HTTP  = $(shell pkg-config --libs libevent_core)
+LIBS_HTTP  = $(shell pkg-config --libs libevent_core libssl)
 LIBS_KAFKA = $(shell pkg-config --libs rdkafka)
 LIBS_SQL   = $(shell pkg-config --libs odbc libssl)
 LIBS_REGISTRY = $(shell pkg-config --libs libcurl)

@@ -20,6 +20,7 @@ struct agg {
     struct px_metric_def defs[AGG_METRICS];
     struct px_metrics *metrics;
     struct px_admin *admin;
+    struct px_tls *tls; /* while running; NULL without a certificate */
     struct agg_status status;
     struct agg_watchdog watchdog;
     struct agg_core core;     /* of the aggregator thread while it runs */

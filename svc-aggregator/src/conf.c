@@ -20,6 +20,10 @@ static const struct px_option rows[] = {
 #include <px/option_rows.h>
 #include <px/options_sql.def>
 #include <px/option_end.h>
+#define PX_OPTION_AT tls.
+#include <px/option_rows.h>
+#include <px/options_tls.def>
+#include <px/option_end.h>
 #include <px/option_rows.h>
 #include "options.def"
 #include <px/option_end.h>

@@ -7,12 +7,14 @@
 #include <px/kafka.h>
 #include <px/registry.h>
 #include <px/sql.h>
+#include <px/tls.h>
 
 struct agg_conf {
     struct px_app_conf shared;
     struct px_kafka_conf kafka;
     struct px_registry_conf registry;
     struct px_sql_conf sql;
+    struct px_tls_conf tls; /* of the admin port */
 #include <px/option_fields.h>
 #include "options.def"
 #include <px/option_end.h>

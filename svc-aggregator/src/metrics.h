@@ -5,11 +5,13 @@
 
 #include <px/catalog.h>
 #include <px/metric.h>
+#include <px/tls.h>
 
 /* One writer each. */
 enum {
     AGG_SHARD_MAIN,
     AGG_SHARD_RETENTION,
+    AGG_SHARD_ADMIN,
     AGG_SHARDS
 };
 

@@ -388,6 +388,11 @@ static enum px_code probe_private(void *svc, struct px_probe_out *out, struct px
     return rc;
 }
 
+static enum px_code probe_tls(void *svc, struct px_probe_out *out, struct px_err *reterr) {
+    struct agg *a = svc;
+    return px_tls_probe(&a->conf->tls, px_wall(&px_clock_system), out, reterr);
+}
+
 /* --- the schema registry ------------------------------------------------------------------------
  */
 static enum px_code probe_registry(void *svc, struct px_probe_out *out, struct px_err *reterr) {
@@ -433,6 +438,7 @@ const struct px_probe agg_probes[] = {
     {"rollups.load", "rollups.yaml is read and consistent", OFFLINE, NULL, probe_rollups},
     {"admin.private", "the admin port is not open to everybody", PX_PROBE_WARN | PX_PROBE_OFFLINE,
      NULL, probe_private},
+    {"http.tls", "certificate and key can be shown to clients", OFFLINE, NULL, probe_tls},
     {"sql.connect", "the database can be reached", PX_PROBE_FATAL | PX_PROBE_START | PX_PROBE_READY,
      NULL, probe_sql_connect},
     {"sql.dialect", "the driver speaks Sql:Dialect", PX_PROBE_FATAL, "sql.connect",

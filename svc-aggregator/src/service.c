@@ -160,9 +160,13 @@ static enum px_code start(void *svc, struct px_err *reterr) {
                                   .port = (uint16_t)a->conf->admin_port,
                                   .port_option = "Admin:Port",
                                   .metrics = a->metrics,
+                                  .tls_port = a->conf->tls.admin,
                                   .alive = alive};
     agg_status_beat(&a->status, px_mono(&px_clock_system));
     enum px_code rc = agg_schemas_start(a->schemas, reterr);
+    rc = rc == PX_OK ? px_tls_open(&a->conf->tls, px_wall(&px_clock_system), &a->tls, reterr) : rc;
+    admin.tls = (struct px_tls_use){a->tls, px_metrics_shard(a->metrics, AGG_SHARD_ADMIN),
+                                    PX_M_TLS_HANDSHAKES};
     rc = rc == PX_OK ? px_admin_start(&admin, &a->admin, reterr) : rc;
     rc = rc == PX_OK ? agg_watchdog_start(&a->watchdog, reterr) : rc;
     if (rc != PX_OK) {
@@ -215,7 +219,15 @@ static void stop(void *svc) {
     agg_watchdog_join(&a->watchdog);
     px_admin_stop(a->admin);
     a->admin = NULL;
+    px_tls_close(a->tls);
+    a->tls = NULL;
     a->threaded = a->retains = a->follows = false;
+}
+
+static void reload(void *svc, const void *conf) {
+    struct agg *a = svc;
+    (void)conf; /* what it may change, px_app has applied */
+    px_tls_renew(a->tls, px_wall(&px_clock_system));
 }
 
 static void versions(struct px_buf *out) {
@@ -313,5 +325,6 @@ const struct px_app_def agg_app = {
     .drain = drain,
     .stop = stop,
     .fini = fini,
+    .reload = reload,
     .versions = versions,
 };

@@ -6,11 +6,13 @@
 #include <px/app.h>
 #include <px/kafka.h>
 #include <px/registry.h>
+#include <px/tls.h>
 
 struct ing_conf {
     struct px_app_conf shared;
     struct px_kafka_conf kafka;
     struct px_registry_conf registry;
+    struct px_tls_conf tls;
 #include <px/option_fields.h>
 #include "options.def"
 #include <px/option_end.h>

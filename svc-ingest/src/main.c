@@ -18,6 +18,10 @@ static const struct px_option main_options[] = {
 #include <px/option_rows.h>
 #include <px/options_registry.def>
 #include <px/option_end.h>
+#define PX_OPTION_AT tls.
+#include <px/option_rows.h>
+#include <px/options_tls.def>
+#include <px/option_end.h>
 #include <px/option_rows.h>
 #include "options.def"
 #include <px/option_end.h>
@@ -60,10 +64,10 @@ static const struct px_app_def main_app = {
     .nmetrics = ING_METRICS,
     .init = ing_service_init,
     .start = ing_service_start,
-    .reload = ing_service_reload,
     .drain = ing_service_drain,
     .stop = ing_service_stop,
     .fini = ing_service_fini,
+    .reload = ing_service_reload,
     .versions = ing_service_versions};
 
 int main(int argc, char **argv) {

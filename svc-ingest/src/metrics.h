@@ -1,10 +1,11 @@
-/* The metrics of svc-ingest by number, and their closed label sets. One writer per shard: a worker.
- */
+/* The metrics of svc-ingest by number, and their closed label sets. One writer per shard: a worker,
+ * or behind them the admin thread. */
 #ifndef ING_METRICS_H
 #define ING_METRICS_H
 
 #include <px/catalog.h>
 #include <px/metric.h>
+#include <px/tls.h>
 
 enum {
 #include <px/metric_ids.h>

@@ -151,6 +151,12 @@ static enum px_code probe_bind(void *arg, struct px_probe_out *out, struct px_er
     return rc;
 }
 
+static enum px_code probe_tls(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    const struct ing_svc *svc = arg;
+
+    return px_tls_probe(&svc->world.conf->tls, px_wall(svc->world.clock), out, reterr);
+}
+
 static enum px_code probe_private(void *arg, struct px_probe_out *out, struct px_err *reterr) {
     const struct ing_svc *svc = arg;
     const char *address = px_app_shared(svc->app)->admin_address;
@@ -428,6 +434,7 @@ const struct px_probe ing_probes[ING_PROBES] = {
      NULL, probe_address},
     {"http.bind", "the event port is free", PX_PROBE_WARN | PX_PROBE_OFFLINE | PX_PROBE_START, NULL,
      probe_bind},
+    {"http.tls", "certificate and key can be shown to clients", PROBE_LOCAL, NULL, probe_tls},
     {"admin.private", "the admin port is not open to everybody", PX_PROBE_WARN | PX_PROBE_OFFLINE,
      NULL, probe_private},
     {"limits.nofile", "enough open files for the connections", PX_PROBE_WARN | PX_PROBE_OFFLINE,

@@ -77,7 +77,8 @@ static enum px_code service_build(struct ing_svc *svc, const struct ing_conf *co
         return rc;
     }
     service_sets(svc);
-    rc = ing_metrics_new(&svc->sets, svc->world.workers, svc->metric_defs, &svc->metrics, reterr);
+    rc = ing_metrics_new(&svc->sets, svc->world.workers + 1, svc->metric_defs, &svc->metrics,
+                         reterr);
     svc->world.metrics = svc->metrics;
     return rc;
 }
@@ -153,12 +154,20 @@ enum px_code ing_service_start(void *arg, struct px_err *reterr) {
                                .port = (uint16_t)conf->admin_port,
                                .port_option = "Admin:Port",
                                .metrics = svc->metrics,
+                               .tls_port = conf->tls.admin,
                                .alive = service_alive,
                                .routes = routes,
                                .nroutes = PX_ARRAY_LEN(routes)};
     enum px_code rc = ing_schemas_resolve(svc, reterr);
 
-    rc = rc ? rc : px_admin_start(&ac, &svc->admin, reterr);
+    rc = rc ? rc : px_tls_open(&conf->tls, px_wall(svc->world.clock), &svc->tls, reterr);
+    if (rc) {
+        return rc;
+    }
+    svc->world.tls = svc->tls;
+    ac.tls = (struct px_tls_use){svc->tls, px_metrics_shard(svc->metrics, svc->world.workers),
+                                 PX_M_TLS_HANDSHAKES};
+    rc = px_admin_start(&ac, &svc->admin, reterr);
     if (rc == PX_OK) {
         rc = service_workers(svc, reterr);
     }
@@ -169,7 +178,7 @@ enum px_code ing_service_start(void *arg, struct px_err *reterr) {
     px_log(PX_LOG_INFO, "ingest.listening", PX_F_C("server.address", conf->address),
            PX_F_INT("server.port", px_http_port(svc->workers[0].http)),
            PX_F_INT("admin.port", px_admin_port(svc->admin)),
-           PX_F_INT("workers", svc->world.workers),
+           PX_F_BOOL("server.tls", svc->tls != NULL), PX_F_INT("workers", svc->world.workers),
            PX_F_C("kafka.bootstrap", conf->kafka.bootstrap));
     return PX_OK;
 }
@@ -178,8 +187,7 @@ enum px_code ing_service_start(void *arg, struct px_err *reterr) {
  */
 
 /* All that can be wrong is wrong in the first plan already: the workers go by the same one. */
-void ing_service_reload(void *arg, const void *conf) {
-    struct ing_svc *svc = arg;
+static void service_follow(struct ing_svc *svc, const struct ing_conf *conf) {
     struct px_err err = PX_ERR_INIT;
     enum px_code rc = PX_OK;
 
@@ -192,6 +200,13 @@ void ing_service_reload(void *arg, const void *conf) {
         px_log(PX_LOG_ERROR, "ingest.reload_failed", PX_F_ERR(&err),
                PX_F_C("remedy", "mend it and send SIGHUP again; the limits are as they were"));
     }
+}
+
+void ing_service_reload(void *arg, const void *conf) {
+    struct ing_svc *svc = arg;
+
+    service_follow(svc, conf);
+    px_tls_renew(svc->tls, px_wall(svc->world.clock));
 }
 
 /* --- stop ---------------------------------------------------------------------------------------
@@ -228,6 +243,8 @@ void ing_service_stop(void *arg) {
     svc->workers = NULL;
     px_admin_stop(svc->admin);
     svc->admin = NULL;
+    px_tls_close(svc->tls);
+    svc->tls = NULL;
 }
 
 enum px_code ing_service_schema(void *arg, const char *value, struct px_err *reterr) {

@@ -24,6 +24,7 @@ struct ing_svc {
     struct px_metrics *metrics;
     struct ing_worker *workers; /* world.workers of them while running, else NULL */
     struct px_admin *admin;
+    struct px_tls *tls;        /* while running; NULL without a certificate */
     struct px_topic_info seen; /* by the probe kafka.topic, for kafka.acks */
     pthread_t look;            /* acks.c: looks at the topics once, after the start */
     bool looking;              /* it was started, and not joined yet */
@@ -54,7 +55,7 @@ void ing_acks_begin(struct ing_svc *svc);
 void ing_acks_end(struct ing_svc *svc);
 enum px_code ing_probe_min_isr(void *svc, struct px_probe_out *out, struct px_err *reterr);
 
-#define ING_PROBES 24
+#define ING_PROBES 25
 extern const struct px_probe ing_probes[ING_PROBES];
 
 #endif

@@ -108,6 +108,7 @@ static enum px_code worker_listen(struct ing_worker *w, uint16_t port, struct px
                               .limits = px_http_default_limits,
                               .handler = worker_request,
                               .refused = worker_refused,
+                              .tls = {w->world->tls, w->shard, PX_M_TLS_HANDSHAKES},
                               .arg = w};
 
     hc.limits.body = ING_BODY_MAX;

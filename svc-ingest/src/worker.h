@@ -29,7 +29,8 @@ struct ing_world {
     const struct ing_conf *conf;
     const struct px_catalog *catalog;
     const struct px_clock *clock;
-    struct px_metrics *metrics;
+    struct px_metrics *metrics; /* a shard for each worker, then the admin thread's */
+    struct px_tls *tls;         /* NULL = HTTP without TLS */
     size_t workers;
     struct px_validate_policy policy;
     const char *client_id;            /* of the producers */

@@ -189,6 +189,12 @@ static enum px_code http_private(void *arg, struct px_probe_out *out, struct px_
     return code;
 }
 
+static enum px_code http_tls(void *arg, struct px_probe_out *out, struct px_err *reterr) {
+    struct api_service *svc = arg;
+
+    return px_tls_probe(&svc->conf->tls, px_wall(svc->clock), out, reterr);
+}
+
 const struct px_probe api_probes[API_PROBES] = {
     {.name = "config.valid",
      .asks = "options agree with each other",
@@ -231,6 +237,10 @@ const struct px_probe api_probes[API_PROBES] = {
      .asks = "address and port can be bound",
      .flags = PX_PROBE_WARN | PX_PROBE_OFFLINE,
      .run = http_bind},
+    {.name = "http.tls",
+     .asks = "certificate and key can be shown to clients",
+     .flags = PX_PROBE_FATAL | PX_PROBE_OFFLINE | PX_PROBE_START,
+     .run = http_tls},
     {.name = "http.private",
      .asks = "API and admin port are not open to everybody",
      .flags = PX_PROBE_WARN | PX_PROBE_OFFLINE,

@@ -26,6 +26,9 @@ static const struct px_option options[] = {
 #define PX_OPTION_AT sql.
 #include <px/options_sql.def>
 #undef PX_OPTION_AT
+#define PX_OPTION_AT tls.
+#include <px/options_tls.def>
+#undef PX_OPTION_AT
 #define PX_OPTION_AT
 #include "options.def"
 #include <px/option_end.h>
@@ -88,7 +91,7 @@ static enum px_code build(struct api_service *svc, struct px_err *reterr) {
     code = code ? code : px_zone_load(svc->conf->sql.zone, &svc->zone, reterr);
     code = code ? code
                 : px_metrics_new(metric_defs, PX_ARRAY_LEN(metric_defs),
-                                 1 + (size_t)svc->conf->workers, &svc->metrics, reterr);
+                                 2 + (size_t)svc->conf->workers, &svc->metrics, reterr);
     if (code) {
         return code;
     }
@@ -136,6 +139,7 @@ static enum px_code start_http(struct api_service *svc, struct px_err *reterr) {
         .limits = px_http_default_limits,
         .handler = api_handle,
         .refused = api_refused,
+        .tls = {svc->tls, svc->shard, PX_M_TLS_HANDSHAKES},
         .arg = svc,
     };
     enum px_code code = px_http_open(svc->loop, &conf, &svc->http, reterr);
@@ -172,6 +176,9 @@ static enum px_code start_admin(struct api_service *svc, struct px_err *reterr) 
         .port = (uint16_t)svc->conf->admin_port,
         .port_option = "Admin:Port",
         .metrics = svc->metrics,
+        .tls = {svc->tls, px_metrics_shard(svc->metrics, 1 + (size_t)svc->conf->workers),
+                PX_M_TLS_HANDSHAKES},
+        .tls_port = svc->conf->tls.admin,
         .alive = alive,
     };
 
@@ -193,6 +200,7 @@ static enum px_code start(void *arg, struct px_err *reterr) {
     enum px_code code = px_loop_new(&svc->loop, reterr);
 
     q.loop = svc->loop;
+    code = code ? code : px_tls_open(&svc->conf->tls, px_wall(svc->clock), &svc->tls, reterr);
     code = code ? code : start_http(svc, reterr);
     code = code ? code : api_query_start(&q, &svc->pool, reterr);
     code = code ? code : px_timer_new(svc->loop, LOOP_TICK, PX_CALL(tick, svc), &svc->tick, reterr);
@@ -210,6 +218,7 @@ static enum px_code start(void *arg, struct px_err *reterr) {
     }
     px_log(PX_LOG_INFO, "http.listening", PX_F_C("server.address", svc->conf->address),
            PX_F_INT("server.port", px_http_port(svc->http)),
+           PX_F_BOOL("server.tls", svc->tls != NULL),
            PX_F_INT("admin.port", px_admin_port(svc->admin)));
     return PX_OK;
 }
@@ -291,6 +300,15 @@ static void stop(void *arg) {
         px_loop_free(svc->loop);
         svc->loop = NULL;
     }
+    px_tls_close(svc->tls);
+    svc->tls = NULL;
+}
+
+static void reload(void *arg, const void *conf) {
+    struct api_service *svc = arg;
+
+    (void)conf; /* what it may change, px_app has applied */
+    px_tls_renew(svc->tls, px_wall(svc->clock));
 }
 
 /* --- commands
@@ -326,4 +344,5 @@ const struct px_app_def api_app_def = {
     .drain = drain,
     .stop = stop,
     .fini = fini,
+    .reload = reload,
 };

@@ -28,7 +28,7 @@ struct api_service {
     struct px_rollups *rollups;
     struct px_zone *zone;
     struct px_metrics *metrics;
-    struct px_shard *shard;   /* the loop thread's */
+    struct px_shard *shard;   /* the loop thread's; the last one is the admin thread's */
     struct px_uuid_gen uuids; /* the loop thread's */
 
     struct px_loop *loop;
@@ -37,7 +37,8 @@ struct api_service {
     struct api_query_pool *pool;
     struct api_job *open, **open_tail; /* requests without an answer; the loop thread's */
     struct px_admin *admin;
-    pthread_t thread; /* runs the loop */
+    struct px_tls *tls; /* while running; NULL without a certificate */
+    pthread_t thread;   /* runs the loop */
     bool running;
     struct api_db probe_db; /* of the probes: --check's thread, later the admin thread's */
     struct px_buf openapi;  /* rendered once */
@@ -46,7 +47,7 @@ struct api_service {
 };
 
 extern const struct px_app_def api_app_def;
-#define API_PROBES 10
+#define API_PROBES 11
 extern const struct px_probe api_probes[API_PROBES];
 
 /* api_handle(svc, req) / api_refused: the HTTP callbacks (server.c). */

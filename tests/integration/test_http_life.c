@@ -1,5 +1,5 @@
 /* The life of connections on a real px_http server: order of answers, shapes of replies, clients
- * that leave, and draining. */
+ * that leave, and draining. All of it twice: without TLS and by it. */
 #include "http_rig.h"
 #include "unit.h"
 
@@ -254,7 +254,7 @@ static void test_life_half_closed_client_still_gets_its_answers(void **state) {
     rig_start(&g, NULL);
     raw_open(&c, g.port);
     raw_send(&c, PX_S(GET("/query?1") GET("/defer") GET("/query?2")));
-    assert_int_equal(shutdown(c.fd, SHUT_WR), 0);
+    raw_half_close(&c);
     raw_expect(&c, 200, "1");
     rig_until(&g, one_ticket, "the deferred request");
     rig_call(&g, rig_release);
@@ -280,7 +280,7 @@ static void test_life_incomplete_request_and_end_is_no_request(void **state) {
         struct raw c;
         raw_open(&c, g.port);
         raw_send(&c, px_str_c(parts[i]));
-        assert_int_equal(shutdown(c.fd, SHUT_WR), 0);
+        raw_half_close(&c);
         raw_ended(&c);
         raw_close(&c);
     }
@@ -378,6 +378,16 @@ static void test_life_drain_answers_what_was_taken_and_closes(void **state) {
     rig_stop(&g);
 }
 
+static int tls_on(void **state PX_UNUSED) {
+    rig_tls(true);
+    return 0;
+}
+
+static int tls_off(void **state PX_UNUSED) {
+    rig_tls(false);
+    return 0;
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life_pipelines_are_answered_in_order),
@@ -396,5 +406,6 @@ int main(void) {
         cmocka_unit_test(test_life_closed_client_costs_nothing_but_its_answer),
         cmocka_unit_test(test_life_drain_answers_what_was_taken_and_closes),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests_name("without TLS", tests, NULL, NULL);
+    return failed + cmocka_run_group_tests_name("by TLS", tests, tls_on, tls_off);
 }

@@ -1,10 +1,14 @@
 /* See http_rig.h. */
 #include "http_rig.h"
+#include "proc.h"
+#include "tls_rig.h"
 #include "unit.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
+#include <openssl/err.h>
 #include <poll.h>
 #include <px/mem.h>
 #include <px/num.h>
@@ -12,14 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
-
-static long long now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (long long)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void reply(struct px_http_req *r, int status, struct px_str body) {
     px_http_reply(r, &(struct px_http_reply){.status = status, .type = "text/plain", .body = body});
@@ -79,12 +76,33 @@ static void *serve(void *arg) {
     return NULL;
 }
 
+static bool over_tls;
+static struct px_tls *rig_certificate;
+
+/* One certificate for the whole program; it goes with it. */
+void rig_tls(bool on) {
+    static struct px_tls_conf conf;
+    struct px_err err = PX_ERR_INIT;
+    over_tls = on;
+    if (on && !rig_certificate) {
+        tls_rig_cert(&(struct tls_rig_want){.name = "rig"});
+        conf = tls_rig_conf("rig");
+        assert_int_equal(px_tls_open(&conf, px_wall(&px_clock_system), &rig_certificate, &err),
+                         PX_OK);
+    } else if (!on) {
+        px_tls_close(rig_certificate);
+        rig_certificate = NULL;
+    }
+}
+
 void rig_start(struct rig *g, const struct px_http_limits *lim) {
     struct px_err err = PX_ERR_INIT;
+    g->tls = g->tls ? g->tls : rig_certificate;
     struct px_http_conf conf = {.address = g->address ? g->address : "127.0.0.1",
                                 .port = (uint16_t)g->port,
                                 .reuse_port = g->reuse_port,
                                 .server = "rig",
+                                .tls = {.tls = g->tls},
                                 .handler = on_request,
                                 .refused = on_refused,
                                 .arg = g};
@@ -177,9 +195,46 @@ void raw_open(struct raw *c, int port) {
     *c = (struct raw){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)};
     assert_true(c->fd >= 0);
     assert_int_equal(connect(c->fd, (struct sockaddr *)&to, sizeof(to)), 0);
+    if (over_tls) {
+        const struct tls_rig_offer any = {.min = 0};
+        c->ssl = tls_rig_client(c->fd, &any);
+        SSL_set_mode(c->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+        assert_int_equal(SSL_do_handshake(c->ssl), 1);
+        assert_int_equal(fcntl(c->fd, F_SETFL, O_NONBLOCK), 0);
+    }
+}
+
+void raw_half_close(struct raw *c) {
+    if (c->ssl) {
+        assert_true(SSL_shutdown(c->ssl) >= 0);
+    } else {
+        assert_int_equal(shutdown(c->fd, SHUT_WR), 0);
+    }
+}
+
+/* As send and recv, with errno; EAGAIN: not now. */
+static ssize_t tls_result(struct raw *c, int rc) {
+    int why = SSL_get_error(c->ssl, rc);
+    if (rc > 0 || why == SSL_ERROR_ZERO_RETURN) {
+        return rc > 0 ? rc : 0;
+    }
+    errno = why == SSL_ERROR_WANT_READ || why == SSL_ERROR_WANT_WRITE ? EAGAIN : ECONNRESET;
+    ERR_clear_error();
+    return -1;
+}
+
+static ssize_t send_some(struct raw *c, const char *p, size_t n) {
+    return c->ssl ? tls_result(c, SSL_write(c->ssl, p, n < 65536 ? (int)n : 65536))
+                  : send(c->fd, p, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+static ssize_t recv_some(struct raw *c, char *p, size_t n) {
+    return c->ssl ? tls_result(c, SSL_read(c->ssl, p, n < 65536 ? (int)n : 65536))
+                  : recv(c->fd, p, n, 0);
 }
 
 void raw_close(struct raw *c) {
+    SSL_free(c->ssl);
     close(c->fd);
     px_free(c->buf);
     *c = (struct raw){.fd = -1};
@@ -190,7 +245,7 @@ static void receive(struct raw *c, int timeout_ms);
 
 void raw_send(struct raw *c, struct px_str bytes) {
     while (bytes.n && !c->reset) {
-        ssize_t n = send(c->fd, bytes.p, bytes.n, MSG_NOSIGNAL | MSG_DONTWAIT);
+        ssize_t n = send_some(c, bytes.p, bytes.n);
         if (n > 0) {
             bytes.p += n;
             bytes.n -= (size_t)n;
@@ -213,7 +268,7 @@ void raw_send(struct raw *c, struct px_str bytes) {
 
 static void receive(struct raw *c, int timeout_ms) {
     struct pollfd p = {.fd = c->fd, .events = POLLIN};
-    int rc = poll(&p, 1, timeout_ms);
+    int rc = c->ssl && SSL_pending(c->ssl) ? 1 : poll(&p, 1, timeout_ms);
     if (rc == 0 && timeout_ms) {
         fail_msg("no bytes and no end within %d ms; received so far: %.*s", timeout_ms, (int)c->n,
                  c->buf ? c->buf : "");
@@ -223,7 +278,10 @@ static void receive(struct raw *c, int timeout_ms) {
         c->buf = px_realloc(c->buf, c->cap);
         assert_non_null(c->buf);
     }
-    ssize_t n = recv(c->fd, c->buf + c->n, c->cap - c->n - 1, 0);
+    ssize_t n = recv_some(c, c->buf + c->n, c->cap - c->n - 1);
+    if (n < 0 && c->ssl && errno == EAGAIN) {
+        return;
+    }
     if (n > 0) {
         c->n += (size_t)n;
         c->buf[c->n] = '\0';

@@ -16,6 +16,7 @@
  * /defer waits for rig_release; /close closes; /none 204; /peer the peer's address; /fields the
  * number of fields; else 404. */
 struct rig {
+    struct px_tls *tls; /* set before the start: the server speaks TLS */
     struct px_loop *loop;
     struct px_http_server *server;
     pthread_t thread;
@@ -38,10 +39,15 @@ void rig_until(struct rig *g, bool (*fn)(struct rig *g), const char *what);
 void rig_release(struct rig *g); /* answer all deferred requests: body "late" */
 void rig_drain(struct rig *g);
 
+/* rig_tls(on): from here on servers of rig_start speak TLS and raw_open connects by it, so that a
+ * program can run its tests once more. */
+void rig_tls(bool on);
+
 /* A raw connection. */
 struct raw {
     int fd;
-    char *buf; /* received and not yet taken */
+    struct ssl_st *ssl; /* NULL: without TLS */
+    char *buf;          /* received and not yet taken */
     size_t n, cap;
     bool eof, reset;
 };
@@ -53,6 +59,7 @@ struct raw_answer {
 };
 void raw_open(struct raw *c, int port);
 void raw_close(struct raw *c);
+void raw_half_close(struct raw *c); /* sends no more, and says so in the way of its transport */
 void raw_send(struct raw *c, struct px_str bytes); /* all of it; a peer that closed is fine */
 /* raw_next: the next final answer; false when the connection ended before one (c->eof or c->reset).
  * 100 Continue is skipped and counted in *continues when not NULL. Fails the test after

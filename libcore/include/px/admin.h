@@ -7,6 +7,7 @@
 
 #include <px/app.h>
 #include <px/metric.h>
+#include <px/tls.h>
 
 struct px_admin;
 struct px_http_req;
@@ -23,6 +24,10 @@ struct px_admin_conf {
     uint16_t port;      /* 0 = any free one                                                  */
     const char *port_option; /* "Admin:Port": named when the port is taken                        */
     const struct px_metrics *metrics;
+    /* Of the admin thread. The gauge of the certificate is kept up to date here; the port itself
+     * speaks TLS when ${tls_port} is set. */
+    struct px_tls_use tls;
+    bool tls_port;
     /* alive(svc): false when the program's main loop has not moved for too long (30 s); /livez then
      * says 503. Called on the admin thread. NULL = always live. */
     bool (*alive)(void *svc);

@@ -7,9 +7,11 @@
 #include <px/str.h>
 
 #define PX_CERT_SUBJECT_MAX 200
+#define PX_CERT_NAMES_MAX   200
 
 struct px_cert {
     char subject[PX_CERT_SUBJECT_MAX]; /* RFC 2253: "CN=svc-ingest,O=..."; cut when longer */
+    char names[PX_CERT_NAMES_MAX];     /* of hosts: "a.example, *.b.example, 192.0.2.1"; cut */
     px_us not_before, not_after;
 };
 

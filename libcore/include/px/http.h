@@ -11,6 +11,7 @@
 #include <px/clock.h>
 #include <px/loop.h>
 #include <px/str.h>
+#include <px/tls.h>
 
 struct px_http_server;
 struct px_http_req;
@@ -63,6 +64,7 @@ struct px_http_conf {
     bool reuse_port; /* SO_REUSEPORT: one listener per worker */
     struct px_http_limits limits;
     const char *server; /* value of the Server field; NULL = none */
+    struct px_tls_use tls;
     /* handler(arg, req): must reply or defer before it returns. Request views live until the reply.
      */
     void (*handler)(void *arg, struct px_http_req *req);

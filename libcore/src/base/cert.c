@@ -4,9 +4,11 @@
 
 #include <px/num.h>
 
+#include <arpa/inet.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #define CERT_BYTES_MAX (1024 * 1024)
 
@@ -41,6 +43,40 @@ static px_us instant(const ASN1_TIME *t) {
            ((tm.tm_hour * INT64_C(60) + tm.tm_min) * 60 + tm.tm_sec) * PX_US_PER_S;
 }
 
+/* As people write it; other lengths are no address. */
+static void address(BIO *b, const ASN1_OCTET_STRING *a) {
+    char text[INET6_ADDRSTRLEN];
+    int n = ASN1_STRING_length(a);
+    int family = n == 4 ? AF_INET : AF_INET6;
+    if ((n == 4 || n == 16) && inet_ntop(family, ASN1_STRING_get0_data(a), text, sizeof text)) {
+        BIO_puts(b, text);
+    }
+}
+
+static void free_names(GENERAL_NAMES **n) {
+    GENERAL_NAMES_free(*n);
+}
+
+/* Names of hosts, and addresses, as OpenSSL prints them without their kind. */
+static void names(X509 *x, char out[PX_CERT_NAMES_MAX]) {
+    PX_DEFER(free_names) GENERAL_NAMES *all = X509_get_ext_d2i(x, NID_subject_alt_name, NULL, NULL);
+    PX_DEFER(free_bio) BIO *b = BIO_new(BIO_s_mem());
+    for (int i = 0, told = 0; b && i < sk_GENERAL_NAME_num(all); i++) {
+        const GENERAL_NAME *n = sk_GENERAL_NAME_value(all, i);
+        if (n->type != GEN_DNS && n->type != GEN_IPADD) {
+            continue;
+        }
+        BIO_puts(b, told++ ? ", " : "");
+        if (n->type == GEN_DNS) {
+            ASN1_STRING_print(b, n->d.dNSName);
+        } else {
+            address(b, n->d.iPAddress);
+        }
+    }
+    int n = b ? BIO_read(b, out, PX_CERT_NAMES_MAX - 1) : 0;
+    out[n > 0 ? n : 0] = '\0';
+}
+
 static enum px_code facts(X509 *x, struct px_cert *ret, struct px_err *reterr) {
     PX_DEFER(free_bio) BIO *b = BIO_new(BIO_s_mem());
     struct px_cert c = {.not_before = instant(X509_get0_notBefore(x)),
@@ -50,6 +86,8 @@ static enum px_code facts(X509 *x, struct px_cert *ret, struct px_err *reterr) {
     }
     int n = BIO_read(b, c.subject, (int)sizeof c.subject - 1);
     c.subject[n > 0 ? n : 0] = '\0';
+    names(x, c.names);
+    ERR_clear_error(); /* a certificate without names, or with broken ones, says nothing */
     *ret = c;
     return PX_OK;
 }

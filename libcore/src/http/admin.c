@@ -67,6 +67,8 @@ static void startupz(struct px_admin *a, struct px_http_req *r) {
 
 static void metrics(struct px_admin *a, struct px_http_req *r) {
     struct px_err err = PX_ERR_INIT;
+    const struct px_tls_use *tls = &a->conf.tls;
+    px_gauge_us(tls->shard, tls->metrics + 2, 0, 0, px_tls_not_after(tls->tls));
     px_buf_reset(&a->out);
     const struct px_build build = {.service = px_app_def(a->conf.app)->name,
                                    .version = px_version(),
@@ -226,9 +228,11 @@ static enum px_code open_port(struct px_admin *a, struct px_err *reterr) {
                                           .body = 1,
                                           .connections = 64,
                                           .idle_deadline = 30 * PX_US_PER_S};
+    const struct px_tls_use *tls = &a->conf.tls;
     const struct px_http_conf conf = {.address = px_app_shared(a->conf.app)->admin_address,
                                       .port = a->conf.port,
                                       .limits = limits,
+                                      .tls = a->conf.tls_port ? *tls : (struct px_tls_use){NULL},
                                       .handler = on_request,
                                       .arg = a};
     enum px_code code = px_loop_new(&a->loop, reterr);

@@ -1,18 +1,13 @@
 /* The life of one connection: read, hand the request over, send the reply, next request or close.
- * The only file that moves bytes (recv, send, shutdown), so that another transport has one place.
- * It must not interpret bytes: that is read.c's. */
+ * Bytes are moved by wire.c, and it must not interpret them: that is read.c's. */
 #include "http_priv.h"
 
 #include "loop_priv.h"
 
-#include <errno.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/uio.h>
-
-#define GATHER 4096 /* replies up to this are copied together: one plain send is the cheapest */
 
 static void process(struct px_http_conn *c);
+static void finish(struct px_http_conn *c);
 
 /* --- deadlines and events ----------------------------------------------------------------------
  */
@@ -99,22 +94,32 @@ static void fill(struct px_http_conn *c) {
         px_conn_kill(c); /* out of memory */
         return;
     }
-    ssize_t n = recv(c->fd, c->in.p + c->in.end, room, 0);
+    ssize_t n = px_wire_recv(c, c->in.p + c->in.end, room);
     if (n > 0) {
         c->in.end += (size_t)n;
-    } else if (n == 0) {
+    } else if (n == PX_WIRE_END) {
         c->eof = true; /* half-closed at least: what was asked is still answered */
         read_events(c, false);
-    } else if (errno != EAGAIN && errno != EINTR) {
+    } else if (n == PX_WIRE_BROKEN) {
         px_conn_kill(c);
+    }
+}
+
+/* Answers what is here, then reads on what the transport has read ahead, which the socket will not
+ * announce again. Without TLS there is no such thing. */
+static void go_on(struct px_http_conn *c) {
+    process(c);
+    while (c->wire.more && (c->state == PX_CONN_HEAD || c->state == PX_CONN_BODY)) {
+        fill(c);
+        process(c);
     }
 }
 
 /* Reading on for a while lets the peer read our answer: closing with unread bytes would reset it.
  */
 static void linger(struct px_http_conn *c) {
-    ssize_t n = recv(c->fd, c->in.p, c->in.cap, 0);
-    if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+    ssize_t n = px_wire_drop(c);
+    if (n == PX_WIRE_LATER) {
         return;
     }
     c->lingered += n > 0 ? (size_t)n : 0;
@@ -129,20 +134,41 @@ static void on_readable(evutil_socket_t fd, short what, void *arg) {
     px_conn_poll(c);
 }
 
+/* A client that sends its request behind its last word of the handshake has it read at once. */
+static void shake(struct px_http_conn *c) {
+    struct px_shake s = px_wire_shake(c);
+    if (s.done) {
+        px_conn_begin(c);
+        write_events(c, false);
+        go_on(c);
+    } else if (s.failed) {
+        c->eof = c->wire.ended;
+        c->linger_after = true; /* the alert, or the answer in clear, must arrive */
+        write_events(c, false);
+        finish(c);
+    } else {
+        read_events(c, !s.write);
+        write_events(c, s.write);
+    }
+}
+
 void px_conn_poll(struct px_http_conn *c) {
     c->busy = true;
+    c->wire.may_read = true;
     if (c->state == PX_CONN_LINGER) {
         linger(c);
+    } else if (c->state == PX_CONN_HANDSHAKE) {
+        shake(c);
     } else {
         fill(c);
-        process(c);
+        go_on(c);
     }
     leave(c);
 }
 
 void px_conn_resume(struct px_http_conn *c) {
     c->busy = true;
-    process(c);
+    go_on(c);
     leave(c);
 }
 
@@ -175,28 +201,29 @@ static void handle(struct px_http_conn *c) {
 
 /* A peer that waits for it may send its body; one that has begun already did not wait. */
 static void send_continue(struct px_http_conn *c) {
-    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    static const struct px_str whole = PX_S_INIT("HTTP/1.1 100 Continue\r\n\r\n");
     bool wanted = c->req.expects && c->in.end - c->in.start <= c->gate.head;
     c->req.expects = false;
-    if (wanted && send(c->fd, text, sizeof(text) - 1, MSG_NOSIGNAL) != (ssize_t)sizeof(text) - 1) {
+    if (wanted && px_wire_send(c, &whole, 1, whole.n) != (ssize_t)whole.n) {
         px_conn_kill(c);
     }
 }
 
-/* Nothing more can be done with what is here: wait for the rest, under the right deadline. */
+/* Nothing more can be done with what is here: wait for the rest, under the right deadline. A part
+ * of a TLS record is the beginning of a request like any other. */
 static void settle(struct px_http_conn *c) {
     bool empty = c->in.start == c->in.end;
+    bool idle = c->state == PX_CONN_HEAD && empty && !px_wire_partial(c);
     if (c->state != PX_CONN_HEAD && c->state != PX_CONN_BODY) {
         return;
     }
-    if (c->eof || (c->state == PX_CONN_HEAD && empty && c->server->draining)) {
+    if (c->eof || (idle && c->server->draining)) {
         px_conn_kill(c);
         return;
     }
-    enum px_wait w = c->state == PX_CONN_BODY ? PX_WAIT_BODY : PX_WAIT_HEAD;
+    enum px_wait w = c->state == PX_CONN_BODY ? PX_WAIT_BODY : idle ? PX_WAIT_IDLE : PX_WAIT_HEAD;
     if (c->state == PX_CONN_HEAD && empty) {
         px_inbuf_release(c->server, &c->in);
-        w = PX_WAIT_IDLE;
     }
     if (c->wait != w) {
         px_conn_wait(c, w);
@@ -205,6 +232,9 @@ static void settle(struct px_http_conn *c) {
         send_continue(c);
     }
     read_events(c, true);
+    if (c->wire.more && !c->busy) {
+        px_server_resume(c);
+    }
 }
 
 /* Answers one request after the other, as long as whole ones are buffered. */
@@ -232,7 +262,7 @@ static void finish(struct px_http_conn *c) {
         px_conn_kill(c);
         return;
     }
-    shutdown(c->fd, SHUT_WR);
+    px_wire_end(c);
     c->state = PX_CONN_LINGER;
     c->lingered = 0;
     px_conn_wait(c, PX_WAIT_LINGER);
@@ -265,30 +295,6 @@ static void answered(struct px_http_conn *c) {
     }
 }
 
-static ssize_t push(int fd, const struct px_str *parts, size_t n, size_t total) {
-    PX_UNSET char all[GATHER];
-    struct iovec iov[4];
-    if (total <= sizeof(all)) {
-        size_t at = 0;
-        for (size_t i = 0; i < n; i++) {
-            if (parts[i].n) {
-                memcpy(all + at, parts[i].p, parts[i].n);
-                at += parts[i].n;
-            }
-        }
-        return send(fd, all, total, MSG_NOSIGNAL);
-    }
-    for (size_t i = 0; i < n; i++) {
-        union {
-            const char *in;
-            void *out; /* sendmsg only reads */
-        } base = {.in = parts[i].p};
-        iov[i] = (struct iovec){.iov_base = base.out, .iov_len = parts[i].n};
-    }
-    struct msghdr msg = {.msg_iov = iov, .msg_iovlen = n};
-    return sendmsg(fd, &msg, MSG_NOSIGNAL);
-}
-
 /* Keeps what the socket did not take and waits until it is writable. */
 static void keep(struct px_http_conn *c, const struct px_str *parts, size_t n, size_t sent) {
     px_buf_init(&c->out, SIZE_MAX / 2);
@@ -316,8 +322,8 @@ void px_conn_send(struct px_http_conn *c, const struct px_str *parts, size_t n) 
     for (size_t i = 0; i < n; i++) {
         total += parts[i].n;
     }
-    ssize_t sent = push(c->fd, parts, n, total);
-    if (sent < 0 && errno != EAGAIN && errno != EINTR) {
+    ssize_t sent = px_wire_send(c, parts, n, total);
+    if (sent == PX_WIRE_BROKEN) {
         px_conn_kill(c);
         return;
     }
@@ -329,21 +335,33 @@ void px_conn_send(struct px_http_conn *c, const struct px_str *parts, size_t n) 
     }
 }
 
+/* TLS takes a record at a time: as many as the socket takes. */
+static void write_on(struct px_http_conn *c) {
+    ssize_t n;
+    do {
+        const struct px_str rest = {.p = c->out.p + c->out_at, .n = c->out.n - c->out_at};
+        n = px_wire_send(c, &rest, 1, rest.n);
+        c->out_at += n > 0 ? (size_t)n : 0;
+    } while (n > 0 && c->wire.ssl && c->out_at < c->out.n);
+    if (n == PX_WIRE_BROKEN) {
+        px_conn_kill(c);
+    }
+}
+
 static void on_writable(evutil_socket_t fd, short what, void *arg) {
     struct px_http_conn *c = arg;
     (void)fd, (void)what;
-    c->busy = true;
-    ssize_t n = send(c->fd, c->out.p + c->out_at, c->out.n - c->out_at, MSG_NOSIGNAL);
-    if (n >= 0) {
-        c->out_at += (size_t)n;
-    } else if (errno != EAGAIN && errno != EINTR) {
-        px_conn_kill(c);
+    if (c->state == PX_CONN_HANDSHAKE) {
+        px_conn_poll(c);
+        return;
     }
+    c->busy = true;
+    write_on(c);
     if (c->state == PX_CONN_WRITING && c->out_at == c->out.n) {
         write_events(c, false);
         px_buf_fini(&c->out);
         answered(c);
-        process(c);
+        go_on(c);
     }
     leave(c);
 }
@@ -353,6 +371,9 @@ void px_conn_timeout(struct px_http_conn *c) {
     if (c->wait == PX_WAIT_HEAD || c->wait == PX_WAIT_BODY) {
         refuse(c, PX_REFUSED_TIMEOUT);
     } else {
+        if (c->wait == PX_WAIT_HANDSHAKE) {
+            px_wire_fault(c, PX_TLS_TIMEOUT);
+        }
         px_conn_kill(c);
     }
     leave(c);
@@ -370,6 +391,14 @@ void px_conn_open(struct px_http_conn *c, int fd) {
     event_assign(&c->wev, base, fd, EV_WRITE | EV_PERSIST, on_writable, c);
     px_conn_begin(c);
     c->busy = true;
-    settle(c);
+    if (!px_wire_open(c)) {
+        px_conn_kill(c);
+    } else if (c->wire.ssl) {
+        c->state = PX_CONN_HANDSHAKE;
+        px_conn_wait(c, PX_WAIT_HANDSHAKE);
+        read_events(c, true);
+    } else {
+        settle(c);
+    }
     leave(c);
 }

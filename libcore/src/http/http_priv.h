@@ -6,6 +6,7 @@
 
 #include <px/buf.h>
 #include <px/http.h>
+#include <px/tls.h>
 
 #include "req_priv.h"
 
@@ -25,13 +26,14 @@ struct px_inbuf {
 
 enum px_conn_state {
     PX_CONN_FREE,
-    PX_CONN_HEAD,     /* idle, or reading a head */
-    PX_CONN_BODY,     /* reading a body */
-    PX_CONN_HANDLING, /* the program has the request */
-    PX_CONN_REFUSING, /* the gate or the program answers a refusal */
-    PX_CONN_WRITING,  /* the reply did not fit into the socket at once */
-    PX_CONN_LINGER,   /* answered and shut down; reading what the peer still sends */
-    PX_CONN_DEAD,     /* to be released by whoever unwinds last */
+    PX_CONN_HANDSHAKE, /* TLS: before the first byte of HTTP */
+    PX_CONN_HEAD,      /* idle, or reading a head */
+    PX_CONN_BODY,      /* reading a body */
+    PX_CONN_HANDLING,  /* the program has the request */
+    PX_CONN_REFUSING,  /* the gate or the program answers a refusal */
+    PX_CONN_WRITING,   /* the reply did not fit into the socket at once */
+    PX_CONN_LINGER,    /* answered and shut down; reading what the peer still sends */
+    PX_CONN_DEAD,      /* to be released by whoever unwinds last */
 };
 
 /* Connections wait in one list per kind of deadline. The span of a kind is constant, so each list
@@ -39,12 +41,22 @@ enum px_conn_state {
 enum px_wait {
     PX_WAIT_NONE,
     PX_WAIT_IDLE,
+    PX_WAIT_HANDSHAKE,
     PX_WAIT_HEAD,
     PX_WAIT_BODY,
     PX_WAIT_WRITE,
     PX_WAIT_LINGER
 };
 #define PX_WAITS (PX_WAIT_LINGER + 1)
+
+/* How bytes move on a connection. */
+struct px_wire {
+    struct ssl_st *ssl; /* NULL: as they are */
+    bool more;          /* bytes were read ahead; the socket will not announce them again */
+    bool may_read;      /* the socket was not read yet since it was announced readable */
+    bool ended;         /* the peer closed its side of the socket */
+    bool sound;         /* the handshake is done and nothing has broken since */
+};
 
 struct px_http_conn {
     struct px_http_server *server;
@@ -65,7 +77,8 @@ struct px_http_conn {
     bool close_after;  /* close once the reply is out */
     bool linger_after; /* ... but read on for a while */
     bool skipped;      /* an empty line before the request was skipped */
-    size_t used;       /* bytes of the complete request, from in.start */
+    struct px_wire wire;
+    size_t used; /* bytes of the complete request, from in.start */
     size_t lingered;
     struct event rev, wev;
     struct px_gate gate;
@@ -120,6 +133,36 @@ void px_inbuf_release(struct px_http_server *s, struct px_inbuf *b);
 /* px_inbuf_room(s, b, pinned): bytes that can be read at b->p + b->end; moves or grows the buffer
  * unless ${pinned}. 0 = full (pinned), or out of memory. */
 size_t px_inbuf_room(struct px_http_server *s, struct px_inbuf *b, bool pinned);
+
+/* --- wire.c: the only file that moves bytes ------------------------------------------------------
+ */
+/* px_wire_open(c): the transport of the server on c->fd; false without memory. px_wire_close(c):
+ * tells the peer, as far as that can be done without waiting, and closes the socket. */
+bool px_wire_open(struct px_http_conn *c);
+void px_wire_close(struct px_http_conn *c);
+/* What moving bytes came to, beside their number. */
+enum {
+    PX_WIRE_END = 0,
+    PX_WIRE_LATER = -1, /* when the socket is readable, or writable */
+    PX_WIRE_BROKEN = -2
+};
+/* px_wire_recv(c, p, n): up to ${n} bytes, at least one. PX_WIRE_END: the peer sends no more, and
+ * said so. */
+ssize_t px_wire_recv(struct px_http_conn *c, char *p, size_t n);
+/* px_wire_drop(c): what the peer sent, of whatever meaning, is read and forgotten; how much. */
+ssize_t px_wire_drop(struct px_http_conn *c);
+/* px_wire_send(c, parts, n, total): the first bytes of ${parts} together; how many. After
+ * PX_WIRE_LATER the same bytes must be sent first. */
+ssize_t px_wire_send(struct px_http_conn *c, const struct px_str *parts, size_t n, size_t total);
+void px_wire_end(struct px_http_conn *c); /* nothing more will be sent */
+/* px_wire_shake(c): the handshake of TLS, as far as it goes now. */
+struct px_shake {
+    bool done, failed, write; /* none: it waits until the socket can be read, or written */
+};
+struct px_shake px_wire_shake(struct px_http_conn *c);
+void px_wire_fault(struct px_http_conn *c, enum px_tls_fault why); /* counts it */
+/* px_wire_partial(c): whether a part of a TLS record is here. */
+bool px_wire_partial(const struct px_http_conn *c);
 
 /* --- conn.c ------------------------------------------------------------------------------------
  */

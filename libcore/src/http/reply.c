@@ -1,6 +1,7 @@
 /* Replies: status line, the server's own fields, the program's fields and body in one send; tickets
  * for replies that come later; the default answer to a refused request. */
 #include "http_priv.h"
+#include "tls_priv.h"
 
 #include <px/num.h>
 
@@ -31,6 +32,18 @@ const char *px_http_refusal_text(enum px_http_refusal why) {
     return refusals[why].text;
 }
 
+/* RFC 6797: browsers come back by TLS alone. Nothing on answers in clear. */
+static void add_hsts(struct px_http_server *s) {
+    px_us age = px_tls_hsts(s->conf.tls.tls);
+    if (age > 0) {
+        int n =
+            snprintf(s->common + s->ncommon, sizeof(s->common) - s->ncommon,
+                     "Strict-Transport-Security: max-age=%lld\r\n", (long long)(age / PX_US_PER_S));
+        px_assert(n > 0 && (size_t)n < sizeof(s->common) - s->ncommon);
+        s->ncommon += (size_t)n;
+    }
+}
+
 /* RFC 9110 §5.6.7: "Sun, 06 Nov 1994 08:49:37 GMT", made once per second. */
 static void refresh_common(struct px_http_server *s) {
     static const char days[7][4] = {"Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
@@ -49,6 +62,7 @@ static void refresh_common(struct px_http_server *s) {
         t.day, months[t.month - 1], t.year, t.hour, t.minute, t.second);
     px_assert(n > 0 && (size_t)n < sizeof(s->common));
     s->ncommon = (size_t)n;
+    add_hsts(s);
 }
 
 static char *put(char *at, const char *p, size_t n) {

@@ -6,9 +6,6 @@
 
 #include <px/mem.h>
 
-#include <stdio.h>
-#include <unistd.h>
-
 #define SLAB 16 /* connections allocated at once */
 
 const struct px_http_limits px_http_default_limits = {
@@ -92,7 +89,7 @@ void px_server_give(struct px_http_conn *c) {
     }
     event_del(&c->rev);
     event_del(&c->wev);
-    close(c->fd);
+    px_wire_close(c);
     px_inbuf_release(s, &c->in);
     px_buf_fini(&c->out);
     px_server_untake(c);
@@ -162,7 +159,7 @@ static void fill_spans(struct px_http_server *s) {
     const px_us spans[PX_WAITS] = {
         [PX_WAIT_IDLE] = l->idle_deadline, [PX_WAIT_HEAD] = l->header_deadline,
         [PX_WAIT_BODY] = l->body_deadline, [PX_WAIT_WRITE] = l->write_deadline,
-        [PX_WAIT_LINGER] = PX_HTTP_LINGER,
+        [PX_WAIT_LINGER] = PX_HTTP_LINGER, [PX_WAIT_HANDSHAKE] = l->header_deadline,
     };
     px_us tick = PX_US_PER_S / 4;
     for (size_t w = PX_WAIT_IDLE; w < PX_WAITS; w++) {
@@ -218,7 +215,7 @@ enum px_code px_http_open(struct px_loop *loop, const struct px_http_conf *conf,
 }
 
 /* Data may have arrived on an idle connection just now: it is read before the connection is given
- * up. */
+ * up. A handshake is carried on: its client may have sent a request behind it. */
 void px_http_drain(struct px_http_server *s) {
     if (s->draining) {
         return;
@@ -228,6 +225,10 @@ void px_http_drain(struct px_http_server *s) {
     while (s->waits[PX_WAIT_IDLE].head) {
         struct px_http_conn *c = s->waits[PX_WAIT_IDLE].head;
         px_conn_wait(c, PX_WAIT_NONE);
+        px_conn_poll(c);
+    }
+    for (struct px_http_conn *c = s->waits[PX_WAIT_HANDSHAKE].head, *next; c; c = next) {
+        next = c->next; /* what happens to one of them does not touch another */
         px_conn_poll(c);
     }
 }

@@ -22,6 +22,9 @@ struct floor {
  * Call before any thread exists. */
 struct floor floor_bare(void);
 struct floor floor_px_http(bool deferred);
+/* floor_px_tls(conf): px_http by TLS, answering at once. */
+struct px_tls_conf;
+struct floor floor_px_tls(const struct px_tls_conf *conf);
 /* floor_evhttp(): libevent's own HTTP server, its query parser, a handler that looks up two names.
  */
 struct floor floor_evhttp(void);

@@ -42,13 +42,16 @@ static void answer(void *arg) {
     p->n = 0;
 }
 
-static _Noreturn void serve(int tell, bool deferred) {
+static _Noreturn void serve(int tell, bool deferred, const struct px_tls_conf *tls) {
     static struct px p;
     struct px_err e = PX_ERR_INIT;
     struct px_loop *loop = NULL;
     struct px_http_conf conf = {
         .address = "127.0.0.1", .limits = px_http_default_limits, .handler = handle, .arg = &p};
     p.deferred = deferred;
+    if (tls && px_tls_open(tls, px_wall(&px_clock_system), &conf.tls.tls, &e)) {
+        bench_die("px_tls", e.msg);
+    }
     if (px_loop_new(&loop, &e) || px_http_open(loop, &conf, &p.server, &e)) {
         bench_die("px_http", e.msg);
     }
@@ -61,7 +64,7 @@ static _Noreturn void serve(int tell, bool deferred) {
     _exit(1);
 }
 
-struct floor floor_px_http(bool deferred) {
+static struct floor start(bool deferred, const struct px_tls_conf *tls) {
     struct floor f = {.pid = 0};
     int tell[2];
     if (pipe(tell)) {
@@ -70,7 +73,7 @@ struct floor floor_px_http(bool deferred) {
     f.pid = fork();
     if (f.pid == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        serve(tell[1], deferred);
+        serve(tell[1], deferred, tls);
     }
     (void)close(tell[1]);
     if (f.pid < 0 || read(tell[0], &f.port, sizeof f.port) != (ssize_t)sizeof f.port) {
@@ -78,4 +81,12 @@ struct floor floor_px_http(bool deferred) {
     }
     (void)close(tell[0]);
     return f;
+}
+
+struct floor floor_px_http(bool deferred) {
+    return start(deferred, NULL);
+}
+
+struct floor floor_px_tls(const struct px_tls_conf *conf) {
+    return start(false, conf);
 }

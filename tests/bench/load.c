@@ -2,6 +2,7 @@
  * cost is small and the same for every server. */
 #include "load.h"
 #include "bench.h"
+#include "tls_rig.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -19,6 +20,7 @@
 
 struct conn {
     int fd;
+    SSL *ssl; /* NULL: without TLS */
     bool waiting;
     int64_t sent_at;
     size_t n; /* bytes of the answer so far */
@@ -51,11 +53,29 @@ static int dial(int port) {
     return fd;
 }
 
+/* The socket blocks: a record that has begun to arrive is waited for. */
+static void shake_hands(struct conn *c) {
+    const struct tls_rig_offer any = {.min = 0};
+    c->ssl = tls_rig_client(c->fd, &any);
+    if (SSL_do_handshake(c->ssl) != 1) {
+        bench_die("TLS", "no handshake");
+    }
+}
+
+static ssize_t put(struct conn *c, struct px_str r) {
+    return c->ssl ? SSL_write(c->ssl, r.p, (int)r.n) : send(c->fd, r.p, r.n, MSG_NOSIGNAL);
+}
+
+static ssize_t get(struct conn *c) {
+    return c->ssl ? SSL_read(c->ssl, c->in + c->n, (int)(ANSWER_MAX - c->n))
+                  : recv(c->fd, c->in + c->n, ANSWER_MAX - c->n, 0);
+}
+
 static void ask(struct load *l, struct conn *c) {
     struct px_str r = l->conf->requests[l->next++ % l->conf->nrequests];
     c->sent_at = bench_wall();
     c->n = 0;
-    if (send(c->fd, r.p, r.n, MSG_NOSIGNAL) != (ssize_t)r.n) {
+    if (put(c, r) != (ssize_t)r.n) {
         bench_die("send", strerror(errno));
     }
     c->waiting = true;
@@ -98,7 +118,7 @@ static void answered(struct load *l, struct conn *c) {
 }
 
 static void readable(struct load *l, struct conn *c) {
-    ssize_t n = recv(c->fd, c->in + c->n, ANSWER_MAX - c->n, 0);
+    ssize_t n = get(c);
     if (n <= 0) {
         bench_die("the server closed a connection", n < 0 ? strerror(errno) : "end of stream");
     }
@@ -143,6 +163,9 @@ static void open_all(struct load *l) {
         struct conn *c = &l->conns[i];
         struct epoll_event ev = {.events = EPOLLIN, .data.ptr = c};
         c->fd = dial(l->conf->port);
+        if (l->conf->tls) {
+            shake_hands(c);
+        }
         c->in = malloc(ANSWER_MAX);
         if (!c->in || epoll_ctl(l->epoll, EPOLL_CTL_ADD, c->fd, &ev)) {
             bench_die("connections", strerror(errno));
@@ -167,6 +190,7 @@ void load_run(const struct load_conf *conf, struct load_result *ret) {
     }
     open_all(&l);
     int64_t from = bench_wall();
+    int64_t cpu = conf->pid ? bench_cpu_of(conf->pid) : 0;
     for (size_t i = 0; i < conf->connections; i++) {
         if (conf->rate > 0) {
             l.idle[l.nidle++] = &l.conns[i];
@@ -176,10 +200,12 @@ void load_run(const struct load_conf *conf, struct load_result *ret) {
     }
     loop(&l, from);
     ret->wall = bench_wall() - from;
+    ret->cpu = (conf->pid ? bench_cpu_of(conf->pid) : 0) - cpu;
     qsort(l.samples, l.nsamples, sizeof *l.samples, by_value);
     ret->p50 = (double)l.samples[l.nsamples / 2];
     ret->p95 = (double)l.samples[l.nsamples * 95 / 100];
     for (size_t i = 0; i < conf->connections; i++) {
+        SSL_free(l.conns[i].ssl);
         (void)close(l.conns[i].fd);
         free(l.conns[i].in);
     }

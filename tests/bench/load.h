@@ -5,8 +5,12 @@
 
 #include <px/str.h>
 
+#include <sys/types.h>
+
 struct load_conf {
     int port; /* on 127.0.0.1 */
+    bool tls;
+    pid_t pid; /* of the server, for its CPU; 0 = do not look */
     size_t connections;
     int64_t ns;  /* how long          */
     double rate; /* per second, over all connections; 0 = as fast as answers come */
@@ -17,6 +21,7 @@ struct load_conf {
 struct load_result {
     uint64_t ok, other; /* answers with 200; with another status */
     int64_t wall;       /* ns */
+    int64_t cpu;        /* ns of the server, from when all connections stand */
     double p50, p95;    /* us from the first byte sent to the last one read */
 };
 

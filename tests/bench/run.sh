@@ -5,7 +5,7 @@
 #   tests/bench/run.sh [NAME...]      NAME: one of the list below, or peers (make bench-peers); none = the list
 set -u
 dir=${BENCH_DIR:-build/release/bench}
-all=(model produce ingest query rss aggregate)
+all=(model produce ingest tls query rss aggregate)
 names=("$@")
 [ ${#names[@]} -gt 0 ] || names=("${all[@]}")
 broken=0

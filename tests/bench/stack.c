@@ -57,10 +57,16 @@ static void ready(struct proc *p) {
 }
 
 void stack_ingest(struct stack *s, const char *more) {
+    const char *const one[] = {more, NULL};
+    stack_ingest_with(s, one);
+}
+
+void stack_ingest_with(struct stack *s, const char *const more[2]) {
     char brokers[128];
     (void)snprintf(brokers, sizeof brokers, "PX_Kafka__BootstrapServers=%s", s->bootstrap);
     const char *const argv[] = {proc_bin("svc-ingest"), NULL};
-    const char *const env[] = {brokers, "PX_Ingest__Port=0", "PX_Admin__Port=0", more, NULL};
+    const char *const env[] = {brokers, "PX_Ingest__Port=0",      "PX_Admin__Port=0",
+                               more[0], more[0] ? more[1] : NULL, NULL};
     proc_start(&s->ingest, argv, env);
     s->ingest_port = port(&s->ingest, "ingest.listening", "server.port");
     s->ingest_admin = port(&s->ingest, "ingest.listening", "admin.port");

@@ -16,6 +16,7 @@ struct stack {
 
 void stack_broker(struct stack *s);
 void stack_ingest(struct stack *s, const char *more); /* one further NAME=VALUE, or NULL */
+void stack_ingest_with(struct stack *s, const char *const more[2]);
 /* A database, migrated: what the two services connect to. */
 struct stack_sql {
     const char *dialect, *connection, *password;

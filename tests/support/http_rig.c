@@ -97,12 +97,12 @@ void rig_tls(bool on) {
 
 void rig_start(struct rig *g, const struct px_http_limits *lim) {
     struct px_err err = PX_ERR_INIT;
-    g->tls = g->tls ? g->tls : rig_certificate;
+    g->tls.tls = g->tls.tls ? g->tls.tls : rig_certificate;
     struct px_http_conf conf = {.address = g->address ? g->address : "127.0.0.1",
                                 .port = (uint16_t)g->port,
                                 .reuse_port = g->reuse_port,
                                 .server = "rig",
-                                .tls = {.tls = g->tls},
+                                .tls = g->tls,
                                 .handler = on_request,
                                 .refused = on_refused,
                                 .arg = g};

@@ -16,7 +16,7 @@
  * /defer waits for rig_release; /close closes; /none 204; /peer the peer's address; /fields the
  * number of fields; else 404. */
 struct rig {
-    struct px_tls *tls; /* set before the start: the server speaks TLS */
+    struct px_tls_use tls; /* set before the start: the server speaks TLS */
     struct px_loop *loop;
     struct px_http_server *server;
     pthread_t thread;

@@ -18,7 +18,7 @@ struct tls_rig_want {
     const char *password; /* of the key's file */
 };
 void tls_rig_cert(const struct tls_rig_want *w);
-/* tls_rig_path(name, ext): "TMPDIR/name.ext"; in one of eight buffers, used in turn. */
+/* tls_rig_path(name, ext): "TMPDIR/name.ext"; lives as long as the program. */
 const char *tls_rig_path(const char *name, const char *ext);
 /* tls_rig_conf(name): the options that serve with that certificate. */
 struct px_tls_conf tls_rig_conf(const char *name);
@@ -33,9 +33,13 @@ struct tls_rig_offer {
 };
 /* tls_rig_client(fd, o): the client's side on ${fd}, before the handshake. */
 SSL *tls_rig_client(int fd, const struct tls_rig_offer *o);
+int tls_rig_dial(int port); /* a socket that waits 10 s at most for anything; -1 = refused */
 /* tls_rig_connect(port, o, ret_fd): connect and shake hands within 10 s; NULL when that failed,
- * with the reason in ERR_peek_error(). The caller frees and closes; *ret_fd is open either way. */
+ * with the reason in ERR_peek_error(). The caller frees and closes; *ret_fd is -1 when refused. */
 SSL *tls_rig_connect(int port, const struct tls_rig_offer *o, int *ret_fd);
+/* tls_rig_ask(port, target, out, cap): GET on a connection of its own; the status, 0 without an
+ * answer; ${out}: the whole of it as text, cut. */
+int tls_rig_ask(int port, const char *target, char *out, size_t cap);
 /* tls_rig_subject(ssl, out, cap): CN of the certificate that was shown. */
 const char *tls_rig_subject(const SSL *ssl, char *out, size_t cap);
 

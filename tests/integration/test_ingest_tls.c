@@ -1,6 +1,6 @@
 /* TLS of the real programs: svc-ingest with several workers keeps every promise while certificates
- * change under load and while it drains; a bad certificate changes nothing, or ends the start; the
- * admin ports of all three programs by TLS. */
+ * change under load and while it drains; a bad certificate changes nothing, or ends the start; all
+ * ports of all three programs by TLS. */
 #include "ingest_rig.h"
 #include "tls_rig.h"
 #include "unit.h"
@@ -172,6 +172,8 @@ static void test_ingest_tls_answers(void **state PX_UNUSED) {
     assert_string_equal(plain.code, "tls_required");
     assert_int_equal(ingest_rig_metric(&r, "px_tls_failures_total{reason=\"plain_http\"}"), 1);
     assert_int_equal(ingest_rig_metric(&r, "px_events_accepted_total{type=\"visit\"}"), 1);
+    assert_int_equal(proc_log_count(&r.proc, "\"log.level\":\"warn\""), 0); /* counted, not said */
+    assert_int_equal(proc_log_count(&r.proc, "\"log.level\":\"error\""), 0);
     long until = ingest_rig_metric(&r, "px_tls_certificate_not_after_timestamp_seconds");
     assert_in_range(until - time(NULL), 89L * 86400, 90L * 86400);
     ingest_rig_close(&r);
@@ -182,10 +184,11 @@ static void test_ingest_tls_answers(void **state PX_UNUSED) {
 
 struct program {
     const char *name, *event; /* the event of its log that tells the ports */
+    int root;                 /* what its main port answers to GET /; 0: it has none */
     const char *env[10];
 };
 
-static void admin_by_tls(const struct program *p) {
+static void ports_by_tls(const struct program *p) {
     const char *argv[] = {proc_bin(p->name), NULL};
     struct proc proc;
     char got[65536];
@@ -197,17 +200,22 @@ static void admin_by_tls(const struct program *p) {
         fail_msg("%s did not start", p->name);
     }
     assert_int_equal(tls_rig_ask(port, "/livez", got, sizeof got), 200);
+    if (p->root) {
+        int main_port = (int)proc_log_int(&proc, p->event, "server.port", 1);
+        assert_int_equal(tls_rig_ask(main_port, "/", got, sizeof got), p->root);
+    }
     tls_rig_cert(&(struct tls_rig_want){.name = "admin", .cn = "behind"});
     proc_signal(&proc, SIGHUP);
     assert_true(proc_log_wait(&proc, "tls.renewed", 10));
     shows(port, "behind");
     assert_int_equal(tls_rig_ask(port, "/metrics", got, sizeof got), 200);
-    assert_non_null(strstr(got, "\npx_tls_handshakes_total{version=\"1.3\"} 3\n"));
+    assert_non_null(strstr(got, p->root ? "\npx_tls_handshakes_total{version=\"1.3\"} 4\n"
+                                        : "\npx_tls_handshakes_total{version=\"1.3\"} 3\n"));
     assert_null(strstr(got, "\npx_tls_certificate_not_after_timestamp_seconds 0\n"));
     assert_int_equal(proc_stop(&proc), 0);
 }
 
-static void test_every_admin_port_by_tls(void **state PX_UNUSED) {
+static void test_every_port_by_tls(void **state PX_UNUSED) {
     static char certificate[400], key[400], sql[400], kafka[400];
     struct mock_kafka *mock = mock_kafka_start(1);
     mock_kafka_topic(mock, INGEST_RIG_TOPIC, 1);
@@ -220,12 +228,15 @@ static void test_every_admin_port_by_tls(void **state PX_UNUSED) {
     const struct program all[] = {
         {"svc-aggregator",
          "aggregator.started",
+         0,
          {certificate, key, sql, kafka, "PX_Admin__Port=0", "PX_Admin__Tls=true"}},
         {"svc-metrics-api",
          "http.listening",
+         200,
          {certificate, key, sql, "PX_Api__Port=0", "PX_Admin__Port=0", "PX_Admin__Tls=true"}},
         {"svc-ingest",
          "ingest.listening",
+         404,
          {certificate, key, kafka, "PX_Ingest__Port=0", "PX_Admin__Port=0", "PX_Admin__Tls=true"}},
     };
     char out[8192];
@@ -233,7 +244,7 @@ static void test_every_admin_port_by_tls(void **state PX_UNUSED) {
     const char *const env[] = {sql, NULL};
     assert_int_equal(proc_run(migrate, env, out, sizeof out), 0);
     for (size_t i = 0; i < PX_ARRAY_LEN(all); i++) {
-        admin_by_tls(&all[i]);
+        ports_by_tls(&all[i]);
     }
     mock_kafka_stop(mock);
 }
@@ -258,7 +269,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ingest_tls_loses_nothing),
         cmocka_unit_test(test_ingest_tls_answers),
-        cmocka_unit_test(test_every_admin_port_by_tls),
+        cmocka_unit_test(test_every_port_by_tls),
         cmocka_unit_test(test_ingest_tls_bad_certificate_ends_the_start),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -178,15 +178,14 @@ enum px_code px_tls_probe(const struct px_tls_conf *c, px_us now, struct px_prob
     const struct px_cert_file certificate = {"Http:TlsCertificate", c->certificate};
     const struct px_cert_file key = {"Http:TlsKey", c->key};
     struct px_tls *t = NULL;
-    enum px_code rc = options_agree(c, reterr);
-    if (rc || !px_tls_used(c)) {
-        out->skip = true;
-        (void)snprintf(out->detail, sizeof out->detail, "Http:TlsCertificate is empty: no TLS");
-        return rc;
-    }
-    rc = px_tls_open(c, now, &t, reterr);
+    enum px_code rc = px_tls_open(c, now, &t, reterr);
     if (rc) {
         return rc;
+    }
+    if (!t) {
+        out->skip = true;
+        (void)snprintf(out->detail, sizeof out->detail, "Http:TlsCertificate is empty: no TLS");
+        return PX_OK;
     }
     px_cert_file_soon(&certificate, &t->cert, now, &advice);
     px_cert_file_open(&key, &advice);

@@ -317,6 +317,29 @@ static void test_bytes_client_leaves_in_the_middle(void **state PX_UNUSED) {
     assert_int_equal(s.g.gone, 1);
 }
 
+/* Draining begins in the middle of a handshake: the request behind it is a round trip away, and the
+ * client has no other connection to send it on. */
+static void test_bytes_handshake_is_carried_through_a_drain(void **state PX_UNUSED) {
+    struct tls_server s = {.metrics = NULL};
+    struct slow c;
+    tls_server_start(&s, NULL);
+    slow_open(&c, &s);
+    assert_true(SSL_do_handshake(c.ssl) <= 0);
+    slow_push(&c, 65536);
+    slow_pull(&c);
+    rig_call(&s.g, rig_drain);
+    slow_shake(&c, 65536);
+    for (long end = now_ms() + RIG_WAIT_MS; tls_server_handshakes(&s, true) == 0;) {
+        assert_true(now_ms() < end);
+        pause_ms(1);
+    }
+    assert_true(SSL_write(c.ssl, GET("/query?late"), sizeof GET("/query?late") - 1) > 0);
+    slow_push(&c, 65536);
+    slow_expect(&c, "\r\nConnection: close\r\n\r\nlate");
+    slow_close(&c);
+    tls_server_stop(&s);
+}
+
 /* What clients of HTTP alone must come back by TLS for; nothing of it without TLS. */
 static void test_bytes_strict_transport_security(void **state PX_UNUSED) {
     struct tls_server s = {.conf = {.hsts = 365 * PX_US_PER_DAY}};
@@ -346,6 +369,7 @@ int main(void) {
         cmocka_unit_test(test_bytes_forged_record_is_counted),
         cmocka_unit_test(test_bytes_closing_is_said),
         cmocka_unit_test(test_bytes_client_leaves_in_the_middle),
+        cmocka_unit_test(test_bytes_handshake_is_carried_through_a_drain),
         cmocka_unit_test(test_bytes_strict_transport_security),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

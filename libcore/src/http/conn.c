@@ -210,10 +210,12 @@ static void send_continue(struct px_http_conn *c) {
 }
 
 /* Nothing more can be done with what is here: wait for the rest, under the right deadline. A part
- * of a TLS record is the beginning of a request like any other. */
+ * of a TLS record is the beginning of a request like any other. While the server drains so is a
+ * handshake: its client sends the request a round trip later than without TLS. */
 static void settle(struct px_http_conn *c) {
     bool empty = c->in.start == c->in.end;
-    bool idle = c->state == PX_CONN_HEAD && empty && !px_wire_partial(c);
+    bool expected = px_wire_partial(c) || (c->wait == PX_WAIT_HANDSHAKE && c->server->draining);
+    bool idle = c->state == PX_CONN_HEAD && empty && !expected;
     if (c->state != PX_CONN_HEAD && c->state != PX_CONN_BODY) {
         return;
     }

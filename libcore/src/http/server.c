@@ -215,7 +215,7 @@ enum px_code px_http_open(struct px_loop *loop, const struct px_http_conf *conf,
 }
 
 /* Data may have arrived on an idle connection just now: it is read before the connection is given
- * up. A handshake is carried on: its client may have sent a request behind it. */
+ * up. A handshake is carried on, and the first request behind it is answered. */
 void px_http_drain(struct px_http_server *s) {
     if (s->draining) {
         return;

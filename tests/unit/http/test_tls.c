@@ -1,6 +1,7 @@
 /* Certificates and keys of the HTTP server before anything is served: what is refused and in what
  * words, what the probe says and warns of, and what a certificate tells about itself. */
 #include "tls_rig.h"
+#include "torture.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -130,12 +131,25 @@ static void test_tls_probe_tells_names_and_days(void **state PX_UNUSED) {
     ask("good", false, "CN=localhost");
 }
 
+static enum px_code open_once(void *arg) {
+    struct px_tls *t = NULL;
+    enum px_code rc = px_tls_open(arg, now(), &t, NULL);
+    px_tls_close(t);
+    return rc;
+}
+
+static void test_tls_torture(void **state PX_UNUSED) {
+    struct px_tls_conf c = tls_rig_conf("good");
+    assert_true(torture(open_once, &c) >= 3);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_tls_options_agree),
         cmocka_unit_test(test_tls_files_are_refused),
         cmocka_unit_test(test_tls_torn_chain_is_refused),
         cmocka_unit_test(test_tls_probe_tells_names_and_days),
+        cmocka_unit_test(test_tls_torture),
     };
     return cmocka_run_group_tests(tests, make_files, NULL);
 }

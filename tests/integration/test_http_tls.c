@@ -261,6 +261,34 @@ static void test_tls_idle_connection_ends_with_close_notify(void **state PX_UNUS
     tls_server_stop(&s);
 }
 
+/* Who connects and says nothing cannot take the memory of handshakes: the oldest give way. */
+static void test_tls_crowd_of_handshakes_is_bounded(void **state PX_UNUSED) {
+    enum {
+        MOST = 20,
+        MORE = 5
+    };
+    int fd[MOST + MORE];
+    struct tls_server s = {.metrics = NULL};
+    struct px_http_limits lim = px_http_default_limits;
+    char byte;
+    lim.handshakes = MOST;
+    tls_server_start(&s, &lim);
+    for (size_t i = 0; i < MOST + MORE; i++) {
+        fd[i] = tls_rig_dial(s.g.port);
+        assert_true(fd[i] >= 0);
+    }
+    assert_int_equal(tls_server_failures(&s, PX_TLS_CROWDED, MORE), MORE);
+    for (size_t i = 0; i < MORE; i++) {
+        assert_int_equal(recv(fd[i], &byte, 1, 0), 0);
+    }
+    serves(&s, &only_13, TLS1_3_VERSION);
+    assert_int_equal(tls_server_failures(&s, PX_TLS_CROWDED, MORE + 1), MORE + 1);
+    for (size_t i = 0; i < MOST + MORE; i++) {
+        close(fd[i]);
+    }
+    tls_server_stop(&s);
+}
+
 /* --- another certificate ------------------------------------------------------------------------
  */
 
@@ -309,6 +337,7 @@ int main(void) {
         cmocka_unit_test(test_tls_noise_is_closed),
         cmocka_unit_test(test_tls_hello_at_a_plain_port_is_refused_by_the_gate),
         cmocka_unit_test(test_tls_slow_handshake_is_cut),
+        cmocka_unit_test(test_tls_crowd_of_handshakes_is_bounded),
         cmocka_unit_test(test_tls_slow_record_is_cut_like_a_slow_header),
         cmocka_unit_test(test_tls_idle_connection_ends_with_close_notify),
         cmocka_unit_test(test_tls_renewal),

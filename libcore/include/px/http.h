@@ -51,10 +51,12 @@ struct px_http_limits {
     size_t header_count; /* beyond: 431; at most 128                                 */
     size_t body;         /* beyond: 413                                              */
     size_t connections;  /* accept pauses at this many                               */
+    size_t handshakes;   /* TLS, at one time: beyond it the oldest gives way         */
     px_us header_deadline, body_deadline, write_deadline,
         idle_deadline; /* absolute, not per byte */
 };
-/* 8 KiB line, 4 KiB query, 16 KiB and 64 headers, 256 KiB body, 10,000 connections, 5/10/15/60 s.
+/* 8 KiB line, 4 KiB query, 16 KiB and 64 headers, 256 KiB body, 10,000 connections, 1,024
+ * handshakes, 5/10/15/60 s.
  */
 extern const struct px_http_limits px_http_default_limits;
 

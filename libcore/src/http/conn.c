@@ -13,6 +13,7 @@ static void finish(struct px_http_conn *c);
  */
 
 static void unlink_wait(struct px_http_conn *c) {
+    c->server->shaking -= c->wait == PX_WAIT_HANDSHAKE;
     struct px_conn_list *l = &c->server->waits[c->wait];
     *(c->prev ? &c->prev->next : &l->head) = c->next;
     *(c->next ? &c->next->prev : &l->tail) = c->prev;
@@ -33,6 +34,7 @@ void px_conn_wait(struct px_http_conn *c, enum px_wait w) {
     c->prev = l->tail;
     *(l->tail ? &l->tail->next : &l->head) = c;
     l->tail = c;
+    s->shaking += w == PX_WAIT_HANDSHAKE;
 }
 
 static void read_events(struct px_http_conn *c, bool on) {
@@ -381,6 +383,19 @@ void px_conn_timeout(struct px_http_conn *c) {
     leave(c);
 }
 
+/* The oldest handshakes give way to new ones: who is slow on purpose loses first. */
+static void begin_handshake(struct px_http_conn *c) {
+    struct px_http_server *s = c->server;
+    c->state = PX_CONN_HANDSHAKE;
+    px_conn_wait(c, PX_WAIT_HANDSHAKE);
+    read_events(c, true);
+    if (s->shaking > s->conf.limits.handshakes) {
+        struct px_http_conn *oldest = s->waits[PX_WAIT_HANDSHAKE].head;
+        px_wire_fault(oldest, PX_TLS_CROWDED);
+        px_conn_kill(oldest);
+    }
+}
+
 void px_conn_open(struct px_http_conn *c, int fd) {
     struct event_base *base = px_loop_base(c->server->loop);
     c->fd = fd;
@@ -396,9 +411,7 @@ void px_conn_open(struct px_http_conn *c, int fd) {
     if (!px_wire_open(c)) {
         px_conn_kill(c);
     } else if (c->wire.ssl) {
-        c->state = PX_CONN_HANDSHAKE;
-        px_conn_wait(c, PX_WAIT_HANDSHAKE);
-        read_events(c, true);
+        begin_handshake(c);
     } else {
         settle(c);
     }

@@ -110,8 +110,8 @@ struct px_http_server {
     struct px_http_conn *free_list;
     void **slabs;
     size_t nslabs;
-    size_t connections, pending;
-    size_t buf_max; /* the largest input buffer a connection may need */
+    size_t connections, pending, shaking; /* shaking: in the list of handshakes */
+    size_t buf_max;                       /* the largest input buffer a connection may need */
     struct px_spare spares[PX_HTTP_SPARES];
     size_t nspares;
     int64_t date_second;

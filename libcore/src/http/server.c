@@ -15,6 +15,9 @@ const struct px_http_limits px_http_default_limits = {
     .header_count = 64,
     .body = 256 * 1024,
     .connections = 10000,
+    /* A hostile hello holds up to 170 KiB, so that they take 170 MiB at most. A busy core makes
+     * 3,000 a second: honest ones, up to a third of a second long, are fewer. */
+    .handshakes = 1024,
     .header_deadline = 5 * PX_US_PER_S,
     .body_deadline = 10 * PX_US_PER_S,
     .write_deadline = 15 * PX_US_PER_S,
@@ -146,6 +149,7 @@ static void fill_limits(struct px_http_limits *l) {
     l->header_count = l->header_count ? l->header_count : d->header_count;
     l->body = l->body ? l->body : d->body;
     l->connections = l->connections ? l->connections : d->connections;
+    l->handshakes = l->handshakes ? l->handshakes : d->handshakes;
     l->header_deadline = l->header_deadline ? l->header_deadline : d->header_deadline;
     l->body_deadline = l->body_deadline ? l->body_deadline : d->body_deadline;
     l->write_deadline = l->write_deadline ? l->write_deadline : d->write_deadline;

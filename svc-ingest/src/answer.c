@@ -7,11 +7,13 @@
 
 #include <stdio.h>
 
-/* Transparent, 1 by 1: GIF89a, a two-colour table, a graphic control extension, one pixel. */
-const uint8_t ing_gif[ING_GIF_BYTES] = {
-    'G',  'I',  'F',  '8',  '9',  'a',  0x01, 0x00, 0x01, 0x00, 0x80, 0x00, 0x00, 0xff, 0xff,
-    0xff, 0x00, 0x00, 0x00, 0x21, 0xf9, 0x04, 0x01, 0x00, 0x00, 0x00, 0x00, 0x2c, 0x00, 0x00,
-    0x00, 0x00, 0x01, 0x00, 0x01, 0x00, 0x00, 0x02, 0x02, 0x44, 0x01, 0x00, 0x3b};
+/* Transparent: GIF89a, a screen of that size, a two-colour table, a graphic control extension, one
+ * pixel. */
+#define ANSWER_GIF(width, height)                                                                  \
+    'G', 'I', 'F', '8', '9', 'a', (width), 0x00, (height), 0x00, 0x80, 0x00, 0x00, 0xff, 0xff,     \
+        0xff, 0x00, 0x00, 0x00, 0x21, 0xf9, 0x04, 0x01, 0x00, 0x00, 0x00, 0x00, 0x2c, 0x00, 0x00,  \
+        0x00, 0x00, 0x01, 0x00, 0x01, 0x00, 0x00, 0x02, 0x02, 0x44, 0x01, 0x00, 0x3b
+const uint8_t ing_gif[ING_GIF_BYTES] = {ANSWER_GIF(1, 1)};
 
 #define ANSWER_NO_STORE                                                                            \
     "Cache-Control: no-store, no-cache, must-revalidate\r\n"                                       \
@@ -78,6 +80,18 @@ static struct px_http_reply answer_reply(const struct ing_answer *a, int status,
 static struct px_http_reply answer_gif(const struct ing_answer *a, int status) {
     return answer_reply(a, status, "image/gif",
                         (struct px_str){.p = (const char *)ing_gif, .n = sizeof ing_gif});
+}
+
+/* A page cannot see the status of an image, but its size: a refusal is wide, one for now is high.
+ * Only the screen's size differs from the GIF of a stored event. */
+static struct px_http_reply answer_refused_gif(const struct ing_answer *a,
+                                               const struct ing_refusal *r) {
+    static const uint8_t wide[ING_GIF_BYTES] = {ANSWER_GIF(2, 1)};
+    static const uint8_t high[ING_GIF_BYTES] = {ANSWER_GIF(1, 2)};
+    const uint8_t *gif = r->retryable ? high : wide;
+
+    return answer_reply(a, r->status, "image/gif",
+                        (struct px_str){.p = (const char *)gif, .n = ING_GIF_BYTES});
 }
 
 static void answer_uuid(struct px_buf *b, const struct px_uuid *id) {
@@ -274,7 +288,7 @@ struct px_http_reply ing_answer_refusal(struct ing_answer *a, const struct ing_r
     ing_answer_start(a);
     refusal_fields(&a->fields, r, request_id);
     if (r->image) {
-        return answer_gif(a, r->status);
+        return answer_refused_gif(a, r);
     }
     refusal_body(&a->body, r, request_id);
     return answer_reply(a, r->status, "application/problem+json", px_buf_view(&a->body));

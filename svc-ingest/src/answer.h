@@ -64,7 +64,7 @@ struct ing_refusal {
     const struct px_verdict *verdict; /* NULL = no field errors */
     const struct px_uuid *request_id;
     struct px_str client_id; /* n = 0 = none */
-    bool image;              /* the body is the GIF */
+    bool image; /* the body is a GIF: 2 x 1, or 1 x 2 when retryable; 1 x 1 is a stored event's */
 };
 /* What a 401 says of how keys are sent. Source: RFC 6750 3. */
 #define ING_CHALLENGE "WWW-Authenticate: Bearer realm=\"pixel-analytics\"\r\n"

@@ -89,11 +89,32 @@ static void test_answer_refusal_says_what_and_who(void **state) {
     assert_true(px_str_is(px_json_text(px_json_get(px_json_next(e), "code")), "email_address"));
     px_json_free(doc);
 
-    r.image = true;
-    reply = ing_answer_refusal(&a, &r);
+    ing_answer_fini(&a);
+}
+
+/* A page sees an image's size, not its status. */
+static void test_answer_gif_shows_the_fate_by_its_size(void **state) {
+    (void)state;
+    struct ing_answer a;
+    struct px_verdict v = {.nissues = 0};
+    ing_answer_init(&a);
+    px_verdict_add(&v, PX_REASON_MISSING_FIELD, "playerId");
+    struct ing_refusal r = ing_refusal_of(&v), busy = ing_refusal_busy(ING_BUSY_UNKNOWN);
+    r.request_id = busy.request_id = &an_id;
+    r.image = busy.image = true;
+
+    struct px_http_reply reply = ing_answer_refusal(&a, &r);
     assert_int_equal(reply.status, 400);
     assert_string_equal(reply.type, "image/gif");
-    assert_int_equal(reply.body.n, 43);
+    assert_int_equal(reply.body.n, ING_GIF_BYTES);
+    assert_memory_equal(reply.body.p, "GIF89a\x02\x00\x01\x00", 10);
+    assert_memory_equal(reply.body.p + 10, ing_gif + 10, ING_GIF_BYTES - 10);
+
+    reply = ing_answer_refusal(&a, &busy);
+    assert_int_equal(reply.status, 503);
+    assert_memory_equal(reply.body.p, "GIF89a\x01\x00\x02\x00", 10);
+    assert_memory_equal(reply.body.p + 10, ing_gif + 10, ING_GIF_BYTES - 10);
+    assert_memory_equal(ing_gif, "GIF89a\x01\x00\x01\x00", 10);
     ing_answer_fini(&a);
 }
 
@@ -169,6 +190,7 @@ int main(void) {
         cmocka_unit_test(test_answer_pixel_is_the_gif_that_nobody_keeps),
         cmocka_unit_test(test_answer_event_is_json),
         cmocka_unit_test(test_answer_refusal_says_what_and_who),
+        cmocka_unit_test(test_answer_gif_shows_the_fate_by_its_size),
         cmocka_unit_test(test_answer_busy_can_be_tried_again),
         cmocka_unit_test(test_answer_spreads_those_who_come_again),
         cmocka_unit_test(test_batch_answer_tells_every_item),

@@ -3,6 +3,12 @@
 INGEST_SRC := $(sort $(wildcard svc-ingest/src/*.c svc-ingest/src/*/*.c))
 INGEST_INC := -Isvc-ingest/src $(patsubst %/,-I%,$(wildcard svc-ingest/src/*/))
 $(BUILD)/obj/svc-ingest/%.o: EXTRA_CPPFLAGS = $(INGEST_INC)
+# The browser's script, compiled in as bytes.
+$(BUILD)/gen/px_js.inc: svc-ingest/web/px.js svc-ingest/web/embed.sh svc-ingest/web/strip.awk
+	@mkdir -p $(@D)
+	$(call say,EMBED,$<)sh svc-ingest/web/embed.sh $< > $@
+$(BUILD)/obj/svc-ingest/src/web/script.o: EXTRA_CPPFLAGS = $(INGEST_INC) -I$(BUILD)/gen
+$(BUILD)/obj/svc-ingest/src/web/script.o: $(BUILD)/gen/px_js.inc
 INGEST_LIB := $(BUILD)/lib/svc_ingest.a
 $(INGEST_LIB): $(call objects,$(filter-out %/main.c,$(INGEST_SRC)))
 

@@ -2,6 +2,7 @@
 #include "handle.h"
 
 #include "explain.h"
+#include "script.h"
 
 #include <px/log.h>
 
@@ -91,6 +92,8 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req) {
         ing_pixel(w, req, m.type);
     } else if (m.route == ING_ROUTE_PAGE) {
         handle_page(w, req, m.page);
+    } else if (m.route == ING_ROUTE_SCRIPT) {
+        ing_script(w, req);
     } else {
         ing_collect(w, req);
     }

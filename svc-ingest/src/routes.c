@@ -1,7 +1,7 @@
 /* Path -> route, the first step of every request. Pure. */
 #include "routes.h"
 
-const char *const ing_route_names[ING_ROUTES] = {"pixel", "events", "page", "other"};
+const char *const ing_route_names[ING_ROUTES] = {"pixel", "events", "page", "script", "other"};
 
 static const struct {
     struct px_str path;
@@ -29,6 +29,9 @@ struct ing_match ing_route(const struct px_catalog *cat, struct px_str path) {
     }
     if (px_str_is(path, "/api/events")) {
         return (struct ing_match){.route = ING_ROUTE_EVENTS, .allow = "POST, OPTIONS"};
+    }
+    if (px_str_is(path, "/px.js")) {
+        return (struct ing_match){.route = ING_ROUTE_SCRIPT, .allow = "GET, HEAD, OPTIONS"};
     }
     if (path.n > 1 && path.p[0] == '/') {
         struct px_str name = {.p = path.p + 1, .n = path.n - 1};

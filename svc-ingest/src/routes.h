@@ -8,10 +8,11 @@ enum ing_route {
     ING_ROUTE_PIXEL,
     ING_ROUTE_EVENTS,
     ING_ROUTE_PAGE,
+    ING_ROUTE_SCRIPT,
     ING_ROUTE_OTHER
 };
 extern const char *const ing_route_names[]; /* metric label, by enum ing_route */
-#define ING_ROUTES 4
+#define ING_ROUTES 5
 
 /* What is served as it is. */
 enum ing_page {
@@ -29,8 +30,8 @@ struct ing_match {
 };
 
 /* ing_route(cat, path): match the raw ${path}: /api/pixel/{type} and, for types that are pixels,
- * /{type}; /api/events; the pages. Names are compared as they stand: an escaped path is another
- * path. Threads: pure. Source: S0 5.1, S1. */
+ * /{type}; /api/events; the pages; /px.js. Names are compared as they stand: an escaped path is
+ * another path. Threads: pure. Source: S0 5.1, S1. */
 struct ing_match ing_route(const struct px_catalog *cat, struct px_str path);
 
 #endif

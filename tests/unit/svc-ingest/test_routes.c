@@ -25,6 +25,8 @@ static void test_routes_match(void **state) {
         {"/api/events/schema", ING_ROUTE_PAGE, NULL},
         {"/robots.txt", ING_ROUTE_PAGE, NULL},
         {"/favicon.ico", ING_ROUTE_PAGE, NULL},
+        {"/px.js", ING_ROUTE_SCRIPT, NULL},
+        {"/px.js/", ING_ROUTE_OTHER, NULL},
         {"/api/events/", ING_ROUTE_OTHER, NULL},
         {"/api/pixel", ING_ROUTE_OTHER, NULL},
         {"/", ING_ROUTE_OTHER, NULL},

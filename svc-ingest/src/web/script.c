@@ -1,0 +1,97 @@
+/* GET /px.js: bytes that were made when the program was built (web/embed.sh), in the form that the
+ * client takes, or 304. Two constant answers: nothing is allocated or computed per request. */
+#include "script.h"
+
+#include "handle.h"
+
+#include "px_js.inc"
+
+/* One entity tag for each form: a strong one names exactly these bytes. */
+#define SCRIPT_FIELDS(tag)                                                                         \
+    "ETag: " tag "\r\n"                                                                            \
+    "Cache-Control: public, max-age=3600\r\n"                                                      \
+    "Vary: Accept-Encoding\r\n"                                                                    \
+    "X-Content-Type-Options: nosniff\r\n"                                                          \
+    "Cross-Origin-Resource-Policy: cross-origin\r\n"                                               \
+    "Access-Control-Allow-Origin: *\r\n"
+#define SCRIPT_PLAIN_TAG  "\"" SCRIPT_HASH "\""
+#define SCRIPT_PACKED_TAG "\"" SCRIPT_HASH "-gzip\""
+
+static const struct script_form {
+    struct px_str tag, fields, body;
+} script_forms[] = {
+    {PX_S_INIT(SCRIPT_PLAIN_TAG),
+     PX_S_INIT(SCRIPT_FIELDS(SCRIPT_PLAIN_TAG)),
+     {.p = (const char *)script_plain, .n = sizeof script_plain}},
+    {PX_S_INIT(SCRIPT_PACKED_TAG),
+     PX_S_INIT(SCRIPT_FIELDS(SCRIPT_PACKED_TAG) "Content-Encoding: gzip\r\n"),
+     {.p = (const char *)script_packed, .n = sizeof script_packed}},
+};
+
+/* The piece before ${sep}, taken off ${rest} and trimmed. */
+static struct px_str script_next(struct px_str *rest, char sep) {
+    size_t n = px_str_find(*rest, sep);
+    struct px_str piece = {.p = rest->p, .n = n};
+    size_t skip = n < rest->n ? n + 1 : n;
+
+    *rest = (struct px_str){.p = rest->p + skip, .n = rest->n - skip};
+    return px_str_trim(piece);
+}
+
+/* "q=0", "q=0.000": not acceptable. */
+static bool script_is_zero(struct px_str weight) {
+    if (weight.n < 3 || (weight.p[0] != 'q' && weight.p[0] != 'Q') || weight.p[1] != '=') {
+        return false;
+    }
+    for (size_t i = 2; i < weight.n; i++) {
+        if (weight.p[i] != '0' && weight.p[i] != '.') {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool ing_script_takes_gzip(struct px_str accept) {
+    bool named = false, takes = false;
+
+    while (accept.n) {
+        struct px_str item = script_next(&accept, ',');
+        struct px_str coding = script_next(&item, ';');
+        bool wanted = !script_is_zero(script_next(&item, ';'));
+        if (px_str_ieq(coding, PX_S("gzip"))) {
+            named = true;
+            takes = wanted;
+        } else if (!named && px_str_is(coding, "*")) {
+            takes = wanted;
+        }
+    }
+    return takes;
+}
+
+bool ing_script_has(struct px_str tags, struct px_str tag) {
+    while (tags.n) {
+        struct px_str one = script_next(&tags, ',');
+        if (px_str_starts(one, PX_S("W/"))) {
+            one = (struct px_str){.p = one.p + 2, .n = one.n - 2};
+        }
+        if (px_str_eq(one, tag) || px_str_is(one, "*")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void ing_script(struct ing_worker *w, struct px_http_req *req) {
+    bool packed = ing_script_takes_gzip(px_req_header(req, "accept-encoding", NULL));
+    const struct script_form *form = &script_forms[packed];
+    struct px_http_reply reply = {.status = 200,
+                                  .type = "text/javascript; charset=utf-8",
+                                  .fields = form->fields,
+                                  .body = form->body};
+
+    if (ing_script_has(px_req_header(req, "if-none-match", NULL), form->tag)) {
+        reply.status = 304;
+        reply.type = NULL;
+    }
+    ing_reply(w, req, ING_ROUTE_SCRIPT, &reply);
+}

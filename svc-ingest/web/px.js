@@ -1,0 +1,473 @@
+// px.js: the browser's sender of events. docs/PXJS.md says how to put it on a page, docs/adr/0027 why it
+// forgets an event only when the collector has answered for it.
+//
+// One event is one JSON text under a key of its own, a UUIDv7: in localStorage, or in `memory` where that is
+// denied or full. Keys tell order and age. Whoever reads the queue sends it; the eventId inside never changes,
+// so that sending twice is harmless. Nothing here may throw into the page, set a cookie or need eval.
+//
+// This file is served without comment lines, indentation and blank lines (web/strip.awk): a comment is a line of
+// its own, and no text runs over the end of a line.
+(() => {
+    "use strict";
+    const stub = window.px;
+    if (stub && stub.counts) {
+        return;
+    }
+    const script = document.currentScript || {dataset: {}, src: location.href};
+    const config = {
+        // where the collector is: the folder that the script came from
+        endpoint: new URL(".", script.src).href.slice(0, -1),
+        // the event of a page view; "none" for no such event
+        event: "visit",
+        // auto, beacon or get
+        transport: "auto",
+        honour: "",
+        filter: "",
+        spa: null,
+        before: null,
+        report: null,
+        off: null,
+        // limits of the queue: events, bytes, hours
+        queue: 200,
+        queueBytes: 65536,
+        maxAge: 24,
+    };
+    const envelope = ["eventId", "playerId", "bannerTag", "sessionId"];
+    const defaults = {};
+    const counts = {};
+    // events that could not be put into localStorage
+    const memory = {};
+    // by key: made by this page and never sent, sent, or answered for; events of other pages are not in it
+    const fresh = 1;
+    const sent = 2;
+    const done = 3;
+    const state = {};
+    const isKey = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+    // a request at most, and an event at most, in bytes: browsers let 64 KiB be on their way behind a page's back
+    const requestBytes = 32768;
+    const eventBytes = 16384;
+    const foreignAge = 15e3;
+    const stopped = "px.off";
+    const paused = "px.next";
+    let busy, timer, single, images;
+    let sequence = 0;
+    let failures = 0;
+    let next = 0;
+
+    const safe = f => function () {
+        try {
+            return f.apply(this, arguments);
+        } catch (e) {
+            counts.errors = (counts.errors || 0) + 1;
+        }
+    };
+    const storage = f => {
+        try {
+            return f(localStorage);
+        } catch (e) {
+            return undefined;
+        }
+    };
+    const parse = text => {
+        try {
+            return JSON.parse(text);
+        } catch (e) {
+            return {};
+        }
+    };
+    const bytes = text => new Blob([text]).size;
+    const hook = f => (typeof f == "string" ? window[f] : f);
+    const listen = (target, names, f) =>
+        names.split(" ").forEach(name => target.addEventListener(name, safe(f), true));
+
+    // What became of an event: counted, and told to the page.
+    const tell = safe((fate, event, detail) => {
+        counts[fate] = (counts[fate] || 0) + 1;
+        const report = hook(config.report);
+        if (report) {
+            report(fate, event, detail);
+        }
+    });
+
+    // --- who must not be counted -------------------------------------------------------------------
+
+    const privacy = () =>
+        (/gpc/.test(config.honour) && navigator.globalPrivacyControl && "gpc") ||
+        (/dnt/.test(config.honour) && (navigator.doNotTrack || window.doNotTrack) == 1 && "dnt") ||
+        (storage(s => s.getItem(stopped)) && "off");
+    const filtered = () =>
+        (/local/.test(config.filter) && /^(localhost|127\..*|\[::1\]|.*\.localhost)$/.test(location.hostname) && "local") ||
+        (/file/.test(config.filter) && location.protocol == "file:" && "file") ||
+        (/iframe/.test(config.filter) && window.top != window && "iframe") ||
+        (/webdriver/.test(config.filter) && navigator.webdriver && "webdriver");
+
+    // --- the queue ---------------------------------------------------------------------------------
+
+    const prefix = () => "px:" + config.endpoint + ":";
+    const born = key => parseInt(key.slice(0, 8) + key.slice(9, 13), 16);
+    const age = key => Math.abs(Date.now() - born(key));
+    // All of it, oldest first, as [key, JSON].
+    const queued = () => {
+        const all = Object.assign({}, memory);
+        const p = prefix();
+        storage(s => Object.keys(s).forEach(name => {
+            if (name.startsWith(p)) {
+                all[name.slice(p.length)] = s.getItem(name);
+            }
+        }));
+        return Object.keys(all).filter(key => isKey.test(key) && state[key] != done).sort().map(key => [key, all[key]]);
+    };
+    const forget = (key, json, fate, detail) => {
+        if (state[key] != done) {
+            state[key] = done;
+            delete memory[key];
+            storage(s => s.removeItem(prefix() + key));
+            tell(fate, parse(json), detail);
+        }
+    };
+    // Too old, too many, too large together: the oldest go. Behind maxAge the collector's database may have
+    // forgotten the id, and sending again would no longer be harmless.
+    const trim = () => {
+        const all = queued();
+        const reason = privacy();
+        let count = all.length;
+        let size = all.reduce((n, entry) => n + bytes(entry[1]), 0);
+        all.forEach(([key, json]) => {
+            const why = reason || (age(key) > config.maxAge * 36e5 && "age") ||
+                ((count > config.queue || size > config.queueBytes) && "full");
+            if (why) {
+                count--;
+                size -= bytes(json);
+                forget(key, json, "dropped", why);
+            }
+        });
+    };
+    // UUIDv7 (RFC 9562): milliseconds, a counter, chance.
+    const hex = (n, width) => n.toString(16).padStart(width, "0");
+    const newKey = () => {
+        const time = hex(Date.now(), 12);
+        const chance = crypto.getRandomValues(new Uint8Array(8));
+        chance[0] = (chance[0] & 63) | 128;
+        const tail = Array.from(chance, byte => hex(byte, 2)).join("");
+        return [time.slice(0, 8), time.slice(8), "7" + hex(sequence++ & 4095, 3), tail.slice(0, 4), tail.slice(4)].join("-");
+    };
+
+    // --- sending -----------------------------------------------------------------------------------
+
+    const later = ms => {
+        clearTimeout(timer);
+        timer = setTimeout(send, ms);
+    };
+    // When the collector, or a proxy before it, wants to be asked again: seconds or a date.
+    const retryAfter = value =>
+        Math.max(0, Math.min(36e5, value ? 1e3 * value || Date.parse(value) - Date.now() || 0 : 0));
+    const failed = asked => {
+        const backoff = Math.min(6e4, 1e3 * 2 ** Math.min(failures++, 6)) * (1 + Math.random()) * 0.5;
+        next = Date.now() + Math.max(asked, backoff);
+        if (asked) {
+            storage(s => s.setItem(paused, next));
+        }
+    };
+    const pause = () => {
+        const shared = +storage(s => s.getItem(paused)) - Date.now();
+        return Math.max(0, next - Date.now(), shared < 36e5 ? shared : 0);
+    };
+    const pixelUrl = event => {
+        const query = new URLSearchParams(event.attributes);
+        [["playerId"], ["bannerTag"], ["eid", "eventId"], ["sid", "sessionId"]].forEach(([name, member]) => {
+            const value = event[member || name];
+            if (value) {
+                query.set(name, value);
+            }
+        });
+        return config.endpoint + "/api/pixel/" + encodeURIComponent(event.eventType) + "?" + query;
+    };
+    // For pages that may load images but not fetch. Their size tells: 1 x 1 is stored, 2 x 1 refused; anything
+    // else is to be tried again.
+    const image = ([key, json]) => new Promise(resolve => {
+        const img = new Image();
+        img.onload = () => {
+            if (img.naturalHeight == 1) {
+                forget(key, json, img.naturalWidth == 1 ? "accepted" : "rejected");
+            }
+            resolve(img.naturalHeight == 1);
+        };
+        img.onerror = () => resolve(false);
+        setTimeout(img.onerror, 3e4);
+        img.src = pixelUrl(parse(json));
+    });
+    const ask = (url, more) => fetch(url, Object.assign({
+        keepalive: true,
+        credentials: "omit",
+        signal: AbortSignal.timeout ? AbortSignal.timeout(3e4) : null,
+    }, more));
+    const batch = entries => "[" + entries.map(entry => entry[1]).join() + "]";
+    const eventsUrl = () => config.endpoint + "/api/events";
+
+    // One request and what its answer says. True: go on; a number: not before so many milliseconds.
+    const exchange = async entries => {
+        const plain = config.transport == "get";
+        const answer = await (plain ? ask(pixelUrl(parse(entries[0][1]))) :
+            ask(eventsUrl(), {method: "POST", body: batch(entries)}));
+        const after = retryAfter(answer.headers.get("Retry-After"));
+        if (answer.status >= 500 || [408, 425, 429].includes(answer.status)) {
+            return after;
+        }
+        if (!answer.ok) {
+            // One event may have spoilt the others: they are asked about one by one.
+            if (entries.length > 1) {
+                single = true;
+            } else {
+                forget(...entries[0], "rejected", answer.headers.get("X-Error-Code") || answer.status);
+            }
+            return true;
+        }
+        if (plain) {
+            forget(...entries[0], "accepted");
+            return true;
+        }
+        let open = false;
+        const results = (await answer.json()).results;
+        entries.forEach(([key, json], i) => {
+            const {status, code} = results[i];
+            if (status == "retry") {
+                open = true;
+            } else {
+                forget(key, json, status, code);
+            }
+        });
+        single = open && single;
+        return open ? after : true;
+    };
+    const byImages = async entries => (await Promise.all(entries.slice(0, 8).map(image))).every(ok => ok) || 0;
+    const deliver = async entries => {
+        if (images) {
+            images = await byImages(entries);
+            return images;
+        }
+        if (config.transport == "beacon" && navigator.sendBeacon && navigator.sendBeacon(eventsUrl(), batch(entries))) {
+            entries.forEach(entry => forget(...entry, "beaconed"));
+            return true;
+        }
+        try {
+            return await exchange(entries);
+        } catch (e) {
+            // No answer: a page that forbids fetch, or a network that is away. Images tell which.
+            images = await byImages(entries);
+            return images;
+        }
+    };
+    // What goes into the next request. Events of other pages come along when those had their chance.
+    const choose = () => {
+        const most = single || config.transport == "get" ? 1 : 100;
+        let room = requestBytes;
+        return queued().filter(([key]) => state[key] || age(key) > foreignAge)
+            .filter(([, json], i) => i < most && (room -= bytes(json) + 1) > 0);
+    };
+    const rounds = async () => {
+        for (;;) {
+            trim();
+            const entries = choose();
+            if (!entries.length || pause()) {
+                return;
+            }
+            entries.forEach(([key]) => {
+                state[key] = sent;
+            });
+            const result = await deliver(entries);
+            if (result === true) {
+                failures = 0;
+            } else {
+                failed(result);
+            }
+        }
+    };
+    const send = async () => {
+        if (busy || document.prerendering) {
+            return;
+        }
+        busy = true;
+        try {
+            await rounds();
+        } catch (e) {
+            failed(0);
+        }
+        busy = false;
+        if (queued().length) {
+            later(pause() || foreignAge);
+        }
+    };
+    // The page may be gone in a moment: what was never sent goes out without waiting for an answer, and stays in
+    // the queue for one. What only this page's memory holds goes out a last time.
+    const leave = last => {
+        const entries = queued().filter(([key]) => state[key] == fresh || (last && memory[key]));
+        entries.forEach(([key]) => {
+            state[key] = sent;
+        });
+        if (images) {
+            entries.forEach(image);
+        } else if (config.transport == "get") {
+            entries.forEach(entry => ask(pixelUrl(parse(entry[1]))).catch(() => 0));
+        } else if (entries.length && navigator.sendBeacon) {
+            let room = requestBytes;
+            navigator.sendBeacon(eventsUrl(), batch(entries.filter(([, json]) => (room -= bytes(json) + 1) > 0)));
+        }
+    };
+
+    // --- making events -----------------------------------------------------------------------------
+
+    // data-px-player-id="7" is playerId: "7"; "?name" stands for that parameter of the page's address.
+    const fields = data => {
+        const all = {};
+        Object.keys(data).forEach(name => {
+            if (/^px[A-Z]/.test(name)) {
+                const value = data[name];
+                all[name[2].toLowerCase() + name.slice(3)] =
+                    value[0] == "?" ? new URLSearchParams(location.search).get(value.slice(1)) : value;
+            }
+        });
+        return all;
+    };
+    const configure = options => {
+        Object.keys(options).forEach(name => {
+            (name in config ? config : defaults)[name] = options[name];
+        });
+        if (config.off !== null) {
+            storage(s => (config.off ? s.setItem(stopped, 1) : s.removeItem(stopped)));
+            config.off = null;
+        }
+        trim();
+    };
+    const make = (type, given) => {
+        const event = {eventType: type, attributes: {}};
+        const all = Object.assign({}, defaults, given, given && given.attributes);
+        Object.keys(all).forEach(name => {
+            const value = all[name];
+            if (value != null && value !== "" && typeof value != "object") {
+                (envelope.includes(name) ? event : event.attributes)[name] = String(value);
+            }
+        });
+        return event;
+    };
+    const track = safe((type, given) => {
+        const key = newKey();
+        let event = make(type, given);
+        const why = privacy() || filtered();
+        if (why) {
+            return tell("filtered", event, why);
+        }
+        event.eventId = event.eventId || key;
+        const before = hook(config.before);
+        if (before) {
+            // a hook that throws says no: it may be there to take something out
+            let kept = null;
+            safe(() => {
+                kept = before(event);
+            })();
+            if (kept === false || kept === null) {
+                return tell("vetoed", event);
+            }
+            event = kept || event;
+        }
+        const json = JSON.stringify(event);
+        const missing = envelope.slice(0, 3).find(name => !event[name]) || (bytes(json) > eventBytes && "size");
+        if (missing) {
+            return tell("invalid", event, missing);
+        }
+        state[key] = fresh;
+        memory[key] = json;
+        storage(s => {
+            s.setItem(prefix() + key, json);
+            delete memory[key];
+        });
+        trim();
+        Promise.resolve().then(send);
+    });
+
+    // --- when --------------------------------------------------------------------------------------
+
+    // A prerendered page is nobody's yet, and a tab in the background is not seen.
+    const once = (ready, f) => {
+        if (ready()) {
+            f();
+        } else {
+            const look = safe(() => {
+                if (ready()) {
+                    document.removeEventListener("visibilitychange", look);
+                    document.removeEventListener("prerenderingchange", look);
+                    f();
+                }
+            });
+            document.addEventListener("visibilitychange", look);
+            document.addEventListener("prerenderingchange", look);
+        }
+    };
+    const live = () => !document.prerendering;
+    const visible = () => live() && document.visibilityState == "visible";
+    const view = () => once(visible, () => {
+        if (config.event && config.event != "none") {
+            track(config.event);
+        }
+    });
+    const place = () => location.pathname + location.search + (config.spa == "hash" ? location.hash : "");
+    let here = place();
+    const moved = safe(() => {
+        if (config.spa !== null && place() != here) {
+            here = place();
+            view();
+        }
+    });
+    const declared = e => {
+        const element = e.target.closest && e.target.closest("[data-px-event]");
+        if (element && element != script && e.button != 2 && (element.tagName == "FORM") == (e.type == "submit")) {
+            const given = fields(element.dataset);
+            const type = given.event;
+            delete given.event;
+            track(type, given);
+        }
+    };
+
+    const px = safe((what, given) => {
+        if (typeof what == "string") {
+            once(live, () => track(what, given));
+        } else {
+            configure(what);
+        }
+    });
+    px.counts = counts;
+    window.px = px;
+    safe(() => {
+        const calls = Array.from((stub && stub.q) || []);
+        const settings = call => typeof call[0] == "object";
+        configure(fields(script.dataset));
+        calls.filter(settings).forEach(call => px(...call));
+        view();
+        calls.filter(call => !settings(call)).forEach(call => px(...call));
+        if (config.spa !== null) {
+            ["pushState", "replaceState"].forEach(name => {
+                const native = history[name];
+                history[name] = function () {
+                    const result = native.apply(this, arguments);
+                    moved();
+                    return result;
+                };
+            });
+        }
+        listen(window, "popstate hashchange", moved);
+        listen(document, "click auxclick submit", declared);
+        listen(window, "pagehide", () => leave(true));
+        listen(document, "visibilitychange", () => (visible() ? send() : leave()));
+        listen(document, "prerenderingchange", send);
+        listen(window, "pageshow", e => {
+            if (e.persisted) {
+                view();
+                send();
+            }
+        });
+        listen(window, "online", () => {
+            next = failures = 0;
+            send();
+        });
+        send();
+    })();
+})();

@@ -239,7 +239,18 @@
         single = open && single;
         return open ? after : true;
     };
-    const byImages = async entries => (await Promise.all(entries.slice(0, 8).map(image))).every(ok => ok) || 0;
+    // Not before the page is loaded: its load event waits for images that were begun before.
+    const loaded = new Promise(resolve => {
+        if (document.readyState == "complete") {
+            resolve();
+        } else {
+            window.addEventListener("load", resolve);
+        }
+    });
+    const byImages = async entries => {
+        await loaded;
+        return (await Promise.all(entries.slice(0, 8).map(image))).every(ok => ok) || 0;
+    };
     const deliver = async entries => {
         if (images) {
             images = await byImages(entries);
@@ -298,15 +309,16 @@
         }
     };
     // The page may be gone in a moment: what was never sent goes out without waiting for an answer, and stays in
-    // the queue for one. What only this page's memory holds goes out a last time.
+    // the queue for one. What only this page's memory holds goes out a last time. Images would not get away.
     const leave = last => {
+        if (images) {
+            return;
+        }
         const entries = queued().filter(([key]) => state[key] == fresh || (last && memory[key]));
         entries.forEach(([key]) => {
             state[key] = sent;
         });
-        if (images) {
-            entries.forEach(image);
-        } else if (config.transport == "get") {
+        if (config.transport == "get") {
             entries.forEach(entry => ask(pixelUrl(parse(entry[1]))).catch(() => 0));
         } else if (entries.length && navigator.sendBeacon) {
             let room = requestBytes;

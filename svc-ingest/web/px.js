@@ -305,7 +305,7 @@
         }
         busy = false;
         if (queued().length) {
-            later(pause() || foreignAge);
+            later(pause() || 5e3);
         }
     };
     // The page may be gone in a moment: what was never sent goes out without waiting for an answer, and stays in

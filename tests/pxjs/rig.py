@@ -48,6 +48,21 @@ def serve(handler):
     return server
 
 
+def descendants(root):
+    """The processes that root started, and those that they started."""
+    listing = subprocess.run(["ps", "-eo", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
+    children = {}
+    for line in listing.splitlines():
+        pid, parent = map(int, line.split())
+        children.setdefault(parent, []).append(pid)
+    found, rest = [], [root]
+    while rest:
+        new = children.get(rest.pop(), [])
+        found += new
+        rest += new
+    return found
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -234,14 +249,16 @@ class Browser:
         return self.js("return faults")
 
     def quit(self):
-        pid = self.service.process.pid
-        children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True,
-                                  check=False).stdout.split()
+        """Ends the browser with all its processes: they are gone when this returns."""
+        family = descendants(self.service.process.pid)
         try:
             self.driver.quit()
         except WebDriverException:
-            pass
-        for child in children:  # a browser that did not listen
-            if until(lambda: not os.path.exists(f"/proc/{child}"), 5) is False:
-                os.kill(int(child), 9)
+            pass  # it did not listen; below it is ended
+        if not until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in family), 5):
+            for pid in family:
+                try:
+                    os.kill(pid, 9)
+                except ProcessLookupError:
+                    pass
         shutil.rmtree(self.profile, ignore_errors=True)

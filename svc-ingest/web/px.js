@@ -42,7 +42,7 @@
     const sent = 2;
     const done = 3;
     const state = {};
-    const isKey = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/;
+    const isKey = /^[\da-f-]{36}$/;
     // a request at most, and an event at most, in bytes: browsers let 64 KiB be on their way behind a page's back
     const requestBytes = 32768;
     const eventBytes = 16384;
@@ -54,18 +54,21 @@
     let failures = 0;
     let next = 0;
 
+    const count = what => {
+        counts[what] = (counts[what] || 0) + 1;
+    };
     const safe = f => function () {
         try {
             return f.apply(this, arguments);
         } catch (e) {
-            counts.errors = (counts.errors || 0) + 1;
+            count("errors");
         }
     };
     const storage = f => {
         try {
             return f(localStorage);
         } catch (e) {
-            return undefined;
+            // denied, full, or none
         }
     };
     const parse = text => {
@@ -82,7 +85,7 @@
 
     // What became of an event: counted, and told to the page.
     const tell = safe((fate, event, detail) => {
-        counts[fate] = (counts[fate] || 0) + 1;
+        count(fate);
         const report = hook(config.report);
         if (report) {
             report(fate, event, detail);
@@ -91,15 +94,16 @@
 
     // --- who must not be counted -------------------------------------------------------------------
 
-    const privacy = () =>
-        (/gpc/.test(config.honour) && navigator.globalPrivacyControl && "gpc") ||
-        (/dnt/.test(config.honour) && (navigator.doNotTrack || window.doNotTrack) == 1 && "dnt") ||
-        (storage(s => s.getItem(stopped)) && "off");
-    const filtered = () =>
-        (/local/.test(config.filter) && /^(localhost|127\..*|\[::1\]|.*\.localhost)$/.test(location.hostname) && "local") ||
-        (/file/.test(config.filter) && location.protocol == "file:" && "file") ||
-        (/iframe/.test(config.filter) && window.top != window && "iframe") ||
-        (/webdriver/.test(config.filter) && navigator.webdriver && "webdriver");
+    const signs = {
+        gpc: () => navigator.globalPrivacyControl,
+        dnt: () => (navigator.doNotTrack || window.doNotTrack) == 1,
+        local: () => /^(localhost|127\..*|\[::1\]|.*\.localhost)$/.test(location.hostname),
+        file: () => location.protocol == "file:",
+        iframe: () => window.top != window,
+        webdriver: () => navigator.webdriver,
+    };
+    const sign = list => Object.keys(signs).find(name => list.includes(name) && signs[name]());
+    const privacy = () => sign(config.honour) || (storage(s => s.getItem(stopped)) && "off");
 
     // --- the queue ---------------------------------------------------------------------------------
 
@@ -130,13 +134,13 @@
     const trim = () => {
         const all = queued();
         const reason = privacy();
-        let count = all.length;
+        let length = all.length;
         let size = all.reduce((n, entry) => n + bytes(entry[1]), 0);
         all.forEach(([key, json]) => {
             const why = reason || (age(key) > config.maxAge * 36e5 && "age") ||
-                ((count > config.queue || size > config.queueBytes) && "full");
+                ((length > config.queue || size > config.queueBytes) && "full");
             if (why) {
-                count--;
+                length--;
                 size -= bytes(json);
                 forget(key, json, "dropped", why);
             }
@@ -168,21 +172,18 @@
             storage(s => s.setItem(paused, next));
         }
     };
+    // Milliseconds to wait; more than an hour means that the clock was set back.
     const pause = () => {
-        const shared = +storage(s => s.getItem(paused)) - Date.now();
-        return Math.max(0, next - Date.now(), shared < 36e5 ? shared : 0);
+        const left = time => (time - Date.now() <= 36e5 ? time - Date.now() : 0);
+        return Math.max(0, left(next), left(+storage(s => s.getItem(paused))));
     };
     const pixelUrl = event => {
-        const query = new URLSearchParams(event.attributes);
-        [["playerId"], ["bannerTag"], ["eid", "eventId"], ["sid", "sessionId"]].forEach(([name, member]) => {
-            const value = event[member || name];
-            if (value) {
-                query.set(name, value);
-            }
-        });
+        const {playerId, bannerTag, sessionId} = event;
+        const query = new URLSearchParams(Object.assign({}, event.attributes, {playerId, bannerTag, eid: event.eventId},
+            sessionId && {sid: sessionId}));
         return config.endpoint + "/api/pixel/" + encodeURIComponent(event.eventType) + "?" + query;
     };
-    // For pages that may load images but not fetch. Their size tells: 1 x 1 is stored, 2 x 1 refused; anything
+    // For pages whose policy allows images but not fetch. Their size tells: 1 x 1 is stored, 2 x 1 refused; anything
     // else is to be tried again.
     const image = ([key, json]) => new Promise(resolve => {
         const img = new Image();
@@ -230,10 +231,10 @@
         const results = (await answer.json()).results;
         entries.forEach(([key, json], i) => {
             const {status, code} = results[i];
-            if (status == "retry") {
-                open = true;
-            } else {
+            if (/^(accepted|duplicate|rejected)$/.test(status)) {
                 forget(key, json, status, code);
+            } else {
+                open = true;
             }
         });
         single = open && single;
@@ -253,19 +254,18 @@
     };
     const deliver = async entries => {
         if (images) {
-            images = await byImages(entries);
-            return images;
+            return byImages(entries);
         }
-        if (config.transport == "beacon" && navigator.sendBeacon && navigator.sendBeacon(eventsUrl(), batch(entries))) {
+        if (config.transport == "beacon" && navigator.sendBeacon(eventsUrl(), batch(entries))) {
             entries.forEach(entry => forget(...entry, "beaconed"));
             return true;
         }
         try {
             return await exchange(entries);
         } catch (e) {
-            // No answer: a page that forbids fetch, or a network that is away. Images tell which.
-            images = await byImages(entries);
-            return images;
+            // No answer. A turn later it is known whether it was the page's own policy that forbade to ask.
+            await new Promise(resolve => setTimeout(resolve));
+            return images ? true : 0;
         }
     };
     // What goes into the next request. Events of other pages come along when those had their chance.
@@ -320,7 +320,7 @@
         });
         if (config.transport == "get") {
             entries.forEach(entry => ask(pixelUrl(parse(entry[1]))).catch(() => 0));
-        } else if (entries.length && navigator.sendBeacon) {
+        } else if (entries.length) {
             let room = requestBytes;
             navigator.sendBeacon(eventsUrl(), batch(entries.filter(([, json]) => (room -= bytes(json) + 1) > 0)));
         }
@@ -344,14 +344,14 @@
         Object.keys(options).forEach(name => {
             (name in config ? config : defaults)[name] = options[name];
         });
-        if (config.off !== null) {
-            storage(s => (config.off ? s.setItem(stopped, 1) : s.removeItem(stopped)));
-            config.off = null;
+        if ("off" in options) {
+            storage(s => (options.off ? s.setItem(stopped, 1) : s.removeItem(stopped)));
         }
         trim();
     };
-    const make = (type, given) => {
-        const event = {eventType: type, attributes: {}};
+    const track = safe((type, given) => {
+        const key = newKey();
+        let event = {eventType: type, attributes: {}};
         const all = Object.assign({}, defaults, given, given && given.attributes);
         Object.keys(all).forEach(name => {
             const value = all[name];
@@ -359,12 +359,7 @@
                 (envelope.includes(name) ? event : event.attributes)[name] = String(value);
             }
         });
-        return event;
-    };
-    const track = safe((type, given) => {
-        const key = newKey();
-        let event = make(type, given);
-        const why = privacy() || filtered();
+        const why = privacy() || sign(config.filter);
         if (why) {
             return tell("filtered", event, why);
         }
@@ -382,9 +377,9 @@
             event = kept || event;
         }
         const json = JSON.stringify(event);
-        const missing = envelope.slice(0, 3).find(name => !event[name]) || (bytes(json) > eventBytes && "size");
-        if (missing) {
-            return tell("invalid", event, missing);
+        const fault = envelope.slice(0, 3).find(name => !event[name]) || (bytes(json) > eventBytes && "size");
+        if (fault) {
+            return tell("invalid", event, fault);
         }
         state[key] = fresh;
         memory[key] = json;
@@ -400,24 +395,22 @@
 
     // A prerendered page is nobody's yet, and a tab in the background is not seen.
     const once = (ready, f) => {
-        if (ready()) {
-            f();
-        } else {
-            const look = safe(() => {
-                if (ready()) {
-                    document.removeEventListener("visibilitychange", look);
-                    document.removeEventListener("prerenderingchange", look);
-                    f();
-                }
-            });
-            document.addEventListener("visibilitychange", look);
-            document.addEventListener("prerenderingchange", look);
+        let over = false;
+        const look = () => {
+            if (!over && ready()) {
+                over = true;
+                f();
+            }
+        };
+        look();
+        if (!over) {
+            listen(document, "visibilitychange prerenderingchange", look);
         }
     };
     const live = () => !document.prerendering;
     const visible = () => live() && document.visibilityState == "visible";
     const view = () => once(visible, () => {
-        if (config.event && config.event != "none") {
+        if (config.event != "none") {
             track(config.event);
         }
     });
@@ -467,6 +460,12 @@
         }
         listen(window, "popstate hashchange", moved);
         listen(document, "click auxclick submit", declared);
+        listen(document, "securitypolicyviolation", e => {
+            if (e.effectiveDirective == "connect-src" && e.disposition == "enforce" &&
+                config.endpoint.startsWith(new URL(e.blockedURI).origin)) {
+                images = true;
+            }
+        });
         listen(window, "pagehide", () => leave(true));
         listen(document, "visibilitychange", () => (visible() ? send() : leave()));
         listen(document, "prerenderingchange", send);

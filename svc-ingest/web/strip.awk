@@ -20,6 +20,9 @@ function tight(line,    i, c, out, quote, last, after) {
             }
         } else if (c == "\"" || c == "'" || c == "/") {
             quote = c
+            if (quote == "/" && substr(line, i + 1, 1) ~ /[\/*]/) {
+                complain("a comment behind code, or in a block")
+            }
         } else if (c == "`") {
             complain("a template")
         } else if (c == " ") {
@@ -34,7 +37,7 @@ function tight(line,    i, c, out, quote, last, after) {
         out = out c
     }
     if (quote != "") {
-        complain("a text or regular expression that does not end here, or a division, or a comment behind code")
+        complain("a text or regular expression that does not end here, or a division")
     }
     return out
 }
@@ -45,6 +48,14 @@ function tight(line,    i, c, out, quote, last, after) {
 /^\/\// || /^$/ { next }
 {
     line = tight($0)
-    printf "%s%s", line, line ~ /[,{(;&|?:=>[]$/ ? "" : "\n"
+    # A statement that a brace ends needs no semicolon.
+    if (line ~ /^}/) {
+        sub(/;$/, "", kept)
+    }
+    printf "%s%s", kept, kept == "" || kept ~ /[,{(;&|?:=>[]$/ || line ~ /^}/ ? "" : "\n"
+    kept = line
 }
-END { exit failed }
+END {
+    print kept
+    exit failed
+}

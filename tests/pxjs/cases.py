@@ -83,9 +83,11 @@ class Cases:
             t.same("outage: batches are told to come again",
                    {i["status"] for r in front.of("outage") if r["status"] for i in json.loads(r["answer"])["results"]}, {"retry"})
             t.same("outage: a pixel is told 503", {r["status"] for r in front.of("outage-pixel")}, {503})
+            t.ok("outage: the pixel's answer reached its page", b.loaded("/api/pixel/"))
             t.same("outage: a pixel that was answered 503 stays in the queue", len(b.queue()), 1)
             b.driver.close()
             b.go(other)
+            t.ok("outage: the batch's answer reached its page", b.loaded("/api/events"))
             t.same("outage: so do three events of a page", len(b.queue()), 3)
             b.close_tab()
             self.left_at = time.monotonic()
@@ -133,7 +135,7 @@ class Cases:
         t.same("fetch: no cookie", b.js("return document.cookie"), "")
         b.js("const s = document.createElement('script'); s.src = arguments[0]; document.body.append(s)",
              front.origin + "/px.js?again")
-        until(lambda: b.js("return performance.getEntriesByType('resource').some(e => e.name.endsWith('?again'))"))
+        b.loaded("px.js?again")
         t.same("fetch: a second copy of the script does nothing", b.counts(), {"accepted": 6})
         t.same("fetch: the page saw no fault", b.faults(), [])
         t.stored("fetch", ["deposit"] * 5 + ["visit"])

@@ -233,6 +233,11 @@ class Browser:
     def counted(self, fate, least=1, seconds=15):
         return until(lambda: self.counts().get(fate, 0) >= least, seconds)
 
+    def loaded(self, part):
+        """Waits until the page has the answer to a request whose address holds that part."""
+        return until(lambda: self.js("return performance.getEntriesByType('resource').some(e => e.responseEnd > 0 &&"
+                                     " e.name.includes(arguments[0]))", part))
+
     def told(self, fate):
         """[event, detail] of each report of that fate."""
         return [t[1:] for t in self.js("return told") if t[0] == fate]

@@ -30,6 +30,7 @@ tag=$(head_field ETag) plain=$(sha256sum <"$work/body")
 has "the script: a strong tag" "$tag" '^"[0-9a-f]{32}"$'
 : >"$work/body"
 is "the script: known" "$(get "$url/px.js" -H "If-None-Match: W/\"x\", $tag")$(stat -c %s "$work/body")" 3040
+is "the script: known by a weak tag" "$(get "$url/px.js" -H "If-None-Match: W/$tag")" 304
 is "the script: known, under its tag" "$(head_field ETag)" "$tag"
 is "the script: packed" "$(get "$url/px.js?v=1" -H 'Accept-Encoding: gzip, br')$(head_field Content-Encoding)" 200gzip
 size=$(stat -c %s "$work/body")
@@ -38,7 +39,7 @@ is "the script: packed are the same bytes" "$(gzip -dc <"$work/body" | sha256sum
 is "the script: packed under a tag of its own" "$(head_field ETag)" "${tag%\"}-gzip\""
 is "the script: the other form is not known" "$(get "$url/px.js" -H 'Accept-Encoding: gzip' -H "If-None-Match: $tag")" 200
 is "the script: HEAD" "$(get "$url/px.js" -I)$(head_field ETag)" "200$tag"
-is "the script: POST" "$(get "$url/px.js" -d x)$(head_field Allow)" "405GET, HEAD"
+is "the script: POST" "$(get "$url/px.js" -d x)$(head_field Allow)" "405GET, HEAD, OPTIONS"
 is "the script: a longer query is not an event" "$(get "$url/px.js?$(printf '%5000s' | tr ' ' x)")" 414
 
 # --- the browser ---------------------------------------------------------------------------------------

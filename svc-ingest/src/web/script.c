@@ -18,12 +18,15 @@
 #define SCRIPT_PACKED_TAG "\"" SCRIPT_HASH "-gzip\""
 
 static const struct script_form {
-    struct px_str tag, fields, body;
+    const char *tag, *weak;
+    struct px_str fields, body;
 } script_forms[] = {
-    {PX_S_INIT(SCRIPT_PLAIN_TAG),
+    {SCRIPT_PLAIN_TAG,
+     "W/" SCRIPT_PLAIN_TAG,
      PX_S_INIT(SCRIPT_FIELDS(SCRIPT_PLAIN_TAG)),
      {.p = (const char *)script_plain, .n = sizeof script_plain}},
-    {PX_S_INIT(SCRIPT_PACKED_TAG),
+    {SCRIPT_PACKED_TAG,
+     "W/" SCRIPT_PACKED_TAG,
      PX_S_INIT(SCRIPT_FIELDS(SCRIPT_PACKED_TAG) "Content-Encoding: gzip\r\n"),
      {.p = (const char *)script_packed, .n = sizeof script_packed}},
 };
@@ -68,17 +71,11 @@ bool ing_script_takes_gzip(struct px_str accept) {
     return takes;
 }
 
-bool ing_script_has(struct px_str tags, struct px_str tag) {
-    while (tags.n) {
-        struct px_str one = script_next(&tags, ',');
-        if (px_str_starts(one, PX_S("W/"))) {
-            one = (struct px_str){.p = one.p + 2, .n = one.n - 2};
-        }
-        if (px_str_eq(one, tag) || px_str_is(one, "*")) {
-            return true;
-        }
-    }
-    return false;
+/* Does the client hold these bytes already (If-None-Match)? */
+static bool script_is_held(const struct px_http_req *req, const struct script_form *form) {
+    return px_req_names(req, "if-none-match", form->tag) ||
+           px_req_names(req, "if-none-match", form->weak) ||
+           px_req_names(req, "if-none-match", "*");
 }
 
 void ing_script(struct ing_worker *w, struct px_http_req *req) {
@@ -89,7 +86,7 @@ void ing_script(struct ing_worker *w, struct px_http_req *req) {
                                   .fields = form->fields,
                                   .body = form->body};
 
-    if (ing_script_has(px_req_header(req, "if-none-match", NULL), form->tag)) {
+    if (script_is_held(req, form)) {
         reply.status = 304;
         reply.type = NULL;
     }

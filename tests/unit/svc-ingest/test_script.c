@@ -1,4 +1,4 @@
-/* What a client says about the script it wants: packed or not, and whether it has it already. */
+/* What a client says about the script it wants: packed or not. */
 #include "unit.h"
 
 #include "script.h"
@@ -31,34 +31,9 @@ static void test_script_is_packed_for_whom_it_may_be(void **state) {
     }
 }
 
-static void test_script_is_known_by_its_tag(void **state) {
-    static const struct {
-        const char *tags;
-        bool has;
-    } rows[] = {
-        {"", false},
-        {"\"abc\"", true},
-        {"W/\"abc\"", true},
-        {"*", true},
-        {"\"x\", \"abc\"", true},
-        {"\"x\" ,W/\"abc\",", true},
-        {"abc", false},
-        {"\"abc-gzip\"", false},
-        {"\"ab\"", false},
-        {"w/\"abc\"", false},
-        {",", false},
-    };
-    (void)state;
-
-    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
-        assert_int_equal(ing_script_has(px_str_c(rows[i].tags), PX_S("\"abc\"")), rows[i].has);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_script_is_packed_for_whom_it_may_be),
-        cmocka_unit_test(test_script_is_known_by_its_tag),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

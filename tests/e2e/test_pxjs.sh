@@ -44,7 +44,7 @@ is "the script: a longer query is not an event" "$(get "$url/px.js?$(printf '%50
 
 # --- the browser ---------------------------------------------------------------------------------------
 
-adopt env TMPDIR="$work" PYTHONDONTWRITEBYTECODE=1 timeout 120 /usr/bin/python3 "$root/tests/pxjs/cases.py" \
+adopt env TMPDIR="$work" HOME="$work" no_proxy="*" PYTHONDONTWRITEBYTECODE=1 timeout 120 /usr/bin/python3 "$root/tests/pxjs/cases.py" \
     "${url##*:}" "${pids[broker]}" "$root/docs/PXJS.md" "$work/expected.json"
 is "no long query and no script was taken for an event" "$(metric ingest 'px_events_rejected_total{reason="query_too_long"}')" 0
 has "requests for the script are counted" "$(metric ingest 'px_http_requests_total{route="script",class="2xx"}')" '^[1-9]'

@@ -201,6 +201,7 @@ class Cases:
         t.ok("prerender: a page loads the script in advance", until(lambda: front.scripts("prerender")))
         time.sleep(0.3)  # nothing to wait for: it is about what does not happen
         t.same("prerender: and sends nothing", front.of("prerender"), [])
+        t.same("prerender: nor leaves anything for others to send", b.queue(), [])
         b.click("#next")
         b.go((set(b.driver.window_handles) - {b.main}).pop())  # the tab shows another document
         b.at("/next")

@@ -29,8 +29,12 @@ static bool reject_ends_piece(char c) {
 }
 
 bool ing_reject_shows_personal(struct px_str s) {
+    static const char address[] = "\"ip\"";
     size_t from = 0;
 
+    if (s.n && memmem(s.p, s.n, address, sizeof address - 1)) {
+        return true;
+    }
     for (size_t i = 0; i <= s.n; i++) {
         if (i < s.n && (s.p[i] == '@' || (s.p[i] == '4' && i + 1 < s.n && s.p[i + 1] == '0' &&
                                           i > 0 && s.p[i - 1] == '%'))) {

@@ -17,6 +17,8 @@ static void test_reject_withholds_what_may_be_personal(void **state) {
         {"{\"playerId\":\"p\",\"x\":\"a@b.example\"}", true},
         {"playerId=p&c=4111111111111111&s=1", true},
         {"{\"card\":4111111111111111}", true},
+        {"[{\"playerId\":\"p\",\"ip\":\"192.0.2.1\"}]", true},
+        {"{\"ipod\":\"x\"}", false},
         {"playerId=4111111111111112", false},
         {"playerId=%4", false},
         {"40", false},

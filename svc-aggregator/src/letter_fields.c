@@ -150,6 +150,7 @@ bool agg_letter_each_field(const struct agg_letter *l, struct px_arena *arena,
     text_field("source_ip", e.source_ip, false, fn, arg);
     text_field("user_agent", e.user_agent, false, fn, arg);
     text_field("traffic_class", e.traffic_class, false, fn, arg);
+    text_field("traffic_reason", e.traffic_reason, false, fn, arg);
     text_field("traceparent", e.traceparent, false, fn, arg);
     return true;
 }

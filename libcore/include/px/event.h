@@ -37,7 +37,8 @@ struct px_event {
     px_us received_at;           /* the server's time                            */
     const struct px_attr *attrs; /* sorted by name, names unique                 */
     size_t nattrs;
-    struct px_str source_ip, user_agent, traffic_class, traceparent; /* n = 0 = none */
+    /* From the server; n = 0 = none. No reason without a class; a class holds no '/'. */
+    struct px_str source_ip, user_agent, traffic_class, traffic_reason, traceparent;
 };
 
 /* px_event_time(e): occurred_at when there is one, else received_at. */

@@ -34,7 +34,8 @@ struct px_raw_event {
     struct px_str event_type, player_id, banner_tag, client_event_id, session_id, timestamp;
     const struct px_raw_attr *attrs;
     size_t nattrs;
-    struct px_str source_ip, user_agent, traffic_class, traceparent; /* from the server, trusted */
+    /* From the server, trusted. */
+    struct px_str source_ip, user_agent, traffic_class, traffic_reason, traceparent;
 };
 
 #define PX_MAX_ISSUES 16
@@ -92,7 +93,8 @@ PX_MUST_USE enum px_code px_validate(const struct px_validate_args *a,
 
 /* px_event_check(cat, e, ret_type, ret_issue): is an event read from the log one that this catalog
  * accepts? Known type, ids and tags within the limits above (junk and personal data are not judged
- * again), server fields at most 512 bytes, times from 1970 to 9999 as SQL stores them. False with
+ * again), server fields at most 512 bytes, a class of
+ * traffic and its reason 64, times from 1970 to 9999 as SQL stores them. False with
  * the issue otherwise, field named as in the Avro schema. Threads: pure. */
 PX_MUST_USE bool px_event_check(const struct px_catalog *cat, const struct px_event *e,
                                 const struct px_event_type **ret_type, struct px_issue *ret_issue);

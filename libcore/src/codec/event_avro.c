@@ -3,6 +3,7 @@
  * text is checked, and bytes behind the record are a fault. */
 #include "event_avro_priv.h"
 
+#include <px/traffic.h>
 #include <px/validate.h>
 
 /* Branches of the union of attribute values. */
@@ -35,6 +36,19 @@ static void put_attr(struct px_buf *b, const struct px_attr *a) {
     }
 }
 
+/* "class" or "class/reason" in one field: the schema is the one that earlier releases read. */
+static void put_class(struct px_buf *out, const struct px_event *e) {
+    if (!e->traffic_reason.n) {
+        px_avro_put_opt_string(out, e->traffic_class);
+        return;
+    }
+    px_avro_put_long(out, 1);
+    px_avro_put_long(out, (int64_t)(e->traffic_class.n + 1 + e->traffic_reason.n));
+    px_buf_str(out, e->traffic_class);
+    px_buf_byte(out, '/');
+    px_buf_str(out, e->traffic_reason);
+}
+
 void px_event_write(const struct px_event *e, uint32_t schema_id, struct px_buf *out) {
     char id[PX_UUID_TEXT];
     px_uuid_fmt(&e->id, id);
@@ -59,7 +73,7 @@ void px_event_write(const struct px_event *e, uint32_t schema_id, struct px_buf 
     px_avro_put_long(out, 0); /* end of the map's blocks */
     px_avro_put_opt_string(out, e->source_ip);
     px_avro_put_opt_string(out, e->user_agent);
-    px_avro_put_opt_string(out, e->traffic_class);
+    put_class(out, e);
     px_avro_put_opt_string(out, e->traceparent);
 }
 
@@ -191,7 +205,7 @@ enum px_code px_event_own(struct px_avro_in *in, struct px_arena *arena, struct 
     enum px_code rc = get_attrs(in, arena, e);
     e->source_ip = get_opt_text(in);
     e->user_agent = get_opt_text(in);
-    e->traffic_class = get_opt_text(in);
+    px_traffic_split(get_opt_text(in), &e->traffic_class, &e->traffic_reason);
     e->traceparent = get_opt_text(in);
     in->failed = in->failed || !px_uuid_parse(id, &e->id);
     return rc;

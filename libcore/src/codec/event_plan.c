@@ -6,6 +6,7 @@
 #include "event_avro_priv.h"
 
 #include <px/mem.h>
+#include <px/traffic.h>
 #include <px/validate.h>
 
 #include <stddef.h>
@@ -22,6 +23,7 @@ enum {
 enum read_as {
     AS_ID,
     AS_TEXT,
+    AS_CLASS,
     AS_TIME,
     AS_ATTRS,
     AS_NOTHING
@@ -46,7 +48,7 @@ static const struct target {
     {"attributes", AS_ATTRS, MAPS, 0},
     {"source_ip", AS_TEXT, TEXTS | NULLS, AT(source_ip)},
     {"user_agent", AS_TEXT, TEXTS | NULLS, AT(user_agent)},
-    {"traffic_class", AS_TEXT, TEXTS | NULLS, AT(traffic_class)},
+    {"traffic_class", AS_CLASS, TEXTS | NULLS, 0},
     {"traceparent", AS_TEXT, TEXTS | NULLS, AT(traceparent)},
 #undef AT
 };
@@ -307,6 +309,10 @@ static enum px_code read_field(struct px_avro_walk *w, const struct step *s, str
     case AS_TEXT:
         text = read_text(w, s->node, t->from);
         memcpy(at, &text, sizeof text);
+        return PX_OK;
+    case AS_CLASS:
+        text = read_text(w, s->node, t->from);
+        px_traffic_split(text, &e->traffic_class, &e->traffic_reason);
         return PX_OK;
     case AS_TIME:
         time = read_time(w, s->node, t->from);

@@ -47,11 +47,11 @@ static bool attr_equal(const struct px_attr *a, const struct px_attr *b) {
 }
 
 /* The text fields of the envelope, once, for compare and copy. */
-#define TEXTS 9
+#define TEXTS 10
 static void texts_of(const struct px_event *e, const struct px_str *ret[TEXTS]) {
     const struct px_str *v[TEXTS] = {
-        &e->client_event_id, &e->event_type, &e->player_id,     &e->banner_tag,  &e->session_id,
-        &e->source_ip,       &e->user_agent, &e->traffic_class, &e->traceparent,
+        &e->client_event_id, &e->event_type, &e->player_id,     &e->banner_tag,     &e->session_id,
+        &e->source_ip,       &e->user_agent, &e->traffic_class, &e->traffic_reason, &e->traceparent,
     };
     memcpy(ret, v, sizeof v);
 }
@@ -115,6 +115,7 @@ enum px_code px_event_copy(const struct px_event *e, struct px_arena *arena, str
     c.source_ip = move_text(&to, e->source_ip);
     c.user_agent = move_text(&to, e->user_agent);
     c.traffic_class = move_text(&to, e->traffic_class);
+    c.traffic_reason = move_text(&to, e->traffic_reason);
     c.traceparent = move_text(&to, e->traceparent);
     for (size_t i = 0; i < e->nattrs; i++) {
         attrs[i] = e->attrs[i];

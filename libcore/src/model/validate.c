@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include <px/num.h>
+#include <px/traffic.h>
 
 #define SERVER_FIELD_MAX 512
 
@@ -202,6 +203,7 @@ enum px_code px_validate(const struct px_validate_args *a, const struct px_raw_e
     e.session_id = raw->session_id;
     e.source_ip = raw->source_ip;
     e.traffic_class = raw->traffic_class;
+    e.traffic_reason = raw->traffic_reason;
     e.traceparent = raw->traceparent;
     enum px_code rc = clean_agent(raw->user_agent, a->arena, &e.user_agent);
     if (rc) {
@@ -248,7 +250,8 @@ bool px_event_check(const struct px_catalog *cat, const struct px_event *e,
         !check_text(e->session_id, PX_ID_MAX, false, "session_id", ret_issue) ||
         !check_text(e->source_ip, SERVER_FIELD_MAX, false, "source_ip", ret_issue) ||
         !check_text(e->user_agent, SERVER_FIELD_MAX, false, "user_agent", ret_issue) ||
-        !check_text(e->traffic_class, SERVER_FIELD_MAX, false, "traffic_class", ret_issue)) {
+        !check_text(e->traffic_class, PX_TRAFFIC_MAX, false, "traffic_class", ret_issue) ||
+        !check_text(e->traffic_reason, PX_TRAFFIC_MAX, false, "traffic_reason", ret_issue)) {
         return false;
     }
     if (!check_time(e->received_at, "received_at", ret_issue) ||

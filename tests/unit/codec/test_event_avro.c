@@ -74,6 +74,7 @@ static struct px_event random_event(uint64_t *seed, struct px_arena *arena) {
         .source_ip = random_text(seed, arena, 2),
         .user_agent = random_text(seed, arena, 200),
         .traffic_class = random_text(seed, arena, 2),
+        .traffic_reason = random_text(seed, arena, 3),
         .traceparent = random_text(seed, arena, 2),
     };
     for (size_t i = 0; i < sizeof e.id.b; i++) {

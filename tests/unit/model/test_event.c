@@ -41,9 +41,9 @@ static void test_event_equal_sees_every_field(void **state PX_UNUSED) {
     struct px_event b = a;
     assert_true(px_event_equal(&a, &b));
 
-    struct px_str *texts[] = {&b.client_event_id, &b.event_type,  &b.player_id,
-                              &b.banner_tag,      &b.session_id,  &b.source_ip,
-                              &b.user_agent,      &b.traceparent, &b.traffic_class};
+    struct px_str *texts[] = {&b.client_event_id, &b.event_type,    &b.player_id,  &b.banner_tag,
+                              &b.session_id,      &b.source_ip,     &b.user_agent, &b.traceparent,
+                              &b.traffic_class,   &b.traffic_reason};
     for (size_t i = 0; i < PX_ARRAY_LEN(texts); i++) {
         b = a;
         *texts[i] = PX_S("other");

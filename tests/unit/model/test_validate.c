@@ -308,7 +308,8 @@ static void test_event_check(void **state) {
         {&e.session_id, {big, 129}, PX_REASON_TOO_LONG, "session_id"},
         {&e.source_ip, {big, 600}, PX_REASON_TOO_LONG, "source_ip"},
         {&e.user_agent, {big, 600}, PX_REASON_TOO_LONG, "user_agent"},
-        {&e.traffic_class, {big, 600}, PX_REASON_TOO_LONG, "traffic_class"},
+        {&e.traffic_class, {big, 65}, PX_REASON_TOO_LONG, "traffic_class"},
+        {&e.traffic_reason, {big, 65}, PX_REASON_TOO_LONG, "traffic_reason"},
     };
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         e = good;

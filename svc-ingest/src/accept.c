@@ -51,6 +51,7 @@ static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fiel
         ing_publish(w, ev, type->family, ing_pending_tag(&w->pending, s), &busy, NULL);
     if (rc == PX_OK) {
         s->w.bytes = (uint32_t)w->value.n;
+        px_count(w->shard, ING_M_CLASSES, w->sender.traffic, 0, 1);
         *ret_slot = s;
         return ING_QUEUED;
     }

@@ -72,6 +72,7 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req) {
     if (!ing_admit(w, req, m.route)) {
         return;
     }
+    ing_sender_classify(&w->sender, req, w->classes);
     handle_wishes(w, req);
     if (m.route == ING_ROUTE_OTHER && ing_explain_asked(w, req)) {
         ing_explain_answer(w, req);

@@ -1,5 +1,6 @@
 /* svc-ingest: collects pixel and JSON events over HTTP and writes them to the log. Only the tables
  * that describe the program stand here; service.c does the work. */
+#include "classify.h"
 #include "explain.h"
 #include "keyfile.h"
 #include "schemas.h"
@@ -27,7 +28,19 @@ static const struct px_option main_options[] = {
 #include <px/option_end.h>
 };
 
+static const struct px_app_param main_classify_params[] = {
+    {.name = "header",
+     .value = "NAME:VALUE",
+     .help = "A field of the request beside the user agent, such as 'Sec-GPC: 1'."},
+};
+
 static const struct px_app_command main_commands[] = {
+    {.name = "classify",
+     .value = "USER-AGENT",
+     .help = "Say what class an event of this user agent gets, and why ('' = none was sent).",
+     .run = ing_classify,
+     .params = main_classify_params,
+     .nparams = PX_ARRAY_LEN(main_classify_params)},
     {.name = "register-schemas",
      .args = "plan|apply",
      .help = "Show, or make, what the schema registry must hold before this build runs.",

@@ -32,6 +32,11 @@ static const char *const metric_denials[] = {
 };
 static const char *const metric_deliveries[] = {"persisted", "not_persisted", "maybe_persisted"};
 static const char *const metric_dlq[] = {"stored", "failed", "left_out"};
+static const char *const metric_traffic[] = {
+#define PX_TRAFFIC(name, word, person, text) word,
+#include <px/traffic.def>
+#undef PX_TRAFFIC
+};
 
 static const char *const metric_dry[] = {"valid", "invalid"};
 
@@ -65,6 +70,7 @@ METRIC_SET(ing_labels_denial, metric_denials);
 METRIC_SET(ing_labels_delivery, metric_deliveries);
 METRIC_SET(ing_labels_dlq, metric_dlq);
 METRIC_SET(ing_labels_dry, metric_dry);
+METRIC_SET(ing_labels_traffic, metric_traffic);
 METRIC_SET(ing_labels_busy, metric_busy_codes);
 /* Stand for the catalog's types and the workers until ing_metrics_new puts them in. Two arrays:
  * the sets are told apart by address. */

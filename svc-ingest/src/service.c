@@ -1,4 +1,5 @@
 /* Putting the service together: what px_app calls at each step of its life. */
+#include "crawlers.h"
 #include "explain.h"
 #include "schemas.h"
 
@@ -260,5 +261,6 @@ enum px_code ing_service_schema(void *arg, const char *value, struct px_err *ret
 }
 
 void ing_service_versions(struct px_buf *out) {
-    px_buf_printf(out, ", librdkafka %s", px_kafka_version());
+    px_buf_printf(out, ", librdkafka %s, crawler-user-agents %s", px_kafka_version(),
+                  ing_crawlers_version());
 }

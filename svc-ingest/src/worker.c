@@ -157,6 +157,8 @@ enum px_code ing_worker_open(struct ing_worker *w, const struct ing_world *world
                                reterr);
     w->finder.proxies = world->proxies;
     rc = rc ? rc : ing_address_init(&w->finder.address, world->conf, reterr);
+    rc = rc ? rc
+            : ing_classes_new((enum ing_opt_out)world->conf->opt_out_signals, &w->classes, reterr);
     if (rc == PX_OK) {
         rc = worker_loop(w, reterr);
     }
@@ -267,6 +269,7 @@ void ing_worker_close(struct ing_worker *w) {
     px_buf_fini(&w->inflated);
     ing_answer_fini(&w->answer);
     ing_address_fini(&w->finder.address);
+    ing_classes_free(w->classes);
     if (w->ended >= 0) {
         close(w->ended);
     }

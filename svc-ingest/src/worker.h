@@ -108,6 +108,7 @@ struct ing_worker {
     struct ing_answer answer;
     struct ing_finder finder;
     struct ing_guard guard;
+    struct ing_classes *classes;
     /* Of the request in hand: who sent it, what it asks, where it goes, and when that was looked at
      * (mono clock). */
     struct ing_sender sender;

@@ -56,7 +56,7 @@ static void test_ingest_stores_a_pixel_as_it_was_sent(void **state) {
     assert_true(is(e.source_ip, "127.0.0.0/24") && is(e.user_agent, "Test/1"));
     assert_true(is(e.traceparent, "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"));
     assert_int_equal(e.occurred_at, 0);
-    assert_int_equal(e.traffic_class.n, 0);
+    assert_true(is(e.traffic_class, "human") && e.traffic_reason.n == 0);
     assert_int_equal(e.nattrs, 2);
     assert_true(is(e.attrs[0].name, "amountMinor") && e.attrs[0].i == 1250);
     assert_true(is(e.attrs[1].name, "s") && is(e.attrs[1].text, "x%41"));
@@ -66,6 +66,40 @@ static void test_ingest_stores_a_pixel_as_it_was_sent(void **state) {
     assert_memory_equal(at, s.received, n);
     assert_int_equal(ingest_rig_metric(*state, "px_metadata_dropped_total{type=\"deposit\"}"), 1);
     px_arena_fini(&arena);
+}
+
+/* Whatever its class, an event is answered and stored like any other. */
+static void test_ingest_says_what_kind_of_traffic_it_is(void **state) {
+    static const struct {
+        const char *fields, *class, *reason;
+    } rows[] = {
+        {"User-Agent: Mozilla/5.0 (compatible; bingbot/2.0)\r\n", "bot", "ua:bingbot"},
+        {"User-Agent: curl/8.5.0\r\nSec-Purpose: prefetch\r\n", "bot", "ua:curl"},
+        {"User-Agent: Mozilla/5.0\r\n", "email_proxy", "ua:Mozilla/5.0"},
+        {"User-Agent: sqlmap/1.2\r\n", "scanner", "ua:sqlmap"},
+        {"User-Agent: Test/1\r\nsec-purpose: prefetch;prerender\r\n", "prefetch", "sec-purpose"},
+        {"User-Agent: Test/1\r\nX-Moz: prefetch\r\n", "prefetch", "x-moz"},
+        {"User-Agent: Test/1\r\nSec-GPC: 1\r\nDNT: 1\r\n", "opt_out", "gpc"},
+        {"User-Agent: Test/1\r\nDNT: 1\r\n", "opt_out", "dnt"},
+        {"", "unknown", "no-user-agent"},
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        char metric[80];
+        struct px_arena arena;
+        struct px_event e;
+        struct ingest_ask a = {.target = "/visit?playerId=p&bannerTag=b", .fields = rows[i].fields};
+        px_arena_init(&arena, 1 << 20);
+        snprintf(metric, sizeof metric, "px_events_by_class_total{class=\"%s\"}", rows[i].class);
+        int64_t before = ingest_rig_metric(*state, metric);
+
+        struct ingest_said s = ingest_rig_ask(*state, &a);
+
+        assert_int_equal(s.status, 200);
+        ingest_rig_event(*state, s.id, &arena, &e);
+        assert_true(is(e.traffic_class, rows[i].class) && is(e.traffic_reason, rows[i].reason));
+        assert_int_equal(ingest_rig_metric(*state, metric), before + 1);
+        px_arena_fini(&arena);
+    }
 }
 
 static void test_ingest_aliases_are_the_same(void **state) {
@@ -418,6 +452,7 @@ static void test_ingest_records_refusals_without_personal_data(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ingest_stores_a_pixel_as_it_was_sent),
+        cmocka_unit_test(test_ingest_says_what_kind_of_traffic_it_is),
         cmocka_unit_test(test_ingest_aliases_are_the_same),
         cmocka_unit_test(test_ingest_refuses_each_fault_by_its_code),
         cmocka_unit_test(test_ingest_counts_bytes_of_ids),

@@ -75,9 +75,27 @@ bool ing_sender_hint(struct ing_finder *f, const struct ing_sender *s, px_us now
     return true;
 }
 
+void ing_sender_classify(struct ing_sender *s, const struct px_http_req *req,
+                         struct ing_classes *classes) {
+    struct ing_signals signals = {.trusted = s->key != NULL,
+                                  .user_agent = s->user_agent,
+                                  .sec_purpose = px_req_header(req, "sec-purpose", NULL),
+                                  .purpose = px_req_header(req, "purpose", NULL),
+                                  .x_purpose = px_req_header(req, "x-purpose", NULL),
+                                  .x_moz = px_req_header(req, "x-moz", NULL),
+                                  .sec_gpc = px_req_header(req, "sec-gpc", NULL),
+                                  .dnt = px_req_header(req, "dnt", NULL)};
+    struct ing_class c = ing_classes_get(classes, &signals);
+
+    s->traffic = c.traffic;
+    s->traffic_class = px_str_c(px_traffic_word(c.traffic));
+    s->traffic_reason = c.reason;
+}
+
 void ing_sender_stamp(const struct ing_sender *s, struct px_raw_event *raw) {
     raw->source_ip = s->address;
     raw->user_agent = s->user_agent;
     raw->traffic_class = s->traffic_class;
+    raw->traffic_reason = s->traffic_reason;
     raw->traceparent = s->traceparent;
 }

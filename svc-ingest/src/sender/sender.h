@@ -5,6 +5,7 @@
 #define ING_SENDER_H
 
 #include "address.h"
+#include "class.h"
 
 #include <px/forwarded.h>
 #include <px/http.h>
@@ -17,7 +18,9 @@ struct ing_sender {
     enum px_fwd_end found;           /* how it was found */
     struct px_str address;           /* of the client, as events keep it */
     struct px_str user_agent;        /* as it was sent */
-    struct px_str traffic_class;     /* what kind of traffic it is */
+    struct px_str traffic_class;     /* what kind of traffic it is: a constant */
+    struct px_str traffic_reason;    /* and why: a constant */
+    enum px_traffic traffic;         /* its class once more */
     struct px_str traceparent;       /* a valid one */
     const struct px_server_key *key; /* the valid server key that it came with; NULL: none */
     const struct px_site_key *site;  /* the site key; NULL: none, or not in the file */
@@ -43,6 +46,11 @@ void ing_sender_of(struct ing_sender *s, struct ing_finder *f, const struct px_h
 /* ing_sender_hint(f, s, now): is it time to say that ${s} came through what looks like a proxy that
  * is not trusted? At most once an hour. */
 bool ing_sender_hint(struct ing_finder *f, const struct ing_sender *s, px_us now);
+/* ing_sender_classify(s, req, classes): its class and reason, once its key is known: the user agent
+ * of who has a server key is that of a program of the operator, and tells nothing of the person that
+ * an event is about. Threads: owner of ${classes}. */
+void ing_sender_classify(struct ing_sender *s, const struct px_http_req *req,
+                         struct ing_classes *classes);
 /* ing_sender_stamp(s, raw): the fields of an event that tell of its sender. Threads: pure. */
 void ing_sender_stamp(const struct ing_sender *s, struct px_raw_event *raw);
 

@@ -138,19 +138,27 @@ static enum px_code check_rollup(struct agg_audit *a, struct agg_recount *rc,
     return rc->by_day || rc->by_bucket ? check_days(a, rc, reterr) : check_whole(a, rc, reterr);
 }
 
-/* --- SUM over banners = the day -----------------------------------------------------------------
+/* --- SUM over banners = the day; SUM over classes of traffic = the banner ------------------------
  */
-static void name_sum(struct agg_report *report, const struct px_stmt *st) {
+static const struct sums {
+    const char *check, *whole, *parts, *against;
+    enum px_statement which;
+} sums[] = {{"sum.banners", "daily_metrics", "event_summary",
+             "count against the sum of event_summary", PX_ST_BANNER_SUMS},
+            {"sum.classes", "event_summary", "class_summary",
+             "count against the sum of class_summary", PX_ST_CLASS_SUMS}};
+
+static void name_sum(const struct sums *sum, struct agg_report *report, const struct px_stmt *st) {
     struct agg_difference d = {
-        .check = "sum.banners",
-        .table = "daily_metrics",
+        .check = sum->check,
+        .table = sum->whole,
         .stored = true,
         .computed = true,
         .nkeys = 2,
         .key = {{"event_date", {.kind = AGG_CELL_TEXT, .s = px_col_text(st, 0)}},
                 {"event_type", {.kind = AGG_CELL_TEXT, .s = px_col_text(st, 1)}}},
         .nvalues = 1,
-        .values = {{.name = "count against the sum of event_summary",
+        .values = {{.name = sum->against,
                     .stored = {.kind = AGG_CELL_INT, .i = px_col_i64(st, 2)},
                     .computed = {.kind = AGG_CELL_INT, .i = px_col_i64(st, 3)}}},
     };
@@ -167,24 +175,25 @@ static enum px_code bind_days(struct px_stmt *st, char text[2][PX_TIME_TEXT],
 }
 
 /* Retention empties one table after the other: earlier days are there in one of the two at most. */
-static enum px_code banners_from(struct agg_audit *a, px_day *ret, struct px_err *reterr) {
+static enum px_code sums_from(struct agg_audit *a, const struct sums *sum, px_day *ret,
+                              struct px_err *reterr) {
     px_day from = 0;
     *ret = a->days.v[0].w.first;
-    enum px_code rc = agg_complete_from(a->s, "daily_metrics", &from, reterr);
+    enum px_code rc = agg_complete_from(a->s, sum->whole, &from, reterr);
     *ret = from > *ret ? from : *ret;
-    rc = rc == PX_OK ? agg_complete_from(a->s, "event_summary", &from, reterr) : rc;
+    rc = rc == PX_OK ? agg_complete_from(a->s, sum->parts, &from, reterr) : rc;
     *ret = from > *ret ? from : *ret;
     return rc;
 }
 
-static enum px_code check_banners(struct agg_audit *a, struct px_err *reterr) {
+static enum px_code check_sums(struct agg_audit *a, const struct sums *sum, struct px_err *reterr) {
     char text[2][PX_TIME_TEXT];
     struct px_stmt *st = NULL;
     px_day from = 0;
-    enum px_code rc = banners_from(a, &from, reterr);
+    enum px_code rc = sums_from(a, sum, &from, reterr);
     (void)px_fmt_date(from, text[0]);
     (void)px_fmt_date(a->days.v[a->days.n - 1].w.last, text[1]);
-    rc = rc == PX_OK ? agg_stmt(a->s, PX_ST_BANNER_SUMS, &st, reterr) : rc;
+    rc = rc == PX_OK ? agg_stmt(a->s, sum->which, &st, reterr) : rc;
     rc = rc == PX_OK ? bind_days(st, text, reterr) : rc;
     rc = rc == PX_OK ? px_stmt_run(st, reterr) : rc;
     int64_t wrong = 0;
@@ -192,12 +201,12 @@ static enum px_code check_banners(struct agg_audit *a, struct px_err *reterr) {
     px_buf_init(&rows.out, a->report.out.max);
     while (rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK) {
         wrong = px_col_i64(st, 4);
-        name_sum(&rows, st);
+        name_sum(sum, &rows, st);
     }
     px_stmt_free(st);
     if (rc == PX_NO_ROW) {
         struct agg_fact fact = {"days and types differ", wrong};
-        agg_report_check(&a->report, "sum.banners", wrong == 0, &fact, 1);
+        agg_report_check(&a->report, sum->check, wrong == 0, &fact, 1);
         px_buf_str(&a->report.out, px_buf_view(&rows.out));
         a->report.shown = rows.shown;
         a->report.differences += wrong;
@@ -222,8 +231,12 @@ static enum px_code checks(struct agg_audit *a, struct px_err *reterr) {
     for (size_t i = 0; rc == PX_OK && i < a->n; i++) {
         rc = check_rollup(a, &a->v[i], reterr);
     }
-    bool banners = has(a, "event_summary") && has(a, "daily_metrics");
-    return rc == PX_OK && banners ? check_banners(a, reterr) : rc;
+    for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(sums); i++) {
+        if (has(a, sums[i].whole) && has(a, sums[i].parts)) {
+            rc = check_sums(a, &sums[i], reterr);
+        }
+    }
+    return rc;
 }
 
 static enum px_code run(struct agg_audit *a, struct px_err *reterr) {

@@ -46,6 +46,14 @@ static struct px_recount_key key_of(const struct px_rollup_key *k) {
     case PX_DIM_PLAYER:
         to.of = "player_id";
         break;
+    case PX_DIM_CLASS:
+        to.of = "class";
+        to.none = PX_TRAFFIC_NONE;
+        break;
+    case PX_DIM_REASON:
+        to.of = "class_reason";
+        to.none = "";
+        break;
     case PX_DIM_NAME:
         to.from = PX_RECOUNT_NAME;
         break;

@@ -9,13 +9,13 @@
 
 /* --- raw rows ------------------------------------------------------------------------------- */
 static const char *const event_columns[] = {
-    "id",          "player_id",   "event_type", "banner_tag",      "metadata_json",
-    "source_ip",   "user_agent",  "created_at", "client_event_id", "session_id",
-    "received_at", "disposition", "class",      "partition",       "offset"};
+    "id",         "player_id",    "event_type",      "banner_tag", "metadata_json", "source_ip",
+    "user_agent", "created_at",   "client_event_id", "session_id", "received_at",   "disposition",
+    "class",      "class_reason", "partition",       "offset"};
 static const enum px_column event_types[] = {PX_COL_UUID, PX_COL_TEXT, PX_COL_TEXT, PX_COL_TEXT,
                                              PX_COL_TEXT, PX_COL_TEXT, PX_COL_TEXT, PX_COL_TIME,
                                              PX_COL_TEXT, PX_COL_TEXT, PX_COL_TIME, PX_COL_TEXT,
-                                             PX_COL_TEXT, PX_COL_INT,  PX_COL_INT};
+                                             PX_COL_TEXT, PX_COL_TEXT, PX_COL_INT,  PX_COL_INT};
 static_assert(PX_ARRAY_LEN(event_columns) == PX_ARRAY_LEN(event_types), "one type per column");
 static const struct px_table_stmt event_table = {.table = "events",
                                                  .columns = event_columns,
@@ -52,6 +52,7 @@ static void event_cells(struct px_rows *r, const struct agg_item *it, struct px_
     px_rows_i64(r, e->received_at);
     px_rows_text(r, px_str_c(px_disposition_name(it->disposition)));
     optional(r, e->traffic_class);
+    optional(r, e->traffic_reason);
     px_rows_i64(r, it->partition);
     px_rows_i64(r, it->offset);
 }

@@ -11,7 +11,7 @@ kill_points=(
     agg.after_poll:1,7,300 agg.after_decode:1,7,300
     agg.after_begin:1,2,5 agg.before_fence:1,2,5 agg.after_fence:1,2,5 agg.after_floor:1,2,5
     agg.after_client_claims:1,2,5 agg.after_natural_claims:1,2,5
-    agg.after_store_events:1,2,5 agg.after_store_players:1,2,5 agg.after_store_event_summary:1,2,5
+    agg.after_store_events:1,2,5 agg.after_store_players:1,2,5 agg.after_store_event_summary:1,2,5 agg.after_store_class_summary:1,2,5
     agg.after_store_minute_summary:1,2,5 agg.after_store_partition_ledger:1,2,5
     agg.after_store_daily_metrics:1,2,5 agg.before_commit:1,2,5 agg.after_commit:1,2,5
     agg.before_group_commit:1,2,5 agg.in_revoke:1,2,3

@@ -77,7 +77,7 @@ is "an API that cannot be reached: 69" "$status" 69
 
 # --- SQL: each table is kept aside, changed, and put back ------------------------------------------------------
 
-tables=(events daily_metrics event_summary minute_summary players consumer_offsets partition_ledger)
+tables=(events daily_metrics event_summary class_summary minute_summary players consumer_offsets partition_ledger)
 send TERM agg # its idle progress would write to consumer_offsets
 ended agg 30
 is "the aggregator stops" "$status" 0
@@ -99,7 +99,7 @@ has "and its place in the log" "$(cat ledger.out)" 'log  partition [0-9]+ offset
 has "and says that SQL has none" "$(cat ledger.out)" 'sql  events: no row'
 tampered "a raw row that no log holds" phantom_in_sql \
     "insert into events select '00000000-0000-7000-8000-000000000001', player_id, event_type, banner_tag, metadata_json,
-     source_ip, user_agent, created_at, client_event_id, session_id, received_at, disposition, class, partition, \"offset\"
+     source_ip, user_agent, created_at, client_event_id, session_id, received_at, disposition, class, partition, \"offset\", class_reason
      from events where id = ($first_event)"
 tampered "a raw row twice" doubled_in_sql \
     "alter table events drop constraint events_pkey; insert into events select * from events where id = ($first_event)"
@@ -110,7 +110,7 @@ tampered "a duplicate that counts" disposition_differs \
     "update events set disposition = 'counted' where id = ($(one duplicate))"
 tampered "a disposition that there is not" "disposition_differs row_differs" \
     "update events set disposition = 'perhaps' where id = ($first_event)"
-for column in player_id event_type banner_tag client_event_id metadata_json; do
+for column in player_id event_type banner_tag client_event_id metadata_json class; do
     tampered "another $column" row_differs "update events set $column = 'other' where id = ($first_event)"
 done
 tampered "another time" row_differs \
@@ -123,6 +123,8 @@ tampered "a daily row too many" daily_differs "insert into daily_metrics values 
 tampered "a daily row gone" daily_differs "delete from daily_metrics where event_type = 'deposit'"
 tampered "a banner's count" event_summary_differs \
     "update event_summary set count = count + 1 where ctid = (select min(ctid) from event_summary)"
+tampered "a class that it was not" class_summary_differs \
+    "update class_summary set traffic_reason = 'ua:other' where ctid = (select min(ctid) from class_summary)"
 tampered "a minute's count" minute_summary_differs \
     "update minute_summary set count = count - 1 where ctid = (select min(ctid) from minute_summary)"
 player="player_id = (select min(player_id) from players where deposit_at is not null)"
@@ -140,7 +142,7 @@ tampered "an offset set forward" "offset_ahead offsets_disagree" \
 tampered "a ledger set back" "offsets_disagree identity_broken partition_ledger_differs" \
     "update partition_ledger set next_offset = next_offset - 1 where $busiest"
 tampered "both set back: rows that SQL has not reached" \
-    "ahead_in_sql daily_differs event_summary_differs minute_summary_differs player_differs offset_behind identity_broken partition_ledger_differs" \
+    "ahead_in_sql daily_differs event_summary_differs class_summary_differs minute_summary_differs player_differs offset_behind identity_broken partition_ledger_differs" \
     "update partition_ledger set next_offset = first_offset where $busiest;
      update consumer_offsets set next_offset = 0 where $busiest" --expect-dead 0
 tampered "a column that breaks the identity" "identity_broken partition_ledger_differs" \
@@ -151,8 +153,8 @@ tampered "an event booked as a hole" partition_ledger_differs \
     "update partition_ledger set counted = counted - 1, hole = hole + 1 where $busiest"
 tampered "a partition without an offset" "missing_in_sql partition_missing" \
     "delete from consumer_offsets where $busiest; delete from events where ctid = (select max(ctid) from events)"
-tampered "nothing was applied" "missing_in_sql daily_differs event_summary_differs minute_summary_differs player_differs" \
-    "truncate events, daily_metrics, event_summary, minute_summary, players"
+tampered "nothing was applied" "missing_in_sql daily_differs event_summary_differs class_summary_differs minute_summary_differs player_differs" \
+    "truncate events, daily_metrics, event_summary, class_summary, minute_summary, players"
 exact "everything is put back" "${book[@]}"
 
 # --- the book ------------------------------------------------------------------------------------------------

@@ -185,6 +185,7 @@ void rig_dump(struct rig *r, char *out, size_t cap) {
         "client_event_id, disposition, \"partition\", \"offset\" FROM events ORDER BY id",
         "SELECT * FROM daily_metrics ORDER BY 1, 2",
         "SELECT * FROM event_summary ORDER BY 1, 2, 3",
+        "SELECT * FROM class_summary ORDER BY 1, 2, 3, 4, 5",
         "SELECT * FROM minute_summary ORDER BY 1, 2, 3",
         "SELECT * FROM players ORDER BY 1",
         "SELECT partition_id, next_offset, max_event_at FROM consumer_offsets ORDER BY 1",

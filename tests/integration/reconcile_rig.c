@@ -105,13 +105,17 @@ static void add_event(struct book *b, px_us at) {
     size_t who = draw(b, 12);
     snprintf(player, sizeof player, "player-%zu", who);
     snprintf(eid, sizeof eid, "e%zu", draw(b, 40));
+    static const char *const traffic[4][2] = {
+        {"", ""}, {"human", ""}, {"bot", "ua:curl"}, {"prefetch", "x-moz"}};
     struct px_event ev = {.event_type = px_str_c(types[draw(b, 4)]),
                           .player_id = px_str_c(player),
                           .banner_tag = px_str_c(banners[draw(b, 3)]),
                           .client_event_id = draw(b, 2) ? px_str_c(eid) : (struct px_str){0},
                           .received_at = at,
                           .occurred_at =
-                              draw(b, 5) ? 0 : at - (px_us)draw(b, 30) * PX_US_PER_HOUR - 1};
+                              draw(b, 5) ? 0 : at - (px_us)draw(b, 30) * PX_US_PER_HOUR - 1,
+                          .traffic_class = px_str_c(traffic[at % 4][0]),
+                          .traffic_reason = px_str_c(traffic[at % 4][1])};
     ev.id = px_uuid_next(&r->ids, at);
     PX_DEFER(px_buf_fini) struct px_buf bytes = PX_BUF_INIT(1 << 16);
     px_event_to_avro(&ev, &bytes);

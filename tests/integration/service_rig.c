@@ -87,6 +87,8 @@ static void make_one(struct log_rig *l, size_t i) {
     struct px_event ev = {.event_type = px_str_c(types[i * 5 % 3]),
                           .player_id = px_str_c(player),
                           .banner_tag = i % 4 ? PX_S("b1") : PX_S("b2"),
+                          .traffic_class = i % 3 ? PX_S("human") : PX_S("bot"),
+                          .traffic_reason = i % 3 ? PX_S("") : PX_S("ua:curl"),
                           .client_event_id = px_str_c(eids[i * 11 % 6]),
                           .received_at = at};
     ev.id = px_uuid_next(&l->ids, at);
@@ -214,6 +216,7 @@ void service_rig_dump(struct service_rig *s, char *out, size_t cap) {
         "\"partition\", \"offset\" FROM events ORDER BY id",
         "SELECT * FROM daily_metrics ORDER BY 1, 2",
         "SELECT * FROM event_summary ORDER BY 1, 2, 3",
+        "SELECT * FROM class_summary ORDER BY 1, 2, 3, 4, 5",
         "SELECT * FROM minute_summary ORDER BY 1, 2, 3",
         "SELECT * FROM players ORDER BY 1",
         "SELECT log_id, partition_id, next_offset, max_event_at FROM consumer_offsets ORDER BY 1, "

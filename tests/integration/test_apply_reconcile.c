@@ -67,6 +67,11 @@ static const struct wound wounds[] = {
      "row daily_metrics event_date=\"2024-10-28\" event_type=\"visit\": is missing"},
     {"INSERT INTO daily_metrics VALUES ('1999-12-31', 'visit', 7)",
      "row daily_metrics event_date=\"1999-12-31\" event_type=\"visit\": is too many"},
+    {"UPDATE class_summary SET traffic_reason = 'ua:x' WHERE event_date = '2024-10-26' AND "
+     "traffic_class = 'human'",
+     "traffic_class=\"human\" traffic_reason=\"ua:x\": is too many"},
+    {"UPDATE class_summary SET count = count + 1 WHERE event_date = '2024-10-27'",
+     "row class_summary event_date=\"2024-10-27\""},
     {"UPDATE minute_summary SET count = 77 WHERE bucket_start = (SELECT MIN(bucket_start) FROM "
      "minute_summary)",
      "row minute_summary bucket_start=2024-10-2"},
@@ -348,6 +353,7 @@ static void test_days_that_one_table_has_lost_are_not_added_up(void **state) {
     sql_do(s, "DELETE FROM daily_metrics WHERE event_date < '2024-10-27'");
     EXPECT_RUN(b, 0, "--reconcile");
     book_says(b, "ok        sum.banners: 0 days and types differ");
+    book_says(b, "ok        sum.classes: 0 days and types differ");
     EXPECT_RUN(b, 0, "--reconcile", "--to=2024-10-26");
     sql_do(s, "UPDATE daily_metrics SET count = count + 1 WHERE event_date = '2024-10-27'");
     EXPECT_RUN(b, 1, "--reconcile");

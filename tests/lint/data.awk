@@ -41,7 +41,7 @@ function column(name, at) {
         there[table "." name] = at
     }
 }
-# schema.sql: one column a line, or all of them in the line of the table
+# schema.sql: one column a line, or all of them in the line of the table; behind a comma what SQLite added to it
 FILENAME ~ /schema\.sql$/ {
     if ($1 == "CREATE" && $2 == "TABLE") {
         rest = $0
@@ -56,6 +56,10 @@ FILENAME ~ /schema\.sql$/ {
             column(bare(word[1]), FILENAME ":" FNR)
         }
     } else if (inside && /^\)/) { inside = 0 }
+    else if (inside && /^, /) {
+        column(bare($2), FILENAME ":" FNR)
+        inside = !/\)/
+    }
     else if (inside) { column(bare($1), FILENAME ":" FNR) }
     next
 }

@@ -56,6 +56,7 @@ static void fill(struct decoding *d, struct lg_event *to, const struct px_event 
     to->type = lg_text(t, e->event_type);
     to->banner = lg_text(t, e->banner_tag);
     to->eid = lg_text(t, e->client_event_id);
+    to->traffic = lg_traffic(t, e->traffic_class, e->traffic_reason);
     to->flags |= type->dedupe == PX_DEDUPE_EVENT_ID ? LG_BY_ID : 0;
 }
 
@@ -88,7 +89,7 @@ static void decode(struct decoding *d, struct lg_event *to, struct px_str value)
 static bool same_record(const struct lg_event *a, const struct lg_event *b) {
     return a->received == b->received && a->occurred == b->occurred && a->content == b->content &&
            a->player == b->player && a->type == b->type && a->banner == b->banner &&
-           a->eid == b->eid;
+           a->eid == b->eid && a->traffic == b->traffic;
 }
 
 struct lg_key lg_copy_key(const struct px_uuid *id, int32_t partition) {

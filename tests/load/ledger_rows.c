@@ -19,6 +19,8 @@ enum { /* columns of a page */
     COL_EID,
     COL_DISPOSITION,
     COL_METADATA,
+    COL_CLASS,
+    COL_REASON,
     COL_TIME,
     COL_RECEIVED
 };
@@ -27,7 +29,7 @@ static void page_text(const struct px_dialect *d, struct px_buf *out) {
     bool uuid = strcmp(d->name, "postgresql") == 0;
     px_buf_printf(out,
                   "SELECT %s, \"partition\", \"offset\", player_id, event_type, banner_tag, "
-                  "client_event_id, disposition, metadata_json, ",
+                  "client_event_id, disposition, metadata_json, \"class\", class_reason, ",
                   uuid ? "CAST(id AS text)" : "id");
     d->time_us(out, "created_at");
     px_buf_c(out, ", ");
@@ -39,16 +41,18 @@ static void page_text(const struct px_dialect *d, struct px_buf *out) {
 /* The row as an event; equal texts get equal numbers. */
 static bool row_of(struct ledger *l, const struct px_stmt *st, struct lg_event *to) {
     px_us t = px_col_i64(st, COL_TIME);
-    *to = (struct lg_event){.partition = (int32_t)px_col_i64(st, COL_PARTITION),
-                            .offset = px_col_i64(st, COL_OFFSET),
-                            .received = px_col_i64(st, COL_RECEIVED),
-                            .player = lg_text(&l->texts, px_col_text(st, COL_PLAYER)),
-                            .type = lg_text(&l->texts, px_col_text(st, COL_TYPE)),
-                            .banner = lg_text(&l->texts, px_col_text(st, COL_BANNER)),
-                            .eid = lg_text(&l->texts, px_col_text(st, COL_EID)),
-                            .content = lg_hash(px_col_text(st, COL_METADATA)),
-                            .got = (uint8_t)lg_disposition_of(px_col_text(st, COL_DISPOSITION)),
-                            .flags = LG_FOREIGN | LG_STORED};
+    *to = (struct lg_event){
+        .partition = (int32_t)px_col_i64(st, COL_PARTITION),
+        .offset = px_col_i64(st, COL_OFFSET),
+        .received = px_col_i64(st, COL_RECEIVED),
+        .player = lg_text(&l->texts, px_col_text(st, COL_PLAYER)),
+        .type = lg_text(&l->texts, px_col_text(st, COL_TYPE)),
+        .banner = lg_text(&l->texts, px_col_text(st, COL_BANNER)),
+        .eid = lg_text(&l->texts, px_col_text(st, COL_EID)),
+        .traffic = lg_traffic(&l->texts, px_col_text(st, COL_CLASS), px_col_text(st, COL_REASON)),
+        .content = lg_hash(px_col_text(st, COL_METADATA)),
+        .got = (uint8_t)lg_disposition_of(px_col_text(st, COL_DISPOSITION)),
+        .flags = LG_FOREIGN | LG_STORED};
     to->occurred = t == to->received ? 0 : t;
     return px_uuid_parse(px_col_text(st, COL_ID), &to->id);
 }
@@ -69,6 +73,7 @@ static const char *difference(const struct lg_event *e, const struct lg_event *r
            : row->received != e->received                             ? "received_at"
            : lg_time(row) != lg_time(e)                               ? "created_at"
            : row->content != content                                  ? "metadata_json"
+           : row->traffic != e->traffic                               ? "class"
            : row->got == LG_NONE                                      ? "disposition"
                                                                       : NULL;
 }

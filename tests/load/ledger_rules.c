@@ -255,6 +255,7 @@ static void count_in(struct lg_sums *s, const struct lg_event *e, const struct p
     s->counted++;
     lg_row(&s->daily, (struct lg_key){.v = {day, e->type}}, NULL)->want++;
     lg_row(&s->banners, (struct lg_key){.v = {day, e->type, e->banner}}, NULL)->want++;
+    lg_row(&s->classes, (struct lg_key){.v = {day, e->type, e->banner, e->traffic}}, NULL)->want++;
     t -= t % PX_US_PER_MIN;
     lg_row(&s->minutes, (struct lg_key){.v = {t, e->type, e->banner}}, NULL)->want++;
 }
@@ -294,6 +295,7 @@ void lg_sums_fini(struct lg_sums *s) {
     lg_table_fini(&s->daily);
     lg_table_fini(&s->banners);
     lg_table_fini(&s->minutes);
+    lg_table_fini(&s->classes);
     lg_table_fini(&s->by_player);
     lg_vec_fini(&s->players);
 }

@@ -48,6 +48,7 @@ struct lg_event {
     uint64_t content;                   /* hash of the attributes; of a dead record: of its bytes */
     uint32_t player, type, banner, eid; /* texts; eid 0 = none; player 0 = it did not decode or is
                                            not in order */
+    uint32_t traffic;                   /* text: "bot/ua:curl"; 0 = nobody classified it */
     int32_t partition;
     uint8_t want, got; /* enum lg_disposition: by the rules, by SQL */
     uint8_t reason;    /* of a dead one: enum px_reason */
@@ -89,6 +90,7 @@ struct lg_sums {
     struct lg_table daily;   /* (day, type)                   */
     struct lg_table banners; /* (day, type, banner)           */
     struct lg_table minutes; /* (us, type, banner)            */
+    struct lg_table classes; /* (day, type, banner, traffic)  */
     struct lg_table by_player;
     struct lg_vec players; /* struct lg_player */
     int64_t counted;

@@ -2,8 +2,10 @@
  * reads what its owner has stored. */
 #include "ledger_store.h"
 
+#include <px/buf.h>
 #include <px/hash.h>
 #include <px/mem.h>
+#include <px/traffic.h>
 
 #define CHUNK 4096
 #define BLOCK ((size_t)1 << 20)
@@ -120,6 +122,17 @@ uint32_t lg_text(struct lg_texts *t, struct px_str s) {
 
 struct px_str lg_text_of(const struct lg_texts *t, uint32_t i) {
     return i == 0 ? PX_S("") : *(struct px_str *)lg_vec_at(&t->v, i - 1);
+}
+
+uint32_t lg_traffic(struct lg_texts *t, struct px_str class, struct px_str reason) {
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(4096);
+    px_buf_str(&b, class);
+    if (reason.n) {
+        px_buf_byte(&b, '/');
+        px_buf_str(&b, reason);
+    }
+    px_assert(!b.failed);
+    return px_str_is(class, PX_TRAFFIC_NONE) ? 0 : lg_text(t, px_buf_view(&b));
 }
 
 void lg_texts_fini(struct lg_texts *t) {

@@ -37,6 +37,8 @@ uint32_t lg_text(struct lg_texts *t, struct px_str s);
 /* lg_text_find(t, s): LG_NOWHERE when nobody gave it to lg_text. */
 uint32_t lg_text_find(const struct lg_texts *t, struct px_str s);
 struct px_str lg_text_of(const struct lg_texts *t, uint32_t i);
+/* lg_traffic(t, class, reason): both as one text; nothing for an event that nobody classified. */
+uint32_t lg_traffic(struct lg_texts *t, struct px_str class, struct px_str reason);
 void lg_texts_fini(struct lg_texts *t);
 
 /* A row by up to four numbers, with what is expected there and what was found. */

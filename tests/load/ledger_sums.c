@@ -6,6 +6,7 @@
 #include <px/dialect.h>
 #include <px/mem.h>
 #include <px/num.h>
+#include <px/traffic.h>
 
 /* --- dispositions ----------------------------------------------------------------------------- */
 
@@ -98,7 +99,7 @@ void lg_way_dispositions(struct ledger *l) {
 
 struct counting {             /* one table of sums */
     const char *name, *first; /* its first column: a day or a time */
-    bool by_time, banner;
+    bool by_time, banner, traffic;
     enum lg_class class;
     struct lg_table *expected;
 };
@@ -112,6 +113,10 @@ static void show(const struct ledger *l, const struct counting *c, const struct 
         c->by_time ? px_fmt_instant(row->key[0], text) : px_fmt_date((px_day)row->key[0], text);
     px_buf_add(out, text, n);
     px_buf_printf(out, " %.*s %.*s", PX_S_ARG(type), PX_S_ARG(banner));
+    if (c->traffic) {
+        struct px_str traffic = lg_text_of(&l->texts, (uint32_t)row->key[3]);
+        px_buf_printf(out, " %.*s", PX_S_ARG(traffic.n ? traffic : PX_S(PX_TRAFFIC_NONE)));
+    }
 }
 
 /* Of days whose raw rows are all there every number must be right. Before them: what nobody shows
@@ -152,6 +157,10 @@ static enum px_code take_count(struct ledger *l, const struct counting *c, const
     if (c->banner) {
         key.v[2] = lg_text(&l->texts, px_col_text(st, at++));
     }
+    if (c->traffic) {
+        key.v[3] = lg_traffic(&l->texts, px_col_text(st, at), px_col_text(st, at + 1));
+        at += 2;
+    }
     struct lg_row *row = lg_row(c->expected, key, NULL);
     row->got += px_col_i64(st, at);
     row->seen = true;
@@ -169,7 +178,8 @@ static enum px_code compare_counts(struct ledger *l, const struct counting *c,
     } else {
         d->date_text(&text, c->first);
     }
-    px_buf_printf(&text, ", event_type, %scount FROM %s", c->banner ? "banner_tag, " : "", c->name);
+    px_buf_printf(&text, ", event_type, %s%scount FROM %s", c->banner ? "banner_tag, " : "",
+                  c->traffic ? "traffic_class, traffic_reason, " : "", c->name);
     enum px_code rc = lg_ask(l->db, px_buf_cstr(&text), &st, reterr);
     while (rc == PX_OK && (rc = px_stmt_next(st, reterr)) == PX_OK) {
         rc = take_count(l, c, st, reterr);
@@ -255,9 +265,10 @@ static enum px_code compare_players(struct ledger *l, struct px_err *reterr) {
 
 enum px_code lg_way_sums(struct ledger *l, struct px_err *reterr) {
     const struct counting tables[] = {
-        {"daily_metrics", "event_date", false, false, LG_DAILY_DIFFERS, &l->sums.daily},
-        {"event_summary", "event_date", false, true, LG_BANNERS_DIFFER, &l->sums.banners},
-        {"minute_summary", "bucket_start", true, true, LG_MINUTES_DIFFER, &l->sums.minutes},
+        {"daily_metrics", "event_date", false, false, false, LG_DAILY_DIFFERS, &l->sums.daily},
+        {"event_summary", "event_date", false, true, false, LG_BANNERS_DIFFER, &l->sums.banners},
+        {"class_summary", "event_date", false, true, true, LG_CLASSES_DIFFER, &l->sums.classes},
+        {"minute_summary", "bucket_start", true, true, false, LG_MINUTES_DIFFER, &l->sums.minutes},
     };
     enum px_code rc = PX_OK;
     for (size_t i = 0; rc == PX_OK && i < PX_ARRAY_LEN(tables); i++) {

@@ -236,6 +236,9 @@ def tables(paths):
     out = {}
     for path in paths:
         for sql in statements(path):
+            added = re.search(r"ALTER TABLE (\w+) ADD \"?(\w+)\"? (.+)", sql, re.S)
+            if added:
+                out[added.group(1)].append((added.group(2), "NOT NULL" not in added.group(3), 0))
             m = re.search(r"CREATE TABLE (?:IF NOT EXISTS )?(\w+) \((.*)\)", sql, re.S)
             if not m:
                 continue

@@ -23,7 +23,8 @@ enum px_recount_from {   /* where a key column comes from                      *
 struct px_recount_key {
     const char *column;
     enum px_recount_from from;
-    const char *of; /* COLUMN: its name in `events` */
+    const char *of;   /* COLUMN: its name in `events` */
+    const char *none; /* COLUMN: what stands for NULL there; NULL = it is never NULL */
 };
 struct px_recount_measure {
     const char *column;

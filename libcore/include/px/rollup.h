@@ -7,6 +7,7 @@
 #include <px/catalog.h>
 #include <px/column.h>
 #include <px/dedupe.h>
+#include <px/traffic.h>
 #include <px/zone.h>
 
 enum px_dim {      /* where a key column comes from */
@@ -15,6 +16,8 @@ enum px_dim {      /* where a key column comes from */
     PX_DIM_TYPE,   /* event type                                    -> text             */
     PX_DIM_BANNER, /* banner tag                                    -> text             */
     PX_DIM_PLAYER, /* player id                                     -> text             */
+    PX_DIM_CLASS,  /* class of traffic, or PX_TRAFFIC_NONE          -> text             */
+    PX_DIM_REASON, /* why it is that class, or ''                   -> text             */
     PX_DIM_NAME,   /* the rollup's own name (generic table)         -> text             */
     PX_DIM_EMPTY,  /* '' (an unused key column of the generic table)                    */
 };

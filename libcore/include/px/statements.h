@@ -91,6 +91,8 @@ enum px_statement {
     /* (from day, to day, from day, to day) -> day, event_type, count of daily_metrics, the sum of
      * event_summary, how many there are; where the two differ, sorted, at most 100 */
     PX_ST_BANNER_SUMS,
+    /* the same of event_summary and class_summary */
+    PX_ST_CLASS_SUMS,
     /* () revision of every partition grows by one */
     PX_ST_REVISE,
     /* (log_id, topic, partition_id, then first_offset to gap as in PX_ST_LEDGER_LOAD): put the row
@@ -109,6 +111,12 @@ enum px_statement {
     PX_ST_DAILY_OF_TYPE,
     /* (from day, to day, banner_tag) -> day, event_type, count; sorted */
     PX_ST_DAILY_OF_BANNER,
+    /* as PX_ST_DAILY and its two kin -> day, event_type, class of traffic, count; sorted */
+    PX_ST_CLASSES,
+    PX_ST_CLASSES_OF_TYPE,
+    PX_ST_CLASSES_OF_BANNER,
+    /* (from day, to day) -> class of traffic, reason, count; sorted */
+    PX_ST_TRAFFIC,
     /* (grain, grain, from, to) -> bucket, event_type, count; sorted. The grain (us, both times the
      * same value) is a multiple of a minute; a bucket is its first instant, counted from 1970 UTC
      */

@@ -66,6 +66,12 @@ static void key_of(const struct px_rollup *r, const struct px_classified *c,
         case PX_DIM_PLAYER:
             key[i].s = c->event->player_id;
             break;
+        case PX_DIM_CLASS:
+            key[i].s = c->event->traffic_class.n ? c->event->traffic_class : PX_S(PX_TRAFFIC_NONE);
+            break;
+        case PX_DIM_REASON:
+            key[i].s = c->event->traffic_reason.n ? c->event->traffic_reason : PX_S("");
+            break;
         case PX_DIM_NAME:
             key[i].s = px_str_c(r->name);
             break;
@@ -96,6 +102,8 @@ static uint64_t hash_of(const struct fold *f, const struct px_classified *c,
             break;
         case PX_DIM_BANNER:
         case PX_DIM_PLAYER:
+        case PX_DIM_CLASS:
+        case PX_DIM_REASON:
             part[n++] = px_siphash(f->k0, f->k1, key[i].s);
             break;
         case PX_DIM_NAME:

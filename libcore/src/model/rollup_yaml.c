@@ -117,8 +117,13 @@ static bool is_column(const char *s) {
 /* --- the key --- */
 
 static const char *const dim_names[] = {
-    [PX_DIM_DAY] = "day",           [PX_DIM_BUCKET] = "bucket",    [PX_DIM_TYPE] = "event_type",
-    [PX_DIM_BANNER] = "banner_tag", [PX_DIM_PLAYER] = "player_id",
+    [PX_DIM_DAY] = "day",
+    [PX_DIM_BUCKET] = "bucket",
+    [PX_DIM_TYPE] = "event_type",
+    [PX_DIM_BANNER] = "banner_tag",
+    [PX_DIM_PLAYER] = "player_id",
+    [PX_DIM_CLASS] = "traffic_class",
+    [PX_DIM_REASON] = "traffic_reason",
 };
 
 static enum px_column dim_column(enum px_dim dim) {
@@ -130,6 +135,8 @@ static enum px_column dim_column(enum px_dim dim) {
     case PX_DIM_TYPE:
     case PX_DIM_BANNER:
     case PX_DIM_PLAYER:
+    case PX_DIM_CLASS:
+    case PX_DIM_REASON:
     case PX_DIM_NAME:
     case PX_DIM_EMPTY:
         break;
@@ -142,7 +149,8 @@ static enum px_code parse_dim(const struct y_rollup *y, size_t i, const struct p
     int dim = index_of(y->key[i].from, dim_names, PX_ARRAY_LEN(dim_names));
     if (dim < 0) {
         return bad_item(at, "key", i, "from", y->key[i].from,
-                        "is none of day, bucket, event_type, banner_tag, player_id");
+                        "is none of day, bucket, event_type, banner_tag, player_id, "
+                        "traffic_class, traffic_reason");
     }
     for (size_t j = 0; j < i; j++) {
         if (strcmp(y->key[j].from, y->key[i].from) == 0) {
@@ -335,13 +343,20 @@ static enum px_code load_generic_measure(struct px_rollups *r, const struct y_ro
 
 /* --- the row --- */
 
-static bool has_bucket(const struct px_rollup *r) {
+static bool has_dim(const struct px_rollup *r, enum px_dim dim) {
     for (size_t i = 0; i < r->nkeys; i++) {
-        if (r->keys[i].dim == PX_DIM_BUCKET) {
+        if (r->keys[i].dim == dim) {
             return true;
         }
     }
     return false;
+}
+
+/* Rows of all time are mended key by key, and a key is looked up in raw rows as it stands there:
+ * where nothing stands for "unclassified" that finds none. */
+static bool has_class_of_all_time(const struct px_rollup *r) {
+    return (has_dim(r, PX_DIM_CLASS) || has_dim(r, PX_DIM_REASON)) && !has_dim(r, PX_DIM_DAY) &&
+           !has_dim(r, PX_DIM_BUCKET);
 }
 
 static enum px_code load_bucket(const struct y_rollup *y, const struct place *at,
@@ -356,7 +371,7 @@ static enum px_code load_bucket(const struct y_rollup *y, const struct place *at
     if (to->bucket < PX_US_PER_S || to->bucket > PX_US_PER_DAY || PX_US_PER_DAY % to->bucket != 0) {
         return bad(at, "bucket", y->bucket, "must be at least 1s and divide a day evenly");
     }
-    if (!has_bucket(to)) {
+    if (!has_dim(to, PX_DIM_BUCKET)) {
         return bad(at, "bucket", y->bucket, "is set, but no key column is `from: bucket`");
     }
     return PX_OK;
@@ -413,6 +428,10 @@ static enum px_code load_row(struct px_rollups *r, const struct y_rollup *y,
     }
     if (!rc) {
         rc = load_bucket(y, at, &to);
+    }
+    if (!rc && has_class_of_all_time(&to)) {
+        rc =
+            bad(at, "key", NULL, "with traffic_class or traffic_reason it needs a day or a bucket");
     }
     if (!rc) {
         r->v[r->n++] = to;

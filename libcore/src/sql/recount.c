@@ -70,8 +70,11 @@ static void key_value(const struct render *x, const struct px_recount_key *k) {
         x->d->bucket(x->out, "e.created_at", x->r->bucket);
         break;
     case PX_RECOUNT_COLUMN:
-        px_buf_c(x->out, "e.");
+        px_buf_c(x->out, k->none ? "COALESCE(e." : "e.");
         px_render_ident(x->out, k->of);
+        if (k->none) {
+            px_buf_printf(x->out, ", '%s')", k->none);
+        }
         break;
     case PX_RECOUNT_NAME:
         text(x, P_NAME);

@@ -57,6 +57,23 @@ static const struct px_table_stmt event_rows = {.table = "events",
     "\nWHERE event_date BETWEEN {date} AND {date}" filter                                          \
     "\nGROUP BY event_date, event_type\nORDER BY event_date, event_type"
 
+/* The same by class of traffic. */
+#define CLASSES(filter)                                                                            \
+    "SELECT {day:event_date}, event_type, traffic_class, SUM(count)\nFROM class_summary"           \
+    "\nWHERE event_date BETWEEN {date} AND {date}" filter                                          \
+    "\nGROUP BY event_date, event_type, traffic_class"                                             \
+    "\nORDER BY event_date, event_type, traffic_class"
+
+/* Days and types whose parts do not add up to the whole. */
+#define SUMS(whole, parts)                                                                         \
+    "SELECT {day:event_date}, event_type, SUM(total), SUM(parts), COUNT(*) OVER ()\n"              \
+    "FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM " whole "\n"             \
+    "        WHERE event_date BETWEEN {date} AND {date}\n"                                         \
+    "    UNION ALL SELECT event_date, event_type, 0, count FROM " parts "\n"                       \
+    "        WHERE event_date BETWEEN {date} AND {date}) AS u\n"                                   \
+    "GROUP BY event_date, event_type\nHAVING SUM(total) <> SUM(parts)\n"                           \
+    "ORDER BY event_date, event_type{limit:100}"
+
 /* Counts per bucket of any grain, summed up from minutes. */
 #define SERIES(filter)                                                                             \
     "SELECT bucket, event_type, SUM(count)\n"                                                      \
@@ -227,16 +244,8 @@ static const struct statement statements[] = {
                         "SELECT (SELECT {us:MIN(created_at)} FROM events),\n"
                         "    (SELECT {us:MAX(created_at)} FROM events)",
                         NULL},
-    [PX_ST_BANNER_SUMS] =
-        {"banner_sums",
-         "SELECT {day:event_date}, event_type, SUM(total), SUM(parts), COUNT(*) OVER ()\n"
-         "FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM daily_metrics\n"
-         "        WHERE event_date BETWEEN {date} AND {date}\n"
-         "    UNION ALL SELECT event_date, event_type, 0, count FROM event_summary\n"
-         "        WHERE event_date BETWEEN {date} AND {date}) AS u\n"
-         "GROUP BY event_date, event_type\nHAVING SUM(total) <> SUM(parts)\n"
-         "ORDER BY event_date, event_type{limit:100}",
-         NULL},
+    [PX_ST_BANNER_SUMS] = {"banner_sums", SUMS("daily_metrics", "event_summary"), NULL},
+    [PX_ST_CLASS_SUMS] = {"class_sums", SUMS("event_summary", "class_summary"), NULL},
     [PX_ST_REVISE] = {"revise", "{dml}UPDATE consumer_offsets SET revision = revision + 1", NULL},
     [PX_ST_LEDGER_PUT] =
         {"ledger_put",
@@ -267,6 +276,15 @@ static const struct statement statements[] = {
                              NULL},
     [PX_ST_DAILY_OF_BANNER] = {"daily_of_banner", DAILY("event_summary", " AND {is:banner_tag}"),
                                NULL},
+    [PX_ST_CLASSES] = {"classes", CLASSES(""), NULL},
+    [PX_ST_CLASSES_OF_TYPE] = {"classes_of_type", CLASSES(" AND event_type = " TEXT), NULL},
+    [PX_ST_CLASSES_OF_BANNER] = {"classes_of_banner", CLASSES(" AND {is:banner_tag}"), NULL},
+    [PX_ST_TRAFFIC] = {"traffic",
+                       "SELECT traffic_class, traffic_reason, SUM(count)\nFROM class_summary"
+                       "\nWHERE event_date BETWEEN {date} AND {date}"
+                       "\nGROUP BY traffic_class, traffic_reason"
+                       "\nORDER BY traffic_class, traffic_reason",
+                       NULL},
     [PX_ST_SERIES] = {"series", SERIES(""), NULL},
     [PX_ST_SERIES_OF_TYPE] = {"series_of_type", SERIES(" AND event_type = " TEXT), NULL},
     [PX_ST_SERIES_OF_BANNER] = {"series_of_banner", SERIES(" AND {is:banner_tag}"), NULL},

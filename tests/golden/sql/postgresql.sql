@@ -281,6 +281,17 @@ HAVING SUM(total) <> SUM(parts)
 ORDER BY event_date, event_type
 LIMIT 100;
 
+-- class_sums
+SELECT to_char(event_date, 'YYYY-MM-DD'), event_type, SUM(total), SUM(parts), COUNT(*) OVER ()
+FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM event_summary
+        WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)
+    UNION ALL SELECT event_date, event_type, 0, count FROM class_summary
+        WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)) AS u
+GROUP BY event_date, event_type
+HAVING SUM(total) <> SUM(parts)
+ORDER BY event_date, event_type
+LIMIT 100;
+
 -- revise
 UPDATE consumer_offsets SET revision = revision + 1;
 
@@ -324,6 +335,34 @@ FROM event_summary
 WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date) AND banner_tag = CAST(? AS text)
 GROUP BY event_date, event_type
 ORDER BY event_date, event_type;
+
+-- classes
+SELECT to_char(event_date, 'YYYY-MM-DD'), event_type, traffic_class, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)
+GROUP BY event_date, event_type, traffic_class
+ORDER BY event_date, event_type, traffic_class;
+
+-- classes_of_type
+SELECT to_char(event_date, 'YYYY-MM-DD'), event_type, traffic_class, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date) AND event_type = CAST(? AS text)
+GROUP BY event_date, event_type, traffic_class
+ORDER BY event_date, event_type, traffic_class;
+
+-- classes_of_banner
+SELECT to_char(event_date, 'YYYY-MM-DD'), event_type, traffic_class, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date) AND banner_tag = CAST(? AS text)
+GROUP BY event_date, event_type, traffic_class
+ORDER BY event_date, event_type, traffic_class;
+
+-- traffic
+SELECT traffic_class, traffic_reason, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)
+GROUP BY traffic_class, traffic_reason
+ORDER BY traffic_class, traffic_reason;
 
 -- series
 SELECT bucket, event_type, SUM(count)

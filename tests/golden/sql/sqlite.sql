@@ -279,6 +279,17 @@ HAVING SUM(total) <> SUM(parts)
 ORDER BY event_date, event_type
 LIMIT 100;
 
+-- class_sums
+SELECT event_date, event_type, SUM(total), SUM(parts), COUNT(*) OVER ()
+FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM event_summary
+        WHERE event_date BETWEEN ? AND ?
+    UNION ALL SELECT event_date, event_type, 0, count FROM class_summary
+        WHERE event_date BETWEEN ? AND ?) AS u
+GROUP BY event_date, event_type
+HAVING SUM(total) <> SUM(parts)
+ORDER BY event_date, event_type
+LIMIT 100;
+
 -- revise
 WITH w(x) AS (SELECT 1) UPDATE consumer_offsets SET revision = revision + 1;
 
@@ -322,6 +333,34 @@ FROM event_summary
 WHERE event_date BETWEEN ? AND ? AND banner_tag = CAST(? AS text)
 GROUP BY event_date, event_type
 ORDER BY event_date, event_type;
+
+-- classes
+SELECT event_date, event_type, traffic_class, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN ? AND ?
+GROUP BY event_date, event_type, traffic_class
+ORDER BY event_date, event_type, traffic_class;
+
+-- classes_of_type
+SELECT event_date, event_type, traffic_class, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN ? AND ? AND event_type = CAST(? AS text)
+GROUP BY event_date, event_type, traffic_class
+ORDER BY event_date, event_type, traffic_class;
+
+-- classes_of_banner
+SELECT event_date, event_type, traffic_class, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN ? AND ? AND banner_tag = CAST(? AS text)
+GROUP BY event_date, event_type, traffic_class
+ORDER BY event_date, event_type, traffic_class;
+
+-- traffic
+SELECT traffic_class, traffic_reason, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN ? AND ?
+GROUP BY traffic_class, traffic_reason
+ORDER BY traffic_class, traffic_reason;
 
 -- series
 SELECT bucket, event_type, SUM(count)

@@ -304,6 +304,17 @@ HAVING SUM(total) <> SUM(parts)
 ORDER BY event_date, event_type
 OFFSET 0 ROWS FETCH NEXT 100 ROWS ONLY;
 
+-- class_sums
+SELECT CONVERT(char(10), event_date, 23), event_type, SUM(total), SUM(parts), COUNT(*) OVER ()
+FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM event_summary
+        WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)
+    UNION ALL SELECT event_date, event_type, 0, count FROM class_summary
+        WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)) AS u
+GROUP BY event_date, event_type
+HAVING SUM(total) <> SUM(parts)
+ORDER BY event_date, event_type
+OFFSET 0 ROWS FETCH NEXT 100 ROWS ONLY;
+
 -- revise
 UPDATE consumer_offsets SET revision = revision + 1;
 
@@ -354,6 +365,34 @@ FROM event_summary
 WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date) AND EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE banner_tag = p.x AND DATALENGTH(banner_tag) = DATALENGTH(p.x))
 GROUP BY event_date, event_type
 ORDER BY event_date, event_type;
+
+-- classes
+SELECT CONVERT(char(10), event_date, 23), event_type, traffic_class, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)
+GROUP BY event_date, event_type, traffic_class
+ORDER BY event_date, event_type, traffic_class;
+
+-- classes_of_type
+SELECT CONVERT(char(10), event_date, 23), event_type, traffic_class, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date) AND event_type = CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2
+GROUP BY event_date, event_type, traffic_class
+ORDER BY event_date, event_type, traffic_class;
+
+-- classes_of_banner
+SELECT CONVERT(char(10), event_date, 23), event_type, traffic_class, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date) AND EXISTS (SELECT 1 FROM (SELECT CAST(? AS nvarchar(4000)) COLLATE Latin1_General_100_BIN2 AS x) AS p WHERE banner_tag = p.x AND DATALENGTH(banner_tag) = DATALENGTH(p.x))
+GROUP BY event_date, event_type, traffic_class
+ORDER BY event_date, event_type, traffic_class;
+
+-- traffic
+SELECT traffic_class, traffic_reason, SUM(count)
+FROM class_summary
+WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)
+GROUP BY traffic_class, traffic_reason
+ORDER BY traffic_class, traffic_reason;
 
 -- series
 SELECT bucket, event_type, SUM(count)

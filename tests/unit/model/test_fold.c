@@ -77,7 +77,8 @@ static void test_fold_moves_by_disposition(void **state) {
         {PX_ERASED, true, 0, 0},
         {PX_DEAD_LETTERED, true, 0, 0},
     };
-    static const char *const counting[] = {"daily_metrics", "event_summary", "minute_summary"};
+    static const char *const counting[] = {"daily_metrics", "event_summary", "class_summary",
+                                           "minute_summary"};
     struct rig *g = *state;
     struct px_event e = model_event("deposit", "p", "b", T0 + 61 * PX_US_PER_S);
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
@@ -281,6 +282,37 @@ static void test_fold_sorts_days_as_numbers(void **state) {
     }
 }
 
+/* Summed over classes and reasons it is event_summary; who was not classified is so. */
+static void test_fold_parts_by_class(void **state) {
+    static const char *const traffic[][2] = {
+        {"human", ""}, {"bot", "ua:curl"}, {"", ""}, {"bot", "ua:bingbot"}, {"bot", "ua:curl"}};
+    static const char *const rows[][2] = {
+        {"bot", "ua:bingbot"}, {"bot", "ua:curl"}, {"human", ""}, {"unclassified", ""}};
+    static const int64_t counts[] = {1, 2, 1, 1};
+    struct rig *g = *state;
+    struct px_event e[PX_ARRAY_LEN(traffic)];
+    struct px_classified v[PX_ARRAY_LEN(traffic)];
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(traffic); i++) {
+        e[i] = (struct px_event){.event_type = PX_S("visit"),
+                                 .player_id = PX_S("p"),
+                                 .banner_tag = PX_S("b"),
+                                 .received_at = T0,
+                                 .traffic_class = px_str_c(traffic[i][0]),
+                                 .traffic_reason = px_str_c(traffic[i][1])};
+        v[i] = classify(g, &e[i], PX_COUNTED, false);
+    }
+    struct px_deltas d = fold(g, "class_summary", v, PX_ARRAY_LEN(v));
+    assert_int_equal(d.n, PX_ARRAY_LEN(rows));
+    for (size_t i = 0; i < d.n; i++) {
+        assert_int_equal(d.v[i].key[0].i, DAY);
+        assert_true(px_str_is(d.v[i].key[3].s, rows[i][0]) &&
+                    px_str_is(d.v[i].key[4].s, rows[i][1]));
+        assert_int_equal(d.v[i].value[0], counts[i]);
+    }
+    assert_int_equal(fold(g, "event_summary", v, PX_ARRAY_LEN(v)).v[0].value[0], 5);
+}
+
 static void test_fold_of_nothing(void **state) {
     struct rig *g = *state;
     assert_int_equal(fold(g, "players", NULL, 0).n, 0);
@@ -392,6 +424,7 @@ int main(void) {
         cmocka_unit_test(test_fold_agrees_with_a_slow_twin),
         cmocka_unit_test(test_fold_does_not_depend_on_order),
         cmocka_unit_test(test_fold_sorts_days_as_numbers),
+        cmocka_unit_test(test_fold_parts_by_class),
         cmocka_unit_test(test_fold_of_nothing),
         cmocka_unit_test(test_fold_takes_new_rows_of_yaml),
         cmocka_unit_test(test_fold_is_free_of_allocation_when_warm),

@@ -111,6 +111,8 @@ static void test_rollups_name_the_wrong_row(void **state PX_UNUSED) {
         {"on: distinct", "on: all", "set[4].on: \"all\" is none of"},
         {"when: registration", "when: registrations", "set[2].when: \"registrations\" is not an"},
         {"from: player_id", "from: session_id", "key[0].from: \"session_id\" is none of"},
+        {"from: player_id", "from: traffic_class",
+         "(players): key: with traffic_class or traffic_"},
         {"from: banner_tag", "from: event_type", "key[2].from: \"event_type\" is used twice"},
         {"column: player_id", "column: Player", "key[0].column: \"Player\" is no column name"},
         {"column: player_id", "column: x;drop", "is no column name"},

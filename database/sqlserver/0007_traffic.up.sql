@@ -1,0 +1,24 @@
+-- px: runs-with-from 1
+-- What kind of traffic events are, and why: event_summary once more, parted by class and reason (docs/TRAFFIC.md).
+-- Programs that do not know the table may run beside those that do; what they count lacks here until --rebuild.
+ALTER TABLE events ADD class_reason nvarchar(64) COLLATE Latin1_General_100_BIN2 NULL;
+CREATE TABLE class_summary (
+    event_date      date NOT NULL,
+    event_type      nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    banner_tag      nvarchar(128) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    banner_tag_size AS DATALENGTH(banner_tag) PERSISTED NOT NULL,
+    traffic_class   nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    traffic_reason  nvarchar(64) COLLATE Latin1_General_100_BIN2 NOT NULL,
+    "count"         bigint NOT NULL,
+    PRIMARY KEY (event_date, event_type, banner_tag, banner_tag_size, traffic_class, traffic_reason)
+);
+CREATE INDEX class_summary_banner ON class_summary (banner_tag, event_date);
+-- What was counted before: nobody knows of which class it was.
+INSERT INTO class_summary (event_date, event_type, banner_tag, traffic_class, traffic_reason, "count")
+SELECT event_date, event_type, banner_tag, 'unclassified', '', "count" FROM event_summary;
+INSERT INTO px_settings (name, value)
+SELECT 'class_summary_complete_from', value FROM px_settings WHERE name = 'event_summary_complete_from';
+GRANT SELECT, INSERT, UPDATE ON class_summary TO px_agg;
+GRANT SELECT, DELETE ON class_summary TO px_retention;
+GRANT SELECT ON class_summary TO px_api;
+GRANT SELECT ON class_summary TO px_verify;

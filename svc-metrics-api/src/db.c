@@ -209,6 +209,7 @@ enum px_code api_db_tables(struct api_db *db, struct px_err *reterr) {
     } rows[] = {{PX_ST_DAILY, "dd"},
                 {PX_ST_DAILY_OF_BANNER, "ddt"},
                 {PX_ST_SERIES, "iiii"},
+                {PX_ST_TRAFFIC, "dd"},
                 {PX_ST_ROLLUP, "tii"}};
     enum px_code code = PX_OK;
 
@@ -260,32 +261,136 @@ static enum px_code read_counts(struct api_db *db, struct px_stmt *st, struct ap
     return code == PX_NO_ROW ? PX_OK : code;
 }
 
+/* ${which}: of everything, of one banner, of one type. */
+static enum px_code run_counts(struct api_db *db, const enum px_statement which[3],
+                               const struct api_filter *filter, const struct api_range *range,
+                               struct px_stmt **ret, struct px_err *reterr) {
+    bool day = range->grain == API_GRAIN_DAY;
+    size_t by = filter->banner.p ? 1 : filter->type.p ? 2 : 0;
+    struct px_str name = by == 1 ? filter->banner : filter->type;
+    char days[2][PX_TIME_TEXT];
+    enum px_code code = prepared(db, which[by], ret, reterr);
+
+    if (!code && day) {
+        code = bind_days(*ret, range, days, reterr);
+    } else if (!code) {
+        bind_instants(*ret, range);
+    }
+    if (!code && by) {
+        code = px_bind_text(*ret, day ? 2 : 4, name, reterr);
+    }
+    return code ? code : px_stmt_run(*ret, reterr);
+}
+
 enum px_code api_db_counts(struct api_db *db, const struct api_filter *filter,
                            struct api_counts *counts, struct px_err *reterr) {
     static const enum px_statement which[2][3] = {
         {PX_ST_SERIES, PX_ST_SERIES_OF_BANNER, PX_ST_SERIES_OF_TYPE},
         {PX_ST_DAILY, PX_ST_DAILY_OF_BANNER, PX_ST_DAILY_OF_TYPE}};
-    bool day = counts->range->grain == API_GRAIN_DAY;
-    size_t by = filter->banner.p ? 1 : filter->type.p ? 2 : 0;
-    struct px_str name = by == 1 ? filter->banner : filter->type;
-    char days[2][PX_TIME_TEXT];
     struct px_stmt *st;
-    enum px_code code = prepared(db, which[day][by], &st, reterr);
+    enum px_code code = run_counts(db, which[counts->range->grain == API_GRAIN_DAY], filter,
+                                   counts->range, &st, reterr);
 
-    if (!code && day) {
-        code = bind_days(st, counts->range, days, reterr);
-    } else if (!code) {
-        bind_instants(st, counts->range);
+    if (!code) {
+        code = read_counts(db, st, counts, reterr);
+        px_stmt_end(st);
     }
-    if (!code && by) {
-        code = px_bind_text(st, day ? 2 : 4, name, reterr);
+    return code;
+}
+
+/* --- classes of traffic ------------------------------------------------------------------------
+ */
+
+static void leave_out(struct api_left_out *lo, struct px_str class, int64_t n) {
+    size_t i = 0;
+
+    while (i < lo->n && !px_str_is(class, lo->v[i].word)) {
+        i++;
     }
-    code = code ? code : px_stmt_run(st, reterr);
-    if (code) {
-        return code;
+    if (i == lo->n) {
+        bool room = i < API_CLASSES - 1 && px_str_copy(class, lo->v[i].word, PX_TRAFFIC_MAX + 1);
+        i = room ? lo->n++ : API_CLASSES - 1;
     }
-    code = read_counts(db, st, counts, reterr);
-    px_stmt_end(st);
+    lo->v[i].n += n;
+}
+
+/* day, event_type, class, count */
+static enum px_code read_classes(struct api_db *db, struct px_stmt *st, struct api_counts *c,
+                                 struct api_left_out *lo, struct px_err *reterr) {
+    enum px_code code;
+
+    while (!(code = px_stmt_next(st, reterr))) {
+        const struct px_event_type *type = px_catalog_find(db->catalog, px_col_text(st, 1));
+        struct px_str class = px_col_text(st, 2);
+        int64_t n = px_col_i64(st, 3);
+        bool shown = type && lo && (!lo->shown || lo->shown[type->index]);
+
+        if (type && !px_traffic_is_person(class)) {
+            api_counts_add(c, bucket_of(st, c->range), type->index, -n);
+            if (shown) {
+                leave_out(lo, class, n);
+            }
+        } else if (shown && px_str_is(class, PX_TRAFFIC_NONE)) {
+            lo->unclassified += n;
+        }
+    }
+    return code == PX_NO_ROW ? PX_OK : code;
+}
+
+enum px_code api_db_leave_out(struct api_db *db, const struct api_filter *filter,
+                              struct api_counts *counts, struct api_left_out *left_out,
+                              struct px_err *reterr) {
+    static const enum px_statement which[3] = {PX_ST_CLASSES, PX_ST_CLASSES_OF_BANNER,
+                                               PX_ST_CLASSES_OF_TYPE};
+    struct px_stmt *st;
+
+    px_assert(counts->range->grain == API_GRAIN_DAY);
+    enum px_code code = run_counts(db, which, filter, counts->range, &st, reterr);
+    if (!code) {
+        code = read_classes(db, st, counts, left_out, reterr);
+        px_stmt_end(st);
+    }
+    return code;
+}
+
+static enum px_code read_traffic(struct px_stmt *st, struct px_arena *arena, struct api_traffic *t,
+                                 struct px_err *reterr) {
+    enum px_code code;
+
+    while (!(code = px_stmt_next(st, reterr))) {
+        if (t->n == API_ROLLUP_ROWS) {
+            return PX_FAIL(reterr, PX_TOO_LARGE, "more than %d rows", API_ROLLUP_ROWS);
+        }
+        struct api_traffic_row *row = &t->v[t->n++];
+        row->class = px_arena_dup(arena, px_col_text(st, 0));
+        row->reason = px_arena_dup(arena, px_col_text(st, 1));
+        row->n = px_col_i64(st, 2);
+        if (!row->class.p || !row->reason.p) {
+            return PX_FAIL(reterr, PX_NOMEM, "no memory for the rows");
+        }
+    }
+    return code == PX_NO_ROW ? PX_OK : code;
+}
+
+enum px_code api_db_traffic(struct api_db *db, const struct api_range *range,
+                            struct px_arena *arena, struct api_traffic *ret,
+                            struct px_err *reterr) {
+    static const enum px_statement which[3] = {PX_ST_TRAFFIC, PX_ST_TRAFFIC, PX_ST_TRAFFIC};
+    static const struct api_filter all = {.banner = {.p = NULL}};
+    struct api_traffic t = {.v = px_arena_zalloc(arena, API_ROLLUP_ROWS, sizeof(*t.v))};
+    struct px_stmt *st;
+
+    if (!t.v) {
+        return PX_FAIL(reterr, PX_NOMEM, "no memory for the rows");
+    }
+    enum px_code code = run_counts(db, which, &all, range, &st, reterr);
+    if (!code) {
+        code = read_traffic(st, arena, &t, reterr);
+        px_stmt_end(st);
+    }
+    if (!code) {
+        *ret = t;
+    }
     return code;
 }
 

@@ -6,6 +6,7 @@
 #include <px/hash.h>
 #include <px/sql.h>
 #include <px/statements.h>
+#include <px/traffic.h>
 
 #include "counts.h"
 
@@ -61,6 +62,37 @@ struct api_filter {
 };
 PX_MUST_USE enum px_code api_db_counts(struct api_db *db, const struct api_filter *filter,
                                        struct api_counts *counts, struct px_err *reterr);
+
+/* What traffic=human left out of an answer, by class. */
+#define API_CLASSES 32
+struct api_left_out {
+    const bool *shown; /* by type: the answer shows it; NULL = all */
+    struct {
+        char word[PX_TRAFFIC_MAX + 1];
+        int64_t n;
+    } v[API_CLASSES]; /* the last one is for classes that find no room */
+    size_t n;
+    int64_t unclassified; /* not left out: nobody said what they are */
+};
+/* api_db_leave_out(db, filter, counts, left_out, reterr): take what no person caused out of
+ * ${counts}, which are of whole days, and add it to ${left_out} (NULL: nobody asks). */
+PX_MUST_USE enum px_code api_db_leave_out(struct api_db *db, const struct api_filter *filter,
+                                          struct api_counts *counts, struct api_left_out *left_out,
+                                          struct px_err *reterr);
+
+/* api_db_traffic(db, range, arena, ret_rows, reterr): counted events by class and reason, sorted.
+ * At most API_ROLLUP_ROWS, else PX_TOO_LARGE. */
+struct api_traffic_row {
+    struct px_str class, reason; /* reason: n = 0: none */
+    int64_t n;
+};
+struct api_traffic {
+    struct api_traffic_row *v;
+    size_t n;
+};
+PX_MUST_USE enum px_code api_db_traffic(struct api_db *db, const struct api_range *range,
+                                        struct px_arena *arena, struct api_traffic *ret,
+                                        struct px_err *reterr);
 
 /* api_db_rollup(db, name, range, arena, ret_rows, ret_n): at most API_ROLLUP_ROWS, else
  * PX_TOO_LARGE. */

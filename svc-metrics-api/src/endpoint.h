@@ -29,7 +29,8 @@ void api_fault(struct api_faults *f, int status, const char *field, const char *
 enum {
     API_TAKES_RANGE = 1,
     API_TAKES_GRAIN = 2,
-    API_TAKES_PAGE = 4
+    API_TAKES_PAGE = 4,
+    API_TAKES_TRAFFIC = 8
 };
 
 struct api_page {
@@ -45,12 +46,15 @@ struct api_call {
     const struct px_zone *zone;
     struct px_str name; /* {bannerTag}, {eventType}, {name}: decoded, in the arena */
     struct api_range range;
+    bool human; /* traffic=human */
     struct api_page page;
     uint64_t fingerprint; /* of everything but the page: a cursor belongs to one query */
     struct px_arena *arena;
 
     /* filled by load, on a database thread */
     struct api_counts counts, before;
+    struct api_left_out left_out;
+    struct api_traffic traffic;
     struct api_rollup_row *rows;
     size_t nrows;
     struct api_freshness fresh;
@@ -87,6 +91,14 @@ void api_write_daily(const struct api_call *call, struct px_jsonw *w);
 void api_check_rollup(const struct api_call *call, struct api_faults *f);
 enum px_code api_load_rollup(struct api_db *db, struct api_call *call, struct px_err *reterr);
 void api_write_rollup(const struct api_call *call, struct px_jsonw *w);
+enum px_code api_load_traffic(struct api_db *db, struct api_call *call, struct px_err *reterr);
+void api_write_traffic(const struct api_call *call, struct px_jsonw *w);
+
+/* api_load_counts(db, call, filter, counts, reterr): the rows of counts->range, and, where it was
+ * asked for, without what no person caused; call->left_out tells of call->counts. */
+PX_MUST_USE enum px_code api_load_counts(struct api_db *db, struct api_call *call,
+                                         const struct api_filter *filter, struct api_counts *counts,
+                                         struct px_err *reterr);
 
 /* api_write_bucket(call, w, i): the member that names bucket ${i}: "date" or "time". */
 void api_write_bucket(const struct api_call *call, struct px_jsonw *w, size_t i);

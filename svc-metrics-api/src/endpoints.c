@@ -25,7 +25,7 @@ static const struct api_endpoint endpoints[] = {
         .id = "getConversionRates",
         .summary = "Visits, registrations and deposits, and how one turns into the next",
         .description = "Rates are ratios of counts inside the range, so they may exceed 1.",
-        .takes = API_TAKES_RANGE | API_TAKES_GRAIN | API_TAKES_PAGE,
+        .takes = API_TAKES_RANGE | API_TAKES_GRAIN | API_TAKES_TRAFFIC | API_TAKES_PAGE,
         .data_schema =
             "{\"type\":\"object\",\"properties\":{" FUNNEL_PROPERTIES "," FUNNEL_SERIES "}}",
         .load = api_load_conversion,
@@ -38,7 +38,7 @@ static const struct api_endpoint endpoints[] = {
         .description = "A banner that was never seen is zeros, not an error.",
         .path_param = "bannerTag",
         .path_doc = "The banner tag, percent-encoded.",
-        .takes = API_TAKES_RANGE | API_TAKES_GRAIN | API_TAKES_PAGE,
+        .takes = API_TAKES_RANGE | API_TAKES_GRAIN | API_TAKES_TRAFFIC | API_TAKES_PAGE,
         .data_schema = "{\"type\":\"object\",\"properties\":{\"bannerTag\":{\"type\":\"string\"}"
                        "," FUNNEL_PROPERTIES "," FUNNEL_SERIES "}}",
         .check = api_check_banner,
@@ -52,7 +52,7 @@ static const struct api_endpoint endpoints[] = {
         .description = "`change` compares with the period of equal length right before the range.",
         .path_param = "eventType",
         .path_doc = "An event type of the catalog.",
-        .takes = API_TAKES_RANGE | API_TAKES_GRAIN | API_TAKES_PAGE,
+        .takes = API_TAKES_RANGE | API_TAKES_GRAIN | API_TAKES_TRAFFIC | API_TAKES_PAGE,
         .data_schema =
             "{\"type\":\"object\",\"properties\":{\"eventType\":{\"type\":\"string\"},"
             "\"total\":{\"type\":\"integer\"},\"series\":{\"type\":\"array\",\"items\":{\"type\":"
@@ -70,12 +70,31 @@ static const struct api_endpoint endpoints[] = {
         .id = "getDailyMetrics",
         .summary = "Counts per bucket and event type",
         .description = "Ordered by bucket, then by the catalog's order of types; zero-filled.",
-        .takes = API_TAKES_RANGE | API_TAKES_GRAIN | API_TAKES_PAGE,
+        .takes = API_TAKES_RANGE | API_TAKES_GRAIN | API_TAKES_TRAFFIC | API_TAKES_PAGE,
         .data_schema =
             "{\"type\":\"array\",\"items\":{\"type\":\"object\",\"properties\":{" BUCKET_PROPERTIES
             ",\"eventType\":{\"type\":\"string\"},\"count\":{\"type\":\"integer\"}}}}",
         .load = api_load_daily,
         .write = api_write_daily,
+    },
+    {
+        .path = "/api/metrics/traffic",
+        .id = "getTraffic",
+        .summary = "Counted events by class of traffic and reason",
+        .description = "`total` is what the other endpoints count with traffic=all, `persons` what "
+                       "they count with traffic=human, over all event types. The page cuts "
+                       "`reasons`.",
+        .takes = API_TAKES_RANGE | API_TAKES_PAGE,
+        .data_schema =
+            "{\"type\":\"object\",\"properties\":{\"total\":{\"type\":\"integer\"},\"persons\":{"
+            "\"type\":\"integer\"},\"classes\":{\"type\":\"array\",\"items\":{\"type\":\"object\","
+            "\"properties\":{\"class\":{\"type\":\"string\"},\"person\":{\"type\":\"boolean\"},"
+            "\"count\":{\"type\":\"integer\"}}}},\"reasons\":{\"type\":\"array\",\"items\":{"
+            "\"type\":"
+            "\"object\",\"properties\":{\"class\":{\"type\":\"string\"},\"reason\":{\"type\":["
+            "\"string\",\"null\"]},\"count\":{\"type\":\"integer\"}}}}}}",
+        .load = api_load_traffic,
+        .write = api_write_traffic,
     },
     {
         .path = "/api/metrics/rollups/{name}",

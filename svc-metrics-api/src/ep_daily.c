@@ -10,7 +10,7 @@ enum px_code api_load_daily(struct api_db *db, struct api_call *call, struct px_
         return PX_FAIL(reterr, code, "no memory for %zu buckets", call->range.buckets);
     }
     api_page_cut(&call->page, call->range.buckets * ntypes);
-    return api_db_counts(db, &all, &call->counts, reterr);
+    return api_load_counts(db, call, &all, &call->counts, reterr);
 }
 
 void api_write_daily(const struct api_call *call, struct px_jsonw *w) {

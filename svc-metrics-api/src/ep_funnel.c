@@ -60,6 +60,23 @@ static void write_members(const struct api_call *call, struct px_jsonw *w) {
     px_jw_arr_end(w);
 }
 
+/* What is left out is told of the steps alone: they are what the answer shows. */
+static enum px_code show_steps(struct api_call *call, struct px_err *reterr) {
+    struct funnel f = funnel_of(call->catalog);
+    bool *shown = px_arena_zalloc(call->arena, px_catalog_count(call->catalog), sizeof(*shown));
+
+    if (!shown) {
+        return PX_FAIL(reterr, PX_NOMEM, "no memory for the types");
+    }
+    for (size_t s = 0; s < STEPS; s++) {
+        if (f.type[s] != SIZE_MAX) {
+            shown[f.type[s]] = true;
+        }
+    }
+    call->left_out.shown = shown;
+    return PX_OK;
+}
+
 static enum px_code load(struct api_db *db, struct api_call *call, const struct api_filter *filter,
                          struct px_err *reterr) {
     enum px_code code =
@@ -68,7 +85,8 @@ static enum px_code load(struct api_db *db, struct api_call *call, const struct 
         return PX_FAIL(reterr, code, "no memory for %zu buckets", call->range.buckets);
     }
     api_page_cut(&call->page, call->range.buckets);
-    return api_db_counts(db, filter, &call->counts, reterr);
+    code = show_steps(call, reterr);
+    return code ? code : api_load_counts(db, call, filter, &call->counts, reterr);
 }
 
 enum px_code api_load_conversion(struct api_db *db, struct api_call *call, struct px_err *reterr) {

@@ -25,8 +25,8 @@ enum px_code api_load_trends(struct api_db *db, struct api_call *call, struct px
         return PX_FAIL(reterr, code, "no memory for %zu buckets", 2 * call->range.buckets);
     }
     api_page_cut(&call->page, call->range.buckets);
-    code = api_db_counts(db, &filter, &call->counts, reterr);
-    return code ? code : api_db_counts(db, &filter, &call->before, reterr);
+    code = api_load_counts(db, call, &filter, &call->counts, reterr);
+    return code ? code : api_load_counts(db, call, &filter, &call->before, reterr);
 }
 
 static void write_change(struct px_jsonw *w, int64_t now, int64_t before) {

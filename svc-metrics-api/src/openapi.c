@@ -45,6 +45,12 @@ static void parameters(struct px_jsonw *w, const struct api_endpoint *ep,
             w, "grain", "query", false, "Length of a bucket.",
             "{\"type\":\"string\",\"enum\":[\"day\",\"hour\",\"minute\"],\"default\":\"day\"}");
     }
+    if (ep->takes & API_TAKES_TRAFFIC) {
+        parameter(w, "traffic", "query", false,
+                  "What is counted: everything, or what persons caused (grain=day only). "
+                  "`meta.traffic` tells what was left out.",
+                  "{\"type\":\"string\",\"enum\":[\"all\",\"human\"],\"default\":\"all\"}");
+    }
     if (ep->takes & API_TAKES_PAGE) {
         char limit[96];
 
@@ -97,7 +103,13 @@ static void components(struct px_jsonw *w) {
         "numbers\"},\"complete\":{\"type\":\"boolean\",\"description\":\"the "
         "watermark "
         "has passed the end of the range\"},\"lagSeconds\":{\"type\":[\"number\",\"null\"]},"
-        "\"revision\":{\"type\":\"integer\",\"description\":\"grows with every commit\"}}},"
+        "\"revision\":{\"type\":\"integer\",\"description\":\"grows with every commit\"},"
+        "\"traffic\":{\"type\":\"object\",\"description\":\"where the endpoint takes traffic\","
+        "\"properties\":{\"mode\":{\"type\":\"string\",\"enum\":[\"all\",\"human\"]},\"excluded\":{"
+        "\"type\":\"object\",\"additionalProperties\":{\"type\":\"integer\"},\"description\":"
+        "\"mode human: counted events that were left out, by class\"},\"unclassified\":{\"type\":"
+        "\"integer\",\"description\":\"mode human: events in the numbers that nobody "
+        "classified\"}}}}},"
         "\"Page\":{\"type\":\"object\",\"properties\":{\"limit\":{\"type\":\"integer\"},"
         "\"hasMore\":{"
         "\"type\":\"boolean\"},\"nextCursor\":{\"type\":[\"string\",\"null\"]}}},"

@@ -12,6 +12,7 @@ enum {
     P_START,
     P_END,
     P_GRAIN,
+    P_TRAFFIC,
     P_LIMIT,
     P_CURSOR,
     PARAMS
@@ -23,6 +24,7 @@ static const struct {
     [P_START] = {"startDate", "from", API_TAKES_RANGE},
     [P_END] = {"endDate", "to", API_TAKES_RANGE},
     [P_GRAIN] = {"grain", NULL, API_TAKES_GRAIN},
+    [P_TRAFFIC] = {"traffic", NULL, API_TAKES_TRAFFIC},
     [P_LIMIT] = {"limit", NULL, API_TAKES_PAGE},
     [P_CURSOR] = {"cursor", NULL, API_TAKES_PAGE},
 };
@@ -175,6 +177,21 @@ static void take_grain(const struct given *g, enum api_grain *ret, struct api_fa
     api_fault(f, 400, "grain", "bad_grain", "is day, hour or minute");
 }
 
+static void take_traffic(const struct given *g, enum api_grain grain, bool *ret,
+                         struct api_faults *f) {
+    *ret = false;
+    if (!g->v[P_TRAFFIC].p || px_str_is(g->v[P_TRAFFIC], "all")) {
+        return;
+    }
+    if (!px_str_is(g->v[P_TRAFFIC], "human")) {
+        api_fault(f, 400, "traffic", "bad_traffic", "is all or human");
+    } else if (grain != API_GRAIN_DAY) {
+        api_fault(f, 400, "traffic", "traffic_per_day",
+                  "human is known per day only: use grain=day, or traffic=all");
+    }
+    *ret = true;
+}
+
 static void take_range(const struct api_param_rules *rules, const struct given *g,
                        enum api_grain grain, struct api_range *ret, struct api_faults *f) {
     struct api_range_text text = {.start = g->v[P_START], .end = g->v[P_END], .grain = grain};
@@ -224,7 +241,8 @@ static uint64_t fingerprint(const struct api_call *call) {
 
     h = px_siphash(h, 3, call->name);
     h = px_siphash(h, (uint64_t)call->range.from, px_str_c(api_grain_name(call->range.grain)));
-    return px_siphash(h, (uint64_t)call->range.to, (struct px_str){.p = NULL});
+    h = px_siphash(h, (uint64_t)call->range.to, (struct px_str){.p = NULL});
+    return call->human ? px_siphash(h, 4, PX_S("human")) : h;
 }
 
 bool api_params(const struct api_param_rules *rules, const struct api_param_text *text,
@@ -245,6 +263,7 @@ bool api_params(const struct api_param_rules *rules, const struct api_param_text
         call->ep->check(call, f);
     }
     take_grain(&g, &grain, f);
+    take_traffic(&g, grain, &call->human, f);
     take_range(rules, &g, grain, &call->range, f);
     call->fingerprint = fingerprint(call);
     take_page(rules, &g, call, f);

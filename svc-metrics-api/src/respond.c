@@ -29,6 +29,28 @@ static void write_range(const struct api_call *call, struct px_jsonw *w) {
     px_jw_kc(w, "grain", api_grain_name(call->range.grain));
 }
 
+/* What is in the numbers, and what was left out of them. */
+static void write_traffic(const struct api_call *call, struct px_jsonw *w) {
+    const struct api_left_out *lo = &call->left_out;
+
+    px_jw_key(w, "traffic");
+    px_jw_obj(w);
+    px_jw_kc(w, "mode", call->human ? "human" : "all");
+    if (call->human) {
+        px_jw_key(w, "excluded");
+        px_jw_obj(w);
+        for (size_t i = 0; i < lo->n; i++) {
+            px_jw_ki64(w, lo->v[i].word, lo->v[i].n);
+        }
+        if (lo->v[API_CLASSES - 1].n) {
+            px_jw_ki64(w, "other", lo->v[API_CLASSES - 1].n);
+        }
+        px_jw_obj_end(w);
+        px_jw_ki64(w, "unclassified", lo->unclassified);
+    }
+    px_jw_obj_end(w);
+}
+
 /* complete: everything that was acknowledged before the end of the range is in the numbers. */
 static void write_meta(const struct api_call *call, struct px_jsonw *w) {
     const struct api_freshness *f = &call->fresh;
@@ -53,6 +75,9 @@ static void write_meta(const struct api_call *call, struct px_jsonw *w) {
         px_jw_null(w);
     }
     px_jw_ki64(w, "revision", f->revision);
+    if (call->ep->takes & API_TAKES_TRAFFIC) {
+        write_traffic(call, w);
+    }
     px_jw_obj_end(w);
 }
 

@@ -35,8 +35,9 @@ static const struct px_option options[] = {
 };
 
 /* Route labels: the endpoints' ids in their order, then everything else. */
-static const char *const routes[] = {"getConversionRates", "getCampaign", "getTrend",
-                                     "getDailyMetrics",    "getRollup",   "other"};
+static const char *const routes[] = {
+    "getConversionRates", "getCampaign", "getTrend", "getDailyMetrics",
+    "getTraffic",         "getRollup",   "other"};
 static const char *const statuses[] = {"2xx", "4xx", "5xx"};
 static const struct px_labels api_label_routes = {.v = routes, .n = PX_ARRAY_LEN(routes)};
 static const struct px_labels api_label_statuses = {.v = statuses, .n = PX_ARRAY_LEN(statuses)};

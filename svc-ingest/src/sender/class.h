@@ -1,5 +1,6 @@
 /* What kind of traffic a request is, and why: classified, never refused and never left out. The
- * first that holds, from what surely was no person down to what surely was one:
+ * first that holds:
+ *   human for a sender with a server key, whose user agent is that of a program in any case;
  *   email_proxy, scanner, bot by the user agent; prefetch by Sec-Purpose, Purpose, X-Purpose or
  *   X-Moz; opt_out by Sec-GPC or DNT; unknown without a user agent; human. */
 #ifndef ING_CLASS_H
@@ -22,7 +23,7 @@ struct ing_signals {
 
 struct ing_class {
     enum px_traffic traffic;
-    struct px_str reason; /* a constant: "ua:Googlebot", "sec-purpose"; n = 0: human */
+    struct px_str reason; /* a constant: "ua:Googlebot", "sec-purpose"; n = 0: a human by no sign */
 };
 
 /* ing_class_of_agent(agent): by the user agent alone. Threads: pure. */

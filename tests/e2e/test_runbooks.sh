@@ -9,7 +9,7 @@ export KAFKA_HEAP=${KAFKA_HEAP:--Xmx384m}
 
 # The pages, in the order in which they are worked through. A page more is a word more; what its commands need beyond
 # that goes into the tables and functions below.
-pages=(docs/DEAD-LETTERS.md docs/RECONCILE.md docs/OPERATIONS.md docs/KAFKA.md)
+pages=(docs/DEAD-LETTERS.md docs/RECONCILE.md docs/OPERATIONS.md docs/KAFKA.md docs/TRAFFIC.md)
 
 today=$(date -u +%F)
 here_for() { # the command of a page, with its placeholders replaced; one a line
@@ -19,6 +19,8 @@ here_for() { # the command of a page, with its placeholders replaced; one a line
     command=${command//2026-11-01/$today}
     command=${command//2026-11-26/$today}
     command=${command//\/etc\/pixel\//$work/etc/}
+    command=${command//127.0.0.1:8080/127.0.0.1:$(port ingest server.port)}
+    command=${command//127.0.0.1:8082/127.0.0.1:$(port api server.port)}
     if [ "${command#svc-x }" = "$command" ]; then
         echo "$command"
     else
@@ -54,6 +56,7 @@ prepare() { # page command: what the page says comes before
         [ -n "${spoilt:-}" ] || need "the copies are read" within 30 folded_is 65
         [ -n "${spoilt:-}" ] || spoil
         ;;
+    docs/TRAFFIC.md*127.0.0.1:8082*) need "the pixels of the page are read" within 30 folded_is 67 ;;
     esac
 }
 settled() { # page command: what must be true afterwards, beside the exit status
@@ -63,6 +66,14 @@ settled() { # page command: what must be true afterwards, beside the exit status
     docs/DEAD-LETTERS.md*--dlq=replay) has "the other seven" "$(cat run.out)" '^replayed +7 ' ;;
     *--rebuild\ --dry-run) is "a dry run changes nothing" "$(sql "select sum(count) from event_summary")" $((events + 2)) ;;
     *--rebuild) wrong_sums=0 && is "the sums are right again" "$(sql "select sum(count) from event_summary")" "$events" ;;
+    docs/TRAFFIC.md*Googlebot*) is "a crawler is named" "$(paste -sd ' ' run.out)" \
+        'bot ua:Googlebot a crawler or another program, by its user agent pattern 1 of 1504, crawler-user-agents 1.67.0' ;;
+    docs/TRAFFIC.md*Sec-Purpose*) is "a prefetch is named" "$(head -n 1 run.out)" 'prefetch sec-purpose' ;;
+    docs/TRAFFIC.md*--classify\ "''") is "so is who says nothing" "$(head -n 1 run.out)" 'unknown no-user-agent' ;;
+    docs/TRAFFIC.md*/pixel/*) is "a pixel is answered" "$(head -c 6 run.out)" GIF89a && events=$((events + 1)) ;;
+    docs/TRAFFIC.md*traffic=human*) has "the page's numbers" "$(cat run.out)" \
+        '"visits":1,"registrations":0.*"traffic":\{"mode":"human","excluded":\{"bot":1\},"unclassified":0\}' ;;
+    docs/TRAFFIC.md*/traffic\?*) has "its classes" "$(cat run.out)" '"class":"opt_out","reason":"gpc","count":1' ;;
     *--retention=run) is "old rows are gone" "$(sql "select count(*) from minute_summary where bucket_start < '2020'")" 0 ;;
     *--topics=verify) has "nothing differs" "$(cat run.out)" ' 0 differences$' ;;
     *.backup*) is "the copy holds the rows" "$(sqlite3 -readonly copy.db 'select count(*) from events')" "$(sql 'select count(*) from events')" ;;
@@ -102,8 +113,10 @@ cp -r schemas then && cat >>then/events.yaml <<END # of the next release, whose 
   - {type: level_up, family: pixel, pixel: true, dedupe: event_id}
 END
 launch ingest svc-ingest --set "Schemas:Directory=$work/then"
+launch api svc-metrics-api
 aggregator_run
 ready ingest 30
+ready api 30
 at=http://127.0.0.1:$(port ingest server.port)/api/events
 batch() { # type count
     local k
@@ -197,9 +210,9 @@ is "each row of what runs elsewhere fits a command" "${#left_out[@]}" "${#elsewh
 echo "# $total commands were run; elsewhere run:"
 for command in "${!left_out[@]}"; do echo "#   $command: ${left_out[$command]}"; done
 
-need "the services went on" within 20 folded_is 65
-is "every event counts once" "$(sql "select event_type || '=' || sum(count) from daily_metrics group by event_type order by 1" | paste -sd ' ')" 'level_up=12 visit=40'
-for name in ingest agg; do
+need "the services went on" within 20 folded_is 67
+is "every event counts once" "$(sql "select event_type || '=' || sum(count) from daily_metrics group by event_type order by 1" | paste -sd ' ')" 'level_up=12 visit=42'
+for name in ingest agg api; do
     send TERM "$name"
     ended "$name" 30
     is "SIGTERM ends $name with 0" "$status" 0

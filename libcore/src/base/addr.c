@@ -106,7 +106,8 @@ size_t px_addr_fmt(const struct px_addr *a, char out[PX_ADDR_TEXT]) {
 static void clear_behind(struct px_addr *a, unsigned bits) {
     for (unsigned i = 0; i < sizeof a->b; i++) {
         unsigned left = bits > i * 8 ? bits - i * 8 : 0;
-        a->b[i] &= left >= 8 ? 0xff : (uint8_t)(0xff00u >> left);
+        unsigned keep = left >= 8 ? 0xffu : 0xff00u >> left;
+        a->b[i] = (uint8_t)(a->b[i] & keep);
     }
 }
 

@@ -48,7 +48,6 @@ void ing_claims_stamp(struct ing_worker *w, struct ing_fields *f) {
     }
     ing_sender_stamp(&w->sender, &f->raw);
     if (ip.p) {
-        f->source.n = 0; /* a refusal records no bytes that hold an address */
         claims_address(w, f, ip);
     }
 }

@@ -94,6 +94,7 @@ struct ing_refused {
     const struct px_verdict *v;       /* holds an issue at least */
     struct px_str payload;            /* the bytes to blame; n = 0 = they are gone */
     int64_t bytes;                    /* how many there were; 0 = as many as in ${payload} */
+    bool judged;                      /* ${payload} was fit for the log: none of it is withheld */
     struct ing_asked asked;
 };
 /* ing_reject_of(w, r): count a refusal by its first reason and, within the rate, record it. Of
@@ -111,8 +112,8 @@ size_t ing_reject_excerpt(size_t n);
  * pure. */
 int64_t ing_reject_limit(const struct px_event_type *type, const struct px_issue *issue);
 /* ing_reject_shows_personal(s): might the excerpt ${s} hold an e-mail address, a card number, raw
- * or percent-encoded, or the address of a client (a member ip)? Errs on the side of yes. Threads:
- * pure. */
+ * or percent-encoded, or the address of a client (a member ip, or whatever looks like one)? Errs on
+ * the side of yes. Threads: pure. */
 bool ing_reject_shows_personal(struct px_str s);
 
 /* --- settle.c ----------------------------------------------------------------------------------

@@ -10,14 +10,16 @@
 #define REJECT_EXCERPT_MAX 512
 /* What stands behind the excerpt is looked at as well: it may be cut inside an address or number.
  */
-#define REJECT_BEHIND 64
+#define REJECT_BEHIND      64
+#define REJECT_ADDRESS_MIN 7 /* 1.2.3.4, fe80::1 */
 
 /* What looks like personal data must not reach the log through the back door: neither what was
  * refused for it, nor what stands in a member nobody looked at. */
 static bool reject_is_personal(const struct px_verdict *v, struct px_str payload) {
     for (size_t i = 0; i < v->nissues; i++) {
         enum px_reason why = v->issues[i].reason;
-        if (why == PX_REASON_EMAIL_ADDRESS || why == PX_REASON_CARD_NUMBER) {
+        if (why == PX_REASON_EMAIL_ADDRESS || why == PX_REASON_CARD_NUMBER ||
+            strcmp(v->issues[i].field, "ip") == 0) { /* perhaps an address, badly spelt */
             return true;
         }
     }
@@ -28,11 +30,44 @@ static bool reject_ends_piece(char c) {
     return strchr("&=?;,:\"{}[]()<>/", c) != NULL;
 }
 
+/* What an address is made of, with its port. */
+static bool reject_of_address(char c) {
+    return px_hex_digit(c) >= 0 || c == '.' || c == ':';
+}
+
+/* Four numbers, right or wrong, or IPv6: not three numbers (a version), not a time of day. */
+static bool reject_is_address(struct px_str s) {
+    struct px_addr a;
+    size_t dots = 0;
+
+    for (size_t i = 0; i < s.n; i++) {
+        dots += s.p[i] == '.';
+    }
+    return s.n >= REJECT_ADDRESS_MIN && (dots >= 3 || px_addr_parse(s, &a));
+}
+
+static bool reject_shows_address(struct px_str s) {
+    for (size_t i = 0; i < s.n; i++) {
+        size_t from = i;
+        while (i < s.n && reject_of_address(s.p[i])) {
+            i++;
+        }
+        /* "ip":203 and "v4:10" end and begin with what parts them */
+        while (from < i && s.p[from] == ':' && (from + 1 == i || s.p[from + 1] != ':')) {
+            from++;
+        }
+        if (i > from && reject_is_address((struct px_str){.p = s.p + from, .n = i - from})) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool ing_reject_shows_personal(struct px_str s) {
     static const char address[] = "\"ip\"";
     size_t from = 0;
 
-    if (s.n && memmem(s.p, s.n, address, sizeof address - 1)) {
+    if ((s.n && memmem(s.p, s.n, address, sizeof address - 1)) || reject_shows_address(s)) {
         return true;
     }
     for (size_t i = 0; i <= s.n; i++) {
@@ -107,7 +142,7 @@ static struct px_str reject_kept(const struct ing_refused *r) {
     struct px_str kept = {.p = r->payload.p, .n = ing_reject_excerpt(r->payload.n)}, seen = kept;
 
     seen.n = r->payload.n - kept.n < REJECT_BEHIND ? r->payload.n : kept.n + REJECT_BEHIND;
-    kept.n = reject_is_personal(r->v, seen) ? 0 : kept.n;
+    kept.n = !r->judged && reject_is_personal(r->v, seen) ? 0 : kept.n;
     return kept;
 }
 

@@ -151,6 +151,7 @@ __attribute__((noinline)) static void settle_reject(struct ing_worker *w,
                                            .v = &v,
                                            .payload = message,
                                            .bytes = x->bytes,
+                                           .judged = true,
                                            .asked = {.source = x->pixel   ? "pixel"
                                                                : x->batch ? x->batch->source
                                                                           : "json",

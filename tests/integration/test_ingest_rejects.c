@@ -200,6 +200,7 @@ static void rejects_item(const char *body, const char *index, const struct px_de
     memcpy(id, at + strlen(index), 36);
     const struct px_dead_letter *d = rejects_letter(id);
     assert_true(px_str_eq(d->payload, w->payload));
+    assert_int_equal(d->payload_bytes, w->payload_bytes);
     assert_true(px_str_eq(d->reason, w->reason) && px_str_eq(d->field, w->field));
     assert_true(px_str_eq(d->event_type, w->event_type) && px_str_eq(d->source, w->source));
 }
@@ -233,6 +234,49 @@ static void test_rejects_of_a_batch_have_their_own_bytes(void **state) {
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         rejects_item(s.body, rows[i].index, &rows[i].want);
     }
+}
+
+/* What an event says of its client's address is cut or hashed on its way; a record must not hold it
+ * whole, whatever the event was refused for. */
+static void test_rejects_hold_no_address(void **state) {
+    (void)state;
+    static const char event[] =
+        "{\"eventType\":\"visit\",\"playerId\":\"p\",\"bannerTag\":\"b\",\"ip\":\"203.0.113.9\"}";
+    struct ingest_ask a = {.method = "POST",
+                           .target = "/api/events",
+                           .fields = JSON,
+                           .body = "[{\"eventType\":\"visit\",\"playerId\":\"p\",\"bannerTag\":"
+                                   "\"b\",\"ip\":\"203.0.113.9\"},"
+                                   "{\"eventType\":\"visit\",\"playerId\":\"null\",\"bannerTag\":"
+                                   "\"b\",\"ip\":\"2001:db8::9\"},"
+                                   "{\"eventType\":\"visit\",\"playerId\":\"p\",\"bannerTag\":"
+                                   "\"b\",\"ip\":\"203.0.113\"}]"};
+    static const struct {
+        const char *index;
+        struct px_dead_letter want;
+    } rows[] = {
+        {"\"index\":0,\"eventId\":\"",
+         L("needs_key", "ip", "visit", "batch", 0, sizeof event - 1, "")},
+        {"\"index\":1,\"eventId\":\"",
+         L("needs_key", "ip", "visit", "batch", 0, sizeof event + 2, "")},
+        {"\"index\":2,\"eventId\":\"",
+         L("needs_key", "ip", "visit", "batch", 0, sizeof event - 3, "")},
+    };
+
+    struct ingest_said s = ingest_rig_ask(&t.rig, &a);
+
+    assert_int_equal(s.status, 200);
+    t.refused += 3;
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        rejects_item(s.body, rows[i].index, &rows[i].want);
+    }
+    a.body = "[{\"ip\":\"203.0.113.9\"}";
+    s = ingest_rig_ask(&t.rig, &a);
+    assert_int_equal(s.status, 400);
+    char id[64];
+    rejects_field(s.head, "X-Request-Id: ", id);
+    t.refused++;
+    assert_int_equal(rejects_letter(id)->payload.n, 0);
 }
 
 static void test_rejects_of_lines_have_their_own_bytes(void **state) {
@@ -355,6 +399,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_rejects_have_a_letter_each),
         cmocka_unit_test(test_rejects_of_a_batch_have_their_own_bytes),
+        cmocka_unit_test(test_rejects_hold_no_address),
         cmocka_unit_test(test_rejects_of_lines_have_their_own_bytes),
         cmocka_unit_test(test_rejects_of_too_large_ones_say_how_large),
         cmocka_unit_test(test_rejects_of_the_log_say_what_it_was),

@@ -138,10 +138,14 @@ static size_t pair_end(struct px_str s) {
 }
 
 /* An element of `Forwarded`: pairs between semicolons, one of them "for=". Blanks around a pair are
- * let through, since proxies write them. */
+ * let through, since proxies write them. One with a comma, which only a quoted string can bring, is
+ * unreadable: where a proxy wrote a single quote, the string began in the client's own text. */
 static enum said element(struct px_str s, struct px_addr *ret) {
     char buf[NODE_MAX];
     struct px_str who = {.p = NULL};
+    if (px_str_find(s, ',') < s.n) {
+        return SAID_RUBBISH;
+    }
     while (s.n > 0) {
         size_t end = pair_end(s);
         struct px_str pair = px_str_trim((struct px_str){.p = s.p, .n = end});

@@ -13,10 +13,10 @@
     if (stub && stub.counts) {
         return;
     }
-    const script = document.currentScript || {dataset: {}, src: location.href};
+    const script = document.currentScript || {dataset: {}};
     const config = {
         // where the collector is: the folder that the script came from
-        endpoint: new URL(".", script.src).href.slice(0, -1),
+        endpoint: new URL(".", script.src || document.baseURI).href.slice(0, -1),
         // the event of a page view; "none" for no such event
         event: "visit",
         // auto, beacon or get

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 
 from examples import Examples
 from rig import Browser, Front, Pages, until
@@ -236,6 +237,11 @@ class Cases:
         time.sleep(0.2)
         t.same("spa: the same address and a part of the page are none", b.counts(), {"accepted": 4})
         t.stored("spa", ["visit"] * 4)
+        self.show("spa-hash", 'data-px-spa="hash"')
+        b.counted("accepted")
+        b.js("history.pushState({}, '', '#one'); location.hash = 'two'")
+        t.ok("spa: a part of the page is one where it was asked for", b.counted("accepted", 3), b.counts())
+        t.stored("spa-hash", ["visit"] * 3)
 
     # --- when it goes wrong ------------------------------------------------------------------------------------
 
@@ -283,6 +289,20 @@ class Cases:
             ids.update(re.findall(r'(?:"eventId":"|eid=)([0-9a-f-]{36})', request["body"] + request["path"]))
         t.ok("lost answer: more than once, under one id", len(front.of("lost")) >= 2 and len(ids) == 1, ids)
         t.stored("lost", ["visit"])
+
+    def strange_answers(self):
+        """200 from somebody who is not the collector, and from one that says what px.js does not know."""
+        t, b, front = self.t, self.browser, self.front
+        answers = [(200, {}, b'{"results": [{"status": "soon"}]}'), (200, {}, b"<html>please log in</html>"), (200, {})]
+        front.rule = lambda r: answers.pop() if answers else None
+        self.show("strange")
+        for number in (1, 2, 3):
+            front.answered(number, "strange")
+            t.same(f"strange answer {number}: the event stays", len(b.queue()), 1)
+            b.js("dispatchEvent(new Event('online'))")  # or it would wait a while
+        t.ok("strange answers: it is accepted in the end", b.counted("accepted"), b.counts())
+        t.same("strange answers: nothing was taken for one", b.counts(), {"accepted": 1})
+        t.stored("strange", ["visit"])
 
     def told_to_wait(self):
         t, b, front = self.t, self.browser, self.front
@@ -440,15 +460,19 @@ class Cases:
         t.stored("hooks", ["deposit", "registration", "visit"])
 
     def run(self):
-        examples = Examples(self.document, self.browser, self.pages, self.front)
+        examples = Examples(self.document, self.t, self.browser, self.pages, self.front)
         try:
             for case in (self.outage, self.told_to_wait, self.by_fetch, self.by_image, self.by_get, self.by_beacon, self.background,
                          self.prerender, self.back_forward, self.single_page, self.offline, self.closed_while_sending,
-                         self.lost_answer, self.refused, self.full_queue, self.no_storage,
-                         self.two_tabs, self.honoured, self.filters, self.hooks, lambda: examples.check(self.t),
+                         self.lost_answer, self.strange_answers, self.refused, self.full_queue, self.no_storage,
+                         self.two_tabs, self.honoured, self.filters, self.hooks, examples.check,
                          self.reopened):
                 begin = time.monotonic()
-                case()
+                try:
+                    case()
+                except Exception:  # pylint: disable=broad-except
+                    self.t.ok(f"{case.__name__}: ran to its end", False, traceback.format_exc())
+                    break
                 self.front.rule = None
                 print(f"# {case.__name__} took {time.monotonic() - begin:.1f} s", flush=True)
         finally:

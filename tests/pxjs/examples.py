@@ -19,10 +19,10 @@ def read(path):
 
 
 class Examples:
-    def __init__(self, path, browser, pages, front):
+    def __init__(self, path, verdicts, browser, pages, front):
         self.all = read(path)
         self.used = set()
-        self.browser, self.pages, self.front = browser, pages, front
+        self.verdicts, self.browser, self.pages, self.front = verdicts, browser, pages, front
 
     def text(self, name):
         self.used.add(name)
@@ -39,8 +39,8 @@ class Examples:
         self.browser.open(url[:-1] + path)
         return f"example-{name}"
 
-    def check(self, t):
-        b, front = self.browser, self.front
+    def check(self):
+        t, b, front = self.verdicts, self.browser, self.front
 
         who = self.show("start")
         t.ok("example start: the visit is accepted", b.counted("accepted"))

@@ -17,6 +17,7 @@ from selenium import webdriver
 from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common import utils
 
 CORS = {"Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Retry-After, X-Error-Code"}
 # In every document, before its own scripts: what the browser complains about, and a hook for reports.
@@ -108,7 +109,7 @@ class Pages:
 
 class Front:
     """A proxy before svc-ingest. `rule(request)` is asked about each request for events: None lets it pass,
-    (status, headers) answers it, "cut" ends the connection, "lose" lets it pass and loses the answer, and an Event
+    (status, headers[, content]) answers it, "cut" ends the connection, "lose" lets it pass and loses the answer, and an Event
     holds it until that is set."""
 
     def __init__(self, port):
@@ -138,7 +139,7 @@ class Front:
             verdict = None
         if isinstance(verdict, tuple):
             seen["status"] = verdict[0]
-            handler.answer(verdict[0], {**CORS, **verdict[1]})
+            handler.answer(verdict[0], {**CORS, **verdict[1]}, *verdict[2:])
             return
         if verdict != "cut":
             self.forward(handler, port, body, seen, verdict == "lose")
@@ -175,6 +176,17 @@ class Front:
         return until(lambda: len([r for r in self.of(*players) if r["status"]]) >= count)
 
 
+class Driver(Service):
+    """chromedriver by its address: the name localhost needs a file of hosts, which a bare system has not."""
+
+    @property
+    def service_url(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def is_connectable(self):
+        return utils.is_connectable(self.port, "127.0.0.1")
+
+
 class Browser:
     """Chromium without a window, driven over chromedriver; its profile is a temporary folder."""
 
@@ -184,11 +196,11 @@ class Browser:
         self.profile = tempfile.mkdtemp(prefix="px-browser.")
         for argument in ("--headless=new", f"--user-data-dir={self.profile}", "--disable-gpu", "--no-first-run",
                          "--disable-dev-shm-usage", "--disable-background-networking", "--disable-component-update",
-                         "--disable-sync", "--disable-extensions", "--disable-popup-blocking"):
+                         "--disable-sync", "--disable-extensions", "--disable-popup-blocking", "--remote-debugging-pipe"):
             options.add_argument(argument)
         if os.geteuid() == 0:
             options.add_argument("--no-sandbox")  # Chromium refuses to sandbox what root starts
-        self.service = Service("/usr/bin/chromedriver")
+        self.service = Driver("/usr/bin/chromedriver")
         self.driver = webdriver.Chrome(service=self.service, options=options)
         self.driver.set_page_load_timeout(20)
         self.driver.set_script_timeout(20)

@@ -19,6 +19,8 @@
         endpoint: new URL(".", script.src || document.baseURI).href.slice(0, -1),
         // the event of a page view; "none" for no such event
         event: "visit",
+        // where the collector asks pages for a key
+        siteKey: "",
         // auto, beacon or get
         transport: "auto",
         honour: "",
@@ -42,7 +44,6 @@
     const sent = 2;
     const done = 3;
     const state = {};
-    const isKey = /^[\da-f-]{36}$/;
     // a request at most, and an event at most, in bytes: browsers let 64 KiB be on their way behind a page's back
     const requestBytes = 32768;
     const eventBytes = 16384;
@@ -108,8 +109,7 @@
     // --- the queue ---------------------------------------------------------------------------------
 
     const prefix = () => "px:" + config.endpoint + ":";
-    const born = key => parseInt(key.slice(0, 8) + key.slice(9, 13), 16);
-    const age = key => Math.abs(Date.now() - born(key));
+    const age = key => Math.abs(Date.now() - parseInt(key.slice(0, 8) + key.slice(9, 13), 16));
     // All of it, oldest first, as [key, JSON].
     const queued = () => {
         const all = Object.assign({}, memory);
@@ -119,7 +119,7 @@
                 all[name.slice(p.length)] = s.getItem(name);
             }
         }));
-        return Object.keys(all).filter(key => isKey.test(key) && state[key] != done).sort().map(key => [key, all[key]]);
+        return Object.keys(all).filter(key => key.length == 36 && state[key] != done).sort().map(key => [key, all[key]]);
     };
     const forget = (key, json, fate, detail) => {
         if (state[key] != done) {
@@ -177,11 +177,12 @@
         const left = time => (time - Date.now() <= 36e5 ? time - Date.now() : 0);
         return Math.max(0, left(next), left(+storage(s => s.getItem(paused))));
     };
+    const url = (path, query) => config.endpoint + "/api/" + path + "?" +
+        new URLSearchParams(Object.assign(query, config.siteKey && {k: config.siteKey}));
     const pixelUrl = event => {
         const {playerId, bannerTag, sessionId} = event;
-        const query = new URLSearchParams(Object.assign({}, event.attributes, {playerId, bannerTag, eid: event.eventId},
-            sessionId && {sid: sessionId}));
-        return config.endpoint + "/api/pixel/" + encodeURIComponent(event.eventType) + "?" + query;
+        return url("pixel/" + encodeURIComponent(event.eventType), Object.assign({}, event.attributes,
+            {playerId, bannerTag, eid: event.eventId}, sessionId && {sid: sessionId}));
     };
     // For pages whose policy allows images but not fetch. Their size tells: 1 x 1 is stored, 2 x 1 refused; anything
     // else is to be tried again.
@@ -197,13 +198,13 @@
         setTimeout(img.onerror, 3e4);
         img.src = pixelUrl(parse(json));
     });
-    const ask = (url, more) => fetch(url, Object.assign({
+    const ask = (address, more) => fetch(address, Object.assign({
         keepalive: true,
         credentials: "omit",
         signal: AbortSignal.timeout ? AbortSignal.timeout(3e4) : null,
     }, more));
     const batch = entries => "[" + entries.map(entry => entry[1]).join() + "]";
-    const eventsUrl = () => config.endpoint + "/api/events";
+    const eventsUrl = () => url("events", {});
 
     // One request and what its answer says. True: go on; a number: not before so many milliseconds.
     const exchange = async entries => {
@@ -467,8 +468,7 @@
             }
         });
         listen(window, "pagehide", () => leave(true));
-        listen(document, "visibilitychange", () => (visible() ? send() : leave()));
-        listen(document, "prerenderingchange", send);
+        listen(document, "visibilitychange prerenderingchange", () => (visible() ? send() : leave()));
         listen(window, "pageshow", e => {
             if (e.persisted) {
                 view();

@@ -15,6 +15,15 @@ database=(--set Sql:Dialect=sqlite --set "Sql:ConnectionString=$connection" --se
 migrate
 ingest_up ingest --set Kafka:MessageTimeout=500ms
 aggregator_up aggregator
+cat >"$work/keys.yaml" <<'X'
+rates:
+  - {name: slow, rate: 1, burst: 1}
+sites:
+  - {key: shop-7f3a91, site: shop}
+  - {key: slow-7f3a91, site: slow, rate: slow}
+X
+ingest_up keyed --set "Keys:File=$work/keys.yaml" --set Keys:Require=site
+ready keyed 15
 ready ingest 15
 ready aggregator 15
 url=http://127.0.0.1:$(port ingest server.port)
@@ -45,7 +54,8 @@ is "the script: a longer query is not an event" "$(get "$url/px.js?$(printf '%50
 # --- the browser ---------------------------------------------------------------------------------------
 
 adopt env TMPDIR="$work" HOME="$work" no_proxy="*" PYTHONDONTWRITEBYTECODE=1 timeout 120 /usr/bin/python3 "$root/tests/pxjs/cases.py" \
-    "${url##*:}" "${pids[broker]}" "$root/docs/PXJS.md" "$work/expected.json"
+    "${url##*:}" "$(port keyed server.port)" "${pids[broker]}" "$root/docs/PXJS.md" "$work/expected.json"
+has "the collector with keys did refuse for its rate" "$(metric keyed 'px_requests_denied_total{reason="key_rate"}')" '^[1-9]'
 is "no long query and no script was taken for an event" "$(metric ingest 'px_events_rejected_total{reason="query_too_long"}')" 0
 has "requests for the script are counted" "$(metric ingest 'px_http_requests_total{route="script",class="2xx"}')" '^[1-9]'
 

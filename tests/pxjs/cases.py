@@ -1,7 +1,8 @@
 """What px.js must do, case by case, in Chromium and against the real svc-ingest.
 
-    cases.py INGEST_PORT BROKER_PID PXJS_MD RESULT
+    cases.py INGEST_PORT KEYED_PORT BROKER_PID PXJS_MD RESULT
 
+KEYED_PORT is of an svc-ingest that asks for a site key: shop-7f3a91, or slow-7f3a91 for one event per second.
 Prints "ok - name" or "not ok - name" for lib.sh. RESULT receives what must be in the database in the end, for
 stored.py: events of pages reach it later than their answers.
 """
@@ -46,7 +47,8 @@ class Verdicts:
 
 
 class Cases:
-    def __init__(self, ingest, broker, document):
+    def __init__(self, ingest, keyed, broker, document):
+        self.keyed_origin = f"http://127.0.0.1:{keyed}"
         self.broker = broker
         self.t = Verdicts()
         self.front = Front(ingest)
@@ -54,10 +56,10 @@ class Cases:
         self.browser = Browser()
         self.document = document
 
-    def page(self, name, attributes="", path="/", headers=None, body=""):
+    def page(self, name, attributes="", path="/", headers=None, body="", origin=None):
         """A page with px.js on it, for the player and banner of that name; its address."""
         html = (f'<!doctype html><title>{name}</title><link rel="icon" href="data:,">'
-                f'<script async src="{self.front.origin}/px.js" data-px-player-id="{name}" data-px-banner-tag="b-{name}" '
+                f'<script async src="{origin or self.front.origin}/px.js" data-px-player-id="{name}" data-px-banner-tag="b-{name}" '
                 f'data-px-report="note" {attributes}></script>{body}')
         return self.pages.put(name, path, html, headers)
 
@@ -116,7 +118,7 @@ class Cases:
         t.ok("fetch: a page view is accepted", b.counted("accepted"))
         request = front.of("fetch")[0]
         event = json.loads(request["body"])[0]
-        t.same("fetch: by POST of a batch", (request["method"], request["path"]), ("POST", "/api/events"))
+        t.same("fetch: by POST of a batch", (request["method"], request["path"].rstrip("?")), ("POST", "/api/events"))
         t.ok("fetch: as text, which needs no preflight", request["headers"]["Content-Type"].startswith("text/plain"))
         t.same("fetch: no preflight was asked for", [r for r in front.book if r["method"] == "OPTIONS"], [])
         t.ok("fetch: without cookies", "Cookie" not in request["headers"])
@@ -178,6 +180,23 @@ class Cases:
         t.same("beacon: it was one", front.of("beacon")[0]["headers"]["Sec-Fetch-Mode"], "no-cors")
         t.same("beacon: forgotten", b.queue(), [])
         t.stored("beacon", ["visit"])
+
+    def with_key(self):
+        """A collector that asks for a key, without anything before it."""
+        t, b, origin = self.t, self.browser, self.keyed_origin
+        self.show("no-key", origin=origin)
+        t.ok("key: without one an event is refused", b.counted("rejected"))
+        t.same("key: with the collector's code", b.told("rejected")[0][1], "site_key_required")
+        for name, attributes, policy in (("key", "", None), ("key-get", 'data-px-transport="get"', None),
+                                         ("key-image", "", {"Content-Security-Policy": "connect-src 'none'"})):
+            self.show(name, f'data-px-site-key="shop-7f3a91" {attributes}', headers=policy, origin=origin)
+            t.ok(f"{name}: accepted with it", b.counted("accepted"), b.counts())
+            t.stored(name, ["visit"])
+        self.show("slow", 'data-px-site-key="slow-7f3a91" data-px-transport="get" data-px-event="none"', origin=origin)
+        b.js("for (let i = 0; i < 3; i++) px('deposit', {amountMinor: i})")
+        t.ok("slow: what is told 429 comes again", b.counted("accepted", 3), b.counts())
+        t.same("slow: nothing was given up", b.counts(), {"accepted": 3})
+        t.stored("slow", ["deposit"] * 3)
 
     # --- when a page is seen ----------------------------------------------------------------------------------
 
@@ -365,15 +384,16 @@ class Cases:
         b.driver.switch_to.frame("f")
         t.ok("storage denied: accepted all the same", b.counted("accepted"))
         t.ok("storage denied: it was", b.js("try {localStorage; return false} catch (e) {return e.name == 'SecurityError'}"))
-        gate = threading.Event()
-        front.rule = lambda r: gate
-        b.js("px('registration'); setTimeout(() => px('deposit'), 0)")
-        until(lambda: len(front.of("denied")) == 2)
+        front.rule = lambda r: (503, {"Retry-After": "60"})
+        b.js("px('registration')")
+        front.answered(2, "denied")
+        b.js("px('deposit')")
+        front.rule = None
         b.driver.switch_to.default_content()
         b.open("about:blank")
-        t.ok("storage denied: what is left goes out when the page is closed", until(lambda: len(front.of("denied")) >= 3))
-        gate.set()
-        front.rule = None
+        t.ok("storage denied: what is left goes out when the page is closed", front.answered(3, "denied"))
+        t.ok("storage denied: both what was refused for now and what was not sent yet",
+             all(f'"{kind}"' in front.of("denied")[2]["body"] for kind in ("registration", "deposit")))
         t.stored("denied", ["deposit", "registration", "visit"])
 
         b.open(self.pages.put("filled", "/before", "<title>before</title>"))
@@ -462,7 +482,7 @@ class Cases:
     def run(self):
         examples = Examples(self.document, self.t, self.browser, self.pages, self.front)
         try:
-            for case in (self.outage, self.told_to_wait, self.by_fetch, self.by_image, self.by_get, self.by_beacon, self.background,
+            for case in (self.outage, self.told_to_wait, self.by_fetch, self.by_image, self.by_get, self.by_beacon, self.with_key, self.background,
                          self.prerender, self.back_forward, self.single_page, self.offline, self.closed_while_sending,
                          self.lost_answer, self.strange_answers, self.refused, self.full_queue, self.no_storage,
                          self.two_tabs, self.honoured, self.filters, self.hooks, examples.check,
@@ -483,9 +503,9 @@ def main():
     # Asked to stop, it still ends the browser.
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, lambda *_: sys.exit(1))
-    cases = Cases(int(sys.argv[1]), int(sys.argv[2]), sys.argv[3])
+    cases = Cases(int(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])
     cases.run()
-    with open(sys.argv[4], "w", encoding="utf-8") as f:
+    with open(sys.argv[5], "w", encoding="utf-8") as f:
         json.dump(cases.t.expected, f)
     sys.exit(cases.t.failed > 0)
 

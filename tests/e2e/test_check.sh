@@ -69,6 +69,9 @@ is "ingest: does not start then" "$status" 78
 ask ingest --check --set Ack:MinIsr=1
 has "ingest --check: one copy is what was wanted" "$out" '^ok +kafka\.min_isr '
 
+ask ingest --check --set 'Cors:Origins=https://a.example shop.example'
+has "ingest --check: an origin has a scheme" "$out" '^FAIL +config\.valid .*Cors:Origins'
+
 # --- a database that can lose what it acknowledged --------------------------------------------------------------
 
 sql 'alter system set fsync = off' && sql 'alter system set full_page_writes = off' && sql 'select pg_reload_conf()' >/dev/null

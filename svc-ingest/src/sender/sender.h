@@ -47,8 +47,8 @@ void ing_sender_of(struct ing_sender *s, struct ing_finder *f, const struct px_h
  * is not trusted? At most once an hour. */
 bool ing_sender_hint(struct ing_finder *f, const struct ing_sender *s, px_us now);
 /* ing_sender_classify(s, req, classes): its class and reason, once its key is known: the user agent
- * of who has a server key is that of a program of the operator, and tells nothing of the person that
- * an event is about. Threads: owner of ${classes}. */
+ * of who has a server key is that of a program of the operator, and tells nothing of the person
+ * that an event is about. Threads: owner of ${classes}. */
 void ing_sender_classify(struct ing_sender *s, const struct px_http_req *req,
                          struct ing_classes *classes);
 /* ing_sender_stamp(s, raw): the fields of an event that tell of its sender. Threads: pure. */

@@ -41,9 +41,11 @@ static void test_dry_run_tries_an_event_without_sending_it(void **state) {
         const char *method, *target, *fields, *body, *want;
     } rows[] = {
         {"GET", "/visit?playerId=p&bannerTag=b&utm%5Fx=1&%zz=2&dryRun=1", NULL, NULL,
-         "{\"dryRun\":true,\"valid\":true,\"errors\":[],\"dropped\":[\"utm_x\",\"%zz\"]}"},
+         "{\"dryRun\":true,\"valid\":true,\"trafficClass\":\"unknown\",\"errors\":[],\"dropped\":["
+         "\"utm_x\",\"%zz\"]}"},
         {"GET", "/visit?playerId=p&eid=e&dryRun=true", "Accept: image/*\r\n", NULL,
-         "{\"dryRun\":true,\"valid\":false,\"clientEventId\":\"e\",\"errors\":[{\"field\":"
+         "{\"dryRun\":true,\"valid\":false,\"clientEventId\":\"e\",\"trafficClass\":\"unknown\","
+         "\"errors\":[{\"field\":"
          "\"bannerTag\",\"code\":\"missing_field\",\"message\":\"is required\"}],\"dropped\":[]}"},
         {"GET", "/visit?sid=null", "Prefer: respond-async\r\nPrefer: handling=dry-run\r\n", NULL,
          "\"field\":\"sid\",\"code\":\"junk_value\""},
@@ -92,14 +94,19 @@ static void test_dry_run_tries_a_batch(void **state) {
     struct ingest_said s = ingest_rig_ask(*state, &a);
 
     assert_int_equal(s.status, 200);
-    ingest_rig_holds(s.body, "{\"dryRun\":true,\"results\":[{\"index\":0,\"valid\":true,"
-                             "\"clientEventId\":\"k/0\",\"errors\":[],\"dropped\":[]},");
-    ingest_rig_holds(s.body,
-                     "{\"index\":1,\"valid\":false,\"errors\":[{\"field\":\"event\",\"code\":"
-                     "\"bad_json\",");
-    ingest_rig_holds(s.body, "{\"index\":2,\"valid\":true,\"clientEventId\":\"k/0\",\"errors\":[],"
+    ingest_rig_holds(
+        s.body,
+        "{\"dryRun\":true,\"results\":[{\"index\":0,\"valid\":true,"
+        "\"clientEventId\":\"k/0\",\"trafficClass\":\"unknown\",\"errors\":[],\"dropped\":[]},");
+    ingest_rig_holds(s.body, "{\"index\":1,\"valid\":false,\"trafficClass\":\"unknown\",\"errors\":"
+                             "[{\"field\":\"event\",\"code\":"
+                             "\"bad_json\",");
+    ingest_rig_holds(s.body, "{\"index\":2,\"valid\":true,\"clientEventId\":\"k/"
+                             "0\",\"trafficClass\":\"unknown\",\"errors\":[],"
                              "\"dropped\":[],\"duplicateOf\":0},");
-    ingest_rig_holds(s.body, "\"clientEventId\":\"k/3\",\"errors\":[{\"field\":\"playerId\",");
+    ingest_rig_holds(s.body,
+                     "\"clientEventId\":\"k/"
+                     "3\",\"trafficClass\":\"unknown\",\"errors\":[{\"field\":\"playerId\",");
     ingest_rig_holds(s.body, "],\"valid\":false}");
     struct book after = book_of(*state);
     assert_memory_equal(&before, &after, sizeof before);

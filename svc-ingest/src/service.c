@@ -187,26 +187,35 @@ enum px_code ing_service_start(void *arg, struct px_err *reterr) {
 /* --- reload -------------------------------------------------------------------------------------
  */
 
-/* All that can be wrong is wrong in the first plan already: the workers go by the same one. */
+/* Each worker gets a plan of its own; all of them are made before the first one is followed, so
+ * that a file that is being written leaves everybody with the former one. */
 static void service_follow(struct ing_svc *svc, const struct ing_conf *conf) {
+    struct ing_plan *plans[ING_WORKERS_MAX] = {NULL};
     struct px_err err = PX_ERR_INIT;
     enum px_code rc = PX_OK;
+    size_t n = svc->world.workers;
 
-    for (size_t i = 0; svc->workers && i < svc->world.workers && rc == PX_OK; i++) {
-        struct ing_plan *plan = NULL;
-        rc = ing_plan_new(conf, svc->world.workers, &plan, &err);
-        rc = rc ? rc : ing_worker_follow(&svc->workers[i], plan, &err);
+    for (size_t i = 0; i < n && rc == PX_OK; i++) {
+        rc = ing_plan_new(conf, n, &plans[i], &err);
+    }
+    for (size_t i = 0; i < n && rc == PX_OK; i++) {
+        rc = ing_worker_follow(&svc->workers[i], PX_TAKE(plans[i]), &err);
     }
     if (rc) {
         px_log(PX_LOG_ERROR, "ingest.reload_failed", PX_F_ERR(&err),
                PX_F_C("remedy", "mend it and send SIGHUP again; the limits are as they were"));
+    }
+    for (size_t i = 0; i < n; i++) {
+        ing_plan_free(plans[i]); /* those that nobody took */
     }
 }
 
 void ing_service_reload(void *arg, const void *conf) {
     struct ing_svc *svc = arg;
 
-    service_follow(svc, conf);
+    if (svc->workers) {
+        service_follow(svc, conf);
+    }
     px_tls_renew(svc->tls, px_wall(svc->world.clock));
 }
 

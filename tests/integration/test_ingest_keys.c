@@ -233,6 +233,8 @@ static void test_keys_let_servers_say_whose_event_it_was_and_when(void **state P
     ingest_rig_event(&keys.rig, s.id, &arena, &e);
     assert_int_equal(e.occurred_at, at);
     assert_true(px_str_is(e.source_ip, "2001:db8::/48"));
+    /* it sent no user agent, which tells nothing of the person */
+    assert_true(px_str_is(e.traffic_class, "human") && px_str_is(e.traffic_reason, "server-key"));
     px_arena_fini(&arena);
 }
 

@@ -53,7 +53,9 @@ static void check_forged(const struct px_fwd_policy *p, const struct px_addr *pe
     fields.v[0] = px_buf_view(&text);
     px_fwd_walk(p, peer, &fields, &walk);
     check_walk(p, &walk, peer);
+    /* whom proxies named stays named; where they named nobody, at worst a proxy is found */
     FUZZ_CHECK(px_addr_eq(&walk.client, &honest.client) || trusted(p, &walk.client));
+    FUZZ_CHECK(honest.end != PX_FWD_FOUND || walk.end == PX_FWD_FOUND);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -101,13 +101,14 @@ static bool is_plain(struct px_str s) {
     return px_str_find(s, ' ') == s.n && px_str_find(s, '\t') == s.n && px_str_find(s, '"') == s.n;
 }
 
-/* A value, a token or a quoted string; ${buf} holds the latter without its escapes. */
+/* A value, a token or a quoted string; ${buf} holds the latter without its escapes, and *ret is
+ * longer than that when it does not fit. */
 static bool unquote(struct px_str v, char buf[NODE_MAX], struct px_str *ret) {
     if (is_plain(v)) {
         *ret = v;
         return true;
     }
-    if (v.n < 2 || v.p[0] != '"' || v.p[v.n - 1] != '"' || v.n - 2 > NODE_MAX) {
+    if (v.n < 2 || v.p[0] != '"' || v.p[v.n - 1] != '"') {
         return false;
     }
     size_t n = 0, end = v.n - 1;
@@ -117,7 +118,10 @@ static bool unquote(struct px_str v, char buf[NODE_MAX], struct px_str *ret) {
         if (i == end || (v.p[i] == '"' && !escape)) {
             return false;
         }
-        buf[n++] = v.p[i];
+        if (n < NODE_MAX) {
+            buf[n] = v.p[i];
+        }
+        n++;
     }
     *ret = (struct px_str){.p = buf, .n = n};
     return true;
@@ -138,11 +142,13 @@ static size_t pair_end(struct px_str s) {
 }
 
 /* An element of `Forwarded`: pairs between semicolons, one of them "for=". Blanks around a pair are
- * let through, since proxies write them. One with a comma, which only a quoted string can bring, is
- * unreadable: where a proxy wrote a single quote, the string began in the client's own text. */
+ * let through, since proxies write them. All of it must be well formed: so its quotes, read from
+ * either end, are the same, whatever stands to its left. One with a comma, which only a quoted
+ * string can bring, is unreadable: where a proxy wrote a single quote, the string began in the
+ * client's own text. */
 static enum said element(struct px_str s, struct px_addr *ret) {
-    char buf[NODE_MAX];
-    struct px_str who = {.p = NULL};
+    char buf[NODE_MAX], other[NODE_MAX];
+    struct px_str who = {.p = NULL}, text;
     if (px_str_find(s, ',') < s.n) {
         return SAID_RUBBISH;
     }
@@ -153,21 +159,21 @@ static enum said element(struct px_str s, struct px_addr *ret) {
         s = (struct px_str){.p = s.p + skip, .n = s.n - skip};
         size_t eq = px_str_find(pair, '=');
         struct px_str name = {.p = pair.p, .n = eq};
-        if ((eq == pair.n && pair.n > 0) || !is_plain(name)) {
-            return SAID_RUBBISH;
-        }
-        if (!px_str_ieq(name, PX_S("for"))) {
+        if (pair.n == 0) {
             continue;
         }
-        if (who.p) {
-            return SAID_RUBBISH; /* twice: which one? */
+        bool it = px_str_ieq(name, PX_S("for"));
+        struct px_str value = {.p = pair.p + eq + 1, .n = pair.n - eq - 1};
+        if (eq == pair.n || !is_plain(name) || (it && who.p) ||
+            !unquote(value, it ? buf : other, &text)) {
+            return SAID_RUBBISH;
         }
-        who = (struct px_str){.p = pair.p + eq + 1, .n = pair.n - eq - 1};
+        who = it ? text : who;
     }
     if (!who.p) {
         return SAID_NOTHING;
     }
-    return unquote(who, buf, &who) ? node(who, ret) : SAID_RUBBISH;
+    return who.n <= NODE_MAX ? node(who, ret) : SAID_RUBBISH;
 }
 
 /* --- the walk -----------------------------------------------------------------------------------

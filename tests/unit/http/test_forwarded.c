@@ -200,6 +200,9 @@ static void test_forwarded_rfc7239_walks(void **state PX_UNUSED) {
         {"10.0.0.1", "for=198.51.100.1 proto=http", "10.0.0.1", PX_FWD_UNREADABLE, 1},
         {"10.0.0.1", "for=\"fe80::1%eth0\"", "10.0.0.1", PX_FWD_UNREADABLE, 1},
         {"10.0.0.1", "for=example.org", "10.0.0.1", PX_FWD_UNREADABLE, 1},
+        {"10.0.0.1", "for=198.51.100.1;x=\"", "10.0.0.1", PX_FWD_UNREADABLE, 1},
+        {"10.0.0.1", "for=198.51.100.1;x=\"a\"b", "10.0.0.1", PX_FWD_UNREADABLE, 1},
+        {"10.0.0.1", "for=198.51.100.1;proto", "10.0.0.1", PX_FWD_UNREADABLE, 1},
         {"10.0.0.1",
          "for="
          "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"",

@@ -168,6 +168,8 @@ clean defects bin
 # programs that print what docs/generate.sh asks for, and the documents made from them
 cp "$root/docs/generate.sh" "$tree/docs/"
 cp "$root/libcore/include/px/reason.def" "$root/libcore/include/px/refusal.def" "$tree/libcore/include/px/"
+mkdir -p "$tree/svc-ingest/src/guard"
+cp "$root/svc-ingest/src/guard/denial.def" "$tree/svc-ingest/src/guard/"
 mkdir "$tree/fake"
 for p in svc-ingest svc-aggregator svc-metrics-api; do
     cat >"$tree/fake/$p" <<'X'

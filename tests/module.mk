@@ -71,7 +71,7 @@ test: deps-test ## everything that CI runs
 
 # Whichever of them is asked for alone, on a machine where nothing was installed before.
 $(call objects,$(UNIT_SRC) $(INTEGRATION_SRC) $(SUPPORT_SRC) $(sort $(wildcard tests/bench/*.c tests/e2e/*.c tests/integration/*_rig.c))): | deps-test
-unit integration lints threads e2e check-torture bench chaos defects scaling: | deps-test
+unit integration lints threads e2e check-torture bench hostile chaos defects scaling: | deps-test
 
 include tests/load/module.mk tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
-include tests/bench/module.mk tests/chaos/module.mk tests/defects/module.mk tests/scaling/module.mk
+include tests/hostile/module.mk tests/bench/module.mk tests/chaos/module.mk tests/defects/module.mk tests/scaling/module.mk

@@ -6,10 +6,11 @@
 
 #define DEVBROKER_BROKERS_MAX    5
 #define DEVBROKER_PARTITIONS_MAX 256
+#define DEVBROKER_DELAY_MAX      10000
 
 const char devbroker_usage[] =
-    "usage: px-devbroker --topic NAME:PARTITIONS [--topic ...] [--brokers N] [--address-file "
-    "PATH]\n"
+    "usage: px-devbroker --topic NAME:PARTITIONS [--topic ...] [--brokers N] [--delay MS]\n"
+    "                    [--address-file PATH]\n"
     "\n"
     "A volatile Kafka cluster for trying out, on free ports of 127.0.0.1. It prints its address "
     "to\n"
@@ -20,6 +21,7 @@ const char devbroker_usage[] =
     "without\n"
     "                           being listed appears with 4 partitions\n"
     "  --brokers N              how many brokers, 1 to 5 (1)\n"
+    "  --delay MS               every answer comes so much later, 0 to 10000 (0)\n"
     "  --address-file PATH      write KAFKA_BOOTSTRAP=, KAFKA_LOG_ID=, KAFKA_PID= there\n"
     "  --help                   this text\n";
 
@@ -59,6 +61,13 @@ static enum px_code devbroker_option(struct devbroker_conf *c, int option, const
         }
         c->brokers = (int)n;
         return PX_OK;
+    case 'd':
+        if (!px_parse_i64(px_str_c(arg), 0, DEVBROKER_DELAY_MAX, &n)) {
+            return PX_FAIL(reterr, PX_USAGE, "--delay %.20s: allowed are 0 to %d ms", arg,
+                           DEVBROKER_DELAY_MAX);
+        }
+        c->delay_ms = (int)n;
+        return PX_OK;
     case 'a':
         c->address_file = arg;
         return PX_OK;
@@ -72,11 +81,10 @@ static enum px_code devbroker_option(struct devbroker_conf *c, int option, const
 
 enum px_code devbroker_args(int argc, char **argv, struct devbroker_conf *ret,
                             struct px_err *reterr) {
-    static const struct option options[] = {{"topic", required_argument, NULL, 't'},
-                                            {"brokers", required_argument, NULL, 'b'},
-                                            {"address-file", required_argument, NULL, 'a'},
-                                            {"help", no_argument, NULL, 'h'},
-                                            {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"topic", required_argument, NULL, 't'}, {"brokers", required_argument, NULL, 'b'},
+        {"delay", required_argument, NULL, 'd'}, {"address-file", required_argument, NULL, 'a'},
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0}};
     struct devbroker_conf c = {.brokers = 1};
     int option;
     opterr = 0; /* the message below says it */

@@ -57,6 +57,12 @@ static enum px_code devbroker_cluster(struct devbroker *d, const struct devbroke
     if (!d->cluster) {
         return PX_FAIL(reterr, PX_UNAVAILABLE, "no broker could listen on 127.0.0.1");
     }
+    for (int i = 1; i <= conf->brokers; i++) {
+        rd_kafka_resp_err_t err = rd_kafka_mock_broker_set_rtt(d->cluster, i, conf->delay_ms);
+        if (err) {
+            return PX_FAIL(reterr, PX_CONFIG, "--delay: %s", rd_kafka_err2str(err));
+        }
+    }
     return devbroker_topics(d, conf, reterr);
 }
 

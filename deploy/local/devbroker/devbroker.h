@@ -15,6 +15,7 @@ struct devbroker_topic {
 
 struct devbroker_conf {
     int brokers;
+    int delay_ms;             /* of every answer */
     const char *address_file; /* NULL = none */
     struct devbroker_topic topics[DEVBROKER_TOPICS];
     size_t ntopics;

@@ -50,7 +50,7 @@ static struct px_str kept(const struct reading *r, struct px_span s) {
 }
 
 static void note(struct reading *r, size_t fed) {
-    const struct px_http_req *q = &conn.req;
+    const struct px_http_req *q = &conn.work->req;
     FUZZ_CHECK(r->n < REQUESTS);
     r->requests[r->n++] = (struct one){.end = fed - (conn.in.end - conn.in.start - conn.used),
                                        .method = q->method,
@@ -63,7 +63,7 @@ static void note(struct reading *r, size_t fed) {
 
 /* As conn.c's answered(). False = it would close. */
 static bool next_request(void) {
-    const struct px_http_req *q = &conn.req;
+    const struct px_http_req *q = &conn.work->req;
     bool closes = q->says_close || (q->http10 && !q->says_keep);
     conn.in.start += conn.used;
     if (conn.in.start == conn.in.end) {
@@ -99,16 +99,17 @@ static void read_all(struct px_str in, size_t piece, const struct px_http_limits
                      struct reading *r) {
     size_t fed = 0;
     server.conf.limits = *lim;
+    server.conf.limits.memory = 64 << 20;
     server.buf_max = lim->request_line + lim->headers + lim->body + 2 * PX_HTTP_EMBEDDED;
     conn.server = &server;
-    px_inbuf_init(&conn.in);
+    FUZZ_CHECK(px_work_take(&conn));
     px_conn_begin(&conn);
     r->n = 0;
     r->step = PX_STEP_MORE;
     px_buf_init(&r->text, 64 << 20);
     bool going = true;
     while (going && fed < in.n) {
-        size_t room = px_inbuf_room(&server, &conn.in, false);
+        size_t room = px_inbuf_room(&conn, false);
         size_t n = in.n - fed < piece ? in.n - fed : piece;
         n = n < room ? n : room;
         FUZZ_CHECK(n > 0);
@@ -117,7 +118,7 @@ static void read_all(struct px_str in, size_t piece, const struct px_http_limits
         fed += n;
         going = parse(r, fed);
     }
-    px_inbuf_release(&server, &conn.in);
+    px_work_give(&conn);
     FUZZ_CHECK(px_buf_ok(&r->text, NULL) == PX_OK);
 }
 

@@ -160,6 +160,36 @@ static void test_limits_slow_heads_and_bodies_are_cut(void **state) {
     assert_int_equal(g.refusals[PX_REFUSED_TIMEOUT], 4);
 }
 
+/* Its deadline is far, but it brings less than it must. The other is slow, and quick enough. */
+static void test_limits_bodies_below_the_rate_are_cut(void **state) {
+    static const char head[] = "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n";
+    struct rig g = {0};
+    struct raw slow, quick;
+    char body[1000];
+    struct px_http_limits lim = px_http_default_limits;
+    (void)state;
+    memset(body, 'b', sizeof(body));
+    lim.body_deadline = 2 * PX_US_PER_S;
+    lim.body_grace = 300 * PX_US_PER_MS;
+    lim.body_rate = 300;
+    rig_start(&g, &lim);
+    raw_open(&slow, g.port);
+    raw_open(&quick, g.port);
+    raw_send(&slow, px_str_c(head));
+    raw_send(&quick, px_str_c(head));
+    raw_send(&slow, PX_S("12345678"));
+    raw_send(&quick, (struct px_str){.p = body, .n = 900}); /* enough for three seconds */
+
+    raw_expect(&slow, 408, NULL);
+    raw_ended(&slow);
+    raw_send(&quick, (struct px_str){.p = body, .n = 100});
+    raw_expect(&quick, 200, NULL);
+
+    raw_close(&slow);
+    raw_close(&quick);
+    rig_stop(&g);
+}
+
 static bool one_ticket(struct rig *g) {
     return g->ntickets == 1;
 }
@@ -234,6 +264,7 @@ int main(void) {
         cmocka_unit_test(test_limits_early_refusal_reaches_a_client_that_still_sends),
         cmocka_unit_test(test_limits_idle_connections_close_without_an_answer),
         cmocka_unit_test(test_limits_slow_heads_and_bodies_are_cut),
+        cmocka_unit_test(test_limits_bodies_below_the_rate_are_cut),
         cmocka_unit_test(test_limits_client_that_does_not_read_is_cut),
         cmocka_unit_test(test_limits_deferred_request_outlives_the_deadlines),
         cmocka_unit_test(test_limits_limits_out_of_range_are_refused),

@@ -46,6 +46,10 @@ static void on_request(void *arg, struct px_http_req *r) {
         reply(r, 200, px_req_peer(r));
     } else if (px_str_is(path, "/big")) {
         reply_big(r);
+    } else if (px_str_is(path, "/slow")) {
+        for (long long end = now_ms() + g->slow_ms; now_ms() < end;) {
+        }
+        reply(r, 200, PX_S("slow"));
     } else if (px_str_is(path, "/none")) {
         reply(r, 204, PX_S(""));
     } else if (px_str_is(path, "/close")) {
@@ -53,6 +57,7 @@ static void on_request(void *arg, struct px_http_req *r) {
                       &(struct px_http_reply){.status = 200, .body = PX_S("bye"), .close = true});
     } else if (px_str_is(path, "/defer")) {
         assert_true(g->ntickets < RIG_TICKETS);
+        g->before_defer = g->handled;
         g->tickets[g->ntickets++] = px_http_defer(r);
     } else {
         reply(r, 404, PX_S("none"));
@@ -114,8 +119,14 @@ void rig_start(struct rig *g, const struct px_http_limits *lim) {
 }
 
 void rig_stop(struct rig *g) {
+    struct px_http_pressure p;
+    rig_stop_pressure(g, &p);
+}
+
+void rig_stop_pressure(struct rig *g, struct px_http_pressure *ret) {
     px_loop_stop(g->loop);
     assert_int_equal(pthread_join(g->thread, NULL), 0);
+    px_http_get(g->server, ret);
     px_http_close(g->server);
     px_loop_free(g->loop);
 }

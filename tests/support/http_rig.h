@@ -13,8 +13,8 @@
 #define RIG_BODY_MAX 2048
 
 /* What the server does with a path: /ok "ok"; /echo its body; /query its query; /big?N N bytes;
- * /defer waits for rig_release; /close closes; /none 204; /peer the peer's address; /fields the
- * number of fields; else 404. */
+ * /slow takes its time; /defer waits for rig_release; /close closes; /none 204; /peer the peer's
+ * address; /fields the number of fields; else 404. */
 struct rig {
     struct px_tls_use tls; /* set before the start: the server speaks TLS */
     struct px_loop *loop;
@@ -27,11 +27,14 @@ struct rig {
     /* touched on the loop thread only; read through rig_call or after rig_stop */
     struct px_http_ticket tickets[RIG_TICKETS];
     size_t ntickets, handled, refused, answered, gone;
+    size_t before_defer; /* handled when the last request was deferred */
+    long slow_ms;        /* how long each request of /slow takes */
     unsigned refusals[PX_REFUSALS];
 };
 
 void rig_start(struct rig *g, const struct px_http_limits *lim);
 void rig_stop(struct rig *g);
+void rig_stop_pressure(struct rig *g, struct px_http_pressure *ret); /* and what the limits did */
 /* rig_call: run fn(g) on the loop thread and wait for it. */
 void rig_call(struct rig *g, void (*fn)(struct rig *g));
 /* rig_until: call until the function is true, or fail after RIG_WAIT_MS. */

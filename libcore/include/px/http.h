@@ -9,6 +9,7 @@
 
 #include <px/addr.h>
 #include <px/clock.h>
+#include <px/http_limits.h>
 #include <px/loop.h>
 #include <px/str.h>
 #include <px/tls.h>
@@ -43,29 +44,14 @@ const char *px_http_refusal_code(enum px_http_refusal why); /* "bad_host" */
 int px_http_refusal_status(enum px_http_refusal why);
 const char *px_http_refusal_text(enum px_http_refusal why); /* what was wrong, one sentence */
 
-/* Zero means the default of that limit. */
-struct px_http_limits {
-    size_t request_line; /* method + target + version; beyond: 414                  */
-    size_t query;        /* raw query; beyond: 414                                   */
-    size_t headers;      /* all field bytes; beyond: 431                             */
-    size_t header_count; /* beyond: 431; at most 128                                 */
-    size_t body;         /* beyond: 413                                              */
-    size_t connections;  /* accept pauses at this many                               */
-    size_t handshakes;   /* TLS, at one time: beyond it the oldest gives way         */
-    px_us header_deadline, body_deadline, write_deadline,
-        idle_deadline; /* absolute, not per byte */
-};
-/* 8 KiB line, 4 KiB query, 16 KiB and 64 headers, 256 KiB body, 10,000 connections, 1,024
- * handshakes, 5/10/15/60 s.
- */
-extern const struct px_http_limits px_http_default_limits;
-
 struct px_http_conf {
     const char *address;
     uint16_t port;   /* 0 = any free one; px_http_port tells */
     bool reuse_port; /* SO_REUSEPORT: one listener per worker */
     struct px_http_limits limits;
-    const char *server; /* value of the Server field; NULL = none */
+    const struct px_nets *many; /* peers that stand for many, as proxies do: per_address is not for
+                                   them; kept, NULL = none */
+    const char *server;         /* value of the Server field; NULL = none */
     struct px_tls_use tls;
     /* handler(arg, req): must reply or defer before it returns. Request views live until the reply.
      */
@@ -104,6 +90,7 @@ void px_http_close(struct px_http_server *s);
 uint16_t px_http_port(const struct px_http_server *s);
 size_t px_http_connections(const struct px_http_server *s);
 size_t px_http_pending(const struct px_http_server *s); /* requests read and not yet answered */
+void px_http_get(const struct px_http_server *s, struct px_http_pressure *ret);
 
 /* --- the request (views; valid until the reply) ------------------------------------------- */
 enum px_method px_req_method(const struct px_http_req *r);

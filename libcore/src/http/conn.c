@@ -8,6 +8,7 @@
 
 static void process(struct px_http_conn *c);
 static void finish(struct px_http_conn *c);
+static void refuse(struct px_http_conn *c, enum px_http_refusal why);
 
 /* --- deadlines and events ----------------------------------------------------------------------
  */
@@ -87,13 +88,17 @@ void px_conn_kill(struct px_http_conn *c) {
  */
 static void fill(struct px_http_conn *c) {
     bool pinned = c->state != PX_CONN_HEAD && c->state != PX_CONN_BODY;
-    size_t room = px_inbuf_room(c->server, &c->in, pinned);
+    if (!px_work_take(c)) {
+        px_conn_kill(c); /* out of memory */
+        return;
+    }
+    size_t room = px_inbuf_room(c, pinned);
     if (room == 0 && pinned) {
         read_events(c, false);
         return;
     }
     if (room == 0) {
-        px_conn_kill(c); /* out of memory */
+        refuse(c, PX_REFUSED_OVERLOADED); /* no more memory for it */
         return;
     }
     ssize_t n = px_wire_recv(c, c->in.p + c->in.end, room);
@@ -111,7 +116,7 @@ static void fill(struct px_http_conn *c) {
  * announce again. Without TLS there is no such thing. */
 static void go_on(struct px_http_conn *c) {
     process(c);
-    while (c->wire.more && (c->state == PX_CONN_HEAD || c->state == PX_CONN_BODY)) {
+    while (c->wire.more && !c->resuming && (c->state == PX_CONN_HEAD || c->state == PX_CONN_BODY)) {
         fill(c);
         process(c);
     }
@@ -155,6 +160,9 @@ static void shake(struct px_http_conn *c) {
 }
 
 void px_conn_poll(struct px_http_conn *c) {
+    if (c->resuming) {
+        return; /* what is here comes first */
+    }
     c->busy = true;
     c->wire.may_read = true;
     if (c->state == PX_CONN_LINGER) {
@@ -181,9 +189,13 @@ static void refuse(struct px_http_conn *c, enum px_http_refusal why) {
     const struct px_http_conf *conf = &c->server->conf;
     c->state = PX_CONN_REFUSING;
     px_conn_wait(c, PX_WAIT_NONE);
-    c->req.received = px_loop_now(c->server->loop);
+    if (!px_work_take(c)) { /* of a record of TLS without its end nothing is here yet */
+        px_conn_kill(c);
+        return;
+    }
+    c->work->req.received = px_loop_now(c->server->loop);
     if (conf->refused) {
-        conf->refused(conf->arg, why, &c->req);
+        conf->refused(conf->arg, why, &c->work->req);
     }
     if (c->state == PX_CONN_REFUSING) {
         px_reply_refusal(c, why);
@@ -192,20 +204,25 @@ static void refuse(struct px_http_conn *c, enum px_http_refusal why) {
 
 static void handle(struct px_http_conn *c) {
     struct px_http_server *s = c->server;
+    if (px_server_behind(s)) {
+        c->keeps = true; /* it was read to its end */
+        refuse(c, PX_REFUSED_OVERLOADED);
+        return;
+    }
     px_conn_wait(c, PX_WAIT_NONE);
-    c->req.received = px_loop_now(s->loop);
+    c->work->req.received = px_loop_now(s->loop);
     c->state = PX_CONN_HANDLING;
     c->counted = true;
     s->pending++;
-    s->conf.handler(s->conf.arg, &c->req);
+    s->conf.handler(s->conf.arg, &c->work->req);
     px_assert(c->state != PX_CONN_HANDLING || c->deferred); /* a handler replies or defers */
 }
 
 /* A peer that waits for it may send its body; one that has begun already did not wait. */
 static void send_continue(struct px_http_conn *c) {
     static const struct px_str whole = PX_S_INIT("HTTP/1.1 100 Continue\r\n\r\n");
-    bool wanted = c->req.expects && c->in.end - c->in.start <= c->gate.head;
-    c->req.expects = false;
+    bool wanted = c->work->req.expects && c->in.end - c->in.start <= c->gate.head;
+    c->work->req.expects = false;
     if (wanted && px_wire_send(c, &whole, 1, whole.n) != (ssize_t)whole.n) {
         px_conn_kill(c);
     }
@@ -227,23 +244,31 @@ static void settle(struct px_http_conn *c) {
     }
     enum px_wait w = c->state == PX_CONN_BODY ? PX_WAIT_BODY : idle ? PX_WAIT_IDLE : PX_WAIT_HEAD;
     if (c->state == PX_CONN_HEAD && empty) {
-        px_inbuf_release(c->server, &c->in);
+        px_work_give(c);
     }
     if (c->wait != w) {
         px_conn_wait(c, w);
+    }
+    if (w == PX_WAIT_IDLE && c->server->crowded) {
+        px_listen_update(c->server); /* it would give way now */
     }
     if (w == PX_WAIT_BODY) {
         send_continue(c);
     }
     read_events(c, true);
     if (c->wire.more && !c->busy) {
-        px_server_resume(c);
+        px_server_resume(c, false);
     }
 }
 
-/* Answers one request after the other, as long as whole ones are buffered. */
+/* Answers one request after the other, as long as whole ones are buffered, but not so many that
+ * others would have to wait for them. */
 static void process(struct px_http_conn *c) {
-    while (c->state == PX_CONN_HEAD || c->state == PX_CONN_BODY) {
+    for (int i = 0; c->work && (c->state == PX_CONN_HEAD || c->state == PX_CONN_BODY); i++) {
+        if (i == PX_HTTP_IN_A_TURN) {
+            px_server_resume(c, true); /* with what is buffered, whatever the peer does meanwhile */
+            return;
+        }
         enum px_http_refusal why;
         enum px_step step = px_conn_parse(c, &why);
         if (step == PX_STEP_MORE) {
@@ -267,6 +292,7 @@ static void finish(struct px_http_conn *c) {
         return;
     }
     px_wire_end(c);
+    px_work_give(c);
     c->state = PX_CONN_LINGER;
     c->lingered = 0;
     px_conn_wait(c, PX_WAIT_LINGER);
@@ -293,7 +319,7 @@ static void answered(struct px_http_conn *c) {
         return; /* process() goes on */
     }
     if (c->in.start < c->in.end) {
-        px_server_resume(c);
+        px_server_resume(c, false);
     } else {
         settle(c);
     }
@@ -370,10 +396,18 @@ static void on_writable(evutil_socket_t fd, short what, void *arg) {
     leave(c);
 }
 
+/* Whoever does not take its answer is not waited for by the kernel either: the end is a reset. */
+static void abandon(struct px_http_conn *c) {
+    px_wire_reset(c);
+    px_conn_kill(c);
+}
+
 void px_conn_timeout(struct px_http_conn *c) {
     c->busy = true;
     if (c->wait == PX_WAIT_HEAD || c->wait == PX_WAIT_BODY) {
         refuse(c, PX_REFUSED_TIMEOUT);
+    } else if (c->wait == PX_WAIT_WRITE) {
+        abandon(c);
     } else {
         if (c->wait == PX_WAIT_HANDSHAKE) {
             px_wire_fault(c, PX_TLS_TIMEOUT);
@@ -402,7 +436,8 @@ void px_conn_open(struct px_http_conn *c, int fd) {
     c->eof = c->reading = c->writable = c->busy = c->resuming = c->counted = false;
     c->wait = PX_WAIT_NONE;
     c->prev = c->next = NULL;
-    px_inbuf_init(&c->in);
+    c->in = (struct px_inbuf){.p = NULL};
+    c->work = NULL;
     px_buf_init(&c->out, 0);
     event_assign(&c->rev, base, fd, EV_READ | EV_PERSIST, on_readable, c);
     event_assign(&c->wev, base, fd, EV_WRITE | EV_PERSIST, on_writable, c);

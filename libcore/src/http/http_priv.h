@@ -8,21 +8,30 @@
 #include <px/http.h>
 #include <px/tls.h>
 
+#include "crowd_priv.h"
 #include "req_priv.h"
 #include "wire_priv.h"
 
 #include <event2/event.h>
 #include <event2/event_struct.h>
 
-#define PX_HTTP_EMBEDDED     4096        /* bytes of input that a connection holds by itself */
+#define PX_HTTP_EMBEDDED     4096        /* bytes of input that a request at work has by itself */
+#define PX_HTTP_SPARE_WORKS  256         /* places to work that are kept for reuse           */
+#define PX_HTTP_IN_A_TURN    16          /* requests of one connection in one turn           */
 #define PX_HTTP_SPARES       16          /* larger buffers kept for reuse                    */
 #define PX_HTTP_LINGER       PX_US_PER_S /* how long a closing connection still reads        */
 #define PX_HTTP_LINGER_BYTES (1024 * 1024)
 
 struct px_inbuf {
-    char *p;
+    char *p;                /* NULL: nothing is in progress */
     size_t cap, start, end; /* start: first byte of the request in progress */
-    char embedded[PX_HTTP_EMBEDDED];
+};
+
+/* What a connection needs while a request is read or answered, and an idle one does not. */
+struct px_work {
+    struct px_work *next; /* of the spare ones */
+    struct px_http_req req;
+    char bytes[PX_HTTP_EMBEDDED];
 };
 
 enum px_conn_state {
@@ -69,6 +78,7 @@ struct px_http_conn {
     bool close_after;  /* close once the reply is out */
     bool linger_after; /* ... but read on for a while */
     bool skipped;      /* an empty line before the request was skipped */
+    bool keeps;        /* a refusal that leaves the connection open */
     struct px_wire wire;
     size_t used; /* bytes of the complete request, from in.start */
     size_t lingered;
@@ -80,7 +90,8 @@ struct px_http_conn {
     size_t out_at;
     struct px_addr addr; /* of the peer */
     char peer[PX_ADDR_TEXT];
-    struct px_http_req req;
+    uint32_t counted_at;  /* peers.c: where it is counted */
+    struct px_work *work; /* NULL: idle, or answered for good */
 };
 
 struct px_conn_list {
@@ -100,11 +111,14 @@ struct px_http_server {
     bool draining;
     bool accepting; /* the listener's event is armed */
     bool starved;   /* paused: no descriptors */
+    bool crowded;   /* paused: no room, and nobody who could give way */
+    struct px_parked parked;
     struct event *listen_ev, *starved_ev, *tick_ev, *resume_ev;
     struct timeval tick;
     px_us span[PX_WAITS];
     struct px_conn_list waits[PX_WAITS];
     struct px_http_conn *resume_head, *resume_tail;
+    size_t resumes;
     struct px_http_conn **slots; /* limits.connections entries, filled as slabs come */
     size_t nslots;
     struct px_http_conn *free_list;
@@ -114,17 +128,27 @@ struct px_http_server {
     size_t buf_max;                       /* the largest input buffer a connection may need */
     struct px_spare spares[PX_HTTP_SPARES];
     size_t nspares;
+    struct px_work *works; /* spare ones */
+    size_t nworks;
+    struct px_peers *peers; /* NULL: addresses are not counted */
+    struct px_http_pressure pressure;
+    unsigned handled; /* requests, for the looks at the clock */
+    bool behind;      /* the turn at `behind_turn` has taken too long */
+    px_us behind_turn;
     int64_t date_second;
     char common[192]; /* "Server: ...\r\nDate: ...\r\n" of date_second */
     size_t ncommon;
 };
 
 /* --- inbuf.c ---------------------------------------------------------------------------------- */
-void px_inbuf_init(struct px_inbuf *b);
-void px_inbuf_release(struct px_http_server *s, struct px_inbuf *b);
+/* px_work_take(c): a place to work, if it has none; false without memory. px_work_give(c): back,
+ * with the input buffer; what it held is forgotten. */
+PX_MUST_USE bool px_work_take(struct px_http_conn *c);
+void px_work_give(struct px_http_conn *c);
+void px_work_free(struct px_http_server *s); /* all spares, at the end */
 /* px_inbuf_room(s, b, pinned): bytes that can be read at b->p + b->end; moves or grows the buffer
- * unless ${pinned}. 0 = full (pinned), or out of memory. */
-size_t px_inbuf_room(struct px_http_server *s, struct px_inbuf *b, bool pinned);
+ * unless ${pinned}. 0 = full (pinned), out of memory, or no more of it is allowed. */
+size_t px_inbuf_room(struct px_http_conn *c, bool pinned);
 
 /* --- conn.c ------------------------------------------------------------------------------------
  */
@@ -139,7 +163,8 @@ void px_conn_send(struct px_http_conn *c, const struct px_str *parts, size_t n);
 
 /* --- read.c: bytes to requests -----------------------------------------------------------------
  */
-void px_conn_begin(struct px_http_conn *c); /* state for the next request */
+void px_conn_begin(struct px_http_conn *c);   /* state for the next request */
+void px_conn_request(struct px_http_conn *c); /* an empty request, where there is a place to work */
 enum px_step px_conn_parse(struct px_http_conn *c, enum px_http_refusal *ret_why);
 
 /* --- server.c ----------------------------------------------------------------------------------
@@ -147,7 +172,9 @@ enum px_step px_conn_parse(struct px_http_conn *c, enum px_http_refusal *ret_why
 struct px_http_conn *px_server_take(struct px_http_server *s); /* NULL without memory */
 void px_server_untake(struct px_http_conn *c);                 /* taken, but not opened */
 void px_server_give(struct px_http_conn *c); /* closes its socket; accepting may go on */
-void px_server_resume(struct px_http_conn *c);
+/* px_server_resume(c, next): go on with ${c} soon; ${next}: not before the next turn. */
+void px_server_resume(struct px_http_conn *c, bool next);
+bool px_server_behind(struct px_http_server *s); /* this turn has taken too long */
 
 /* --- bind.c, listen.c
  * ----------------------------------------------------------------------------------

@@ -1,18 +1,15 @@
-/* The input buffer of a connection: embedded while requests are small, larger ones borrowed from
- * the server's spares, so that a steady stream of large bodies allocates nothing. Knows no HTTP. */
+/* What a request needs while it is at work: a place with its fields and 4 KiB of input, taken from
+ * the server when the first byte is there and given back when the connection is idle; and larger
+ * input buffers, borrowed from the server's spares, so that a steady stream of large bodies
+ * allocates nothing. All that peers can make it hold is bounded. Knows no HTTP. */
 #include "http_priv.h"
 
 #include <px/mem.h>
 
 #include <string.h>
 
-void px_inbuf_init(struct px_inbuf *b) {
-    b->p = b->embedded;
-    b->cap = sizeof(b->embedded);
-    b->start = b->end = 0;
-}
-
 static void put_back(struct px_http_server *s, char *p, size_t cap) {
+    s->pressure.memory -= cap;
     if (s->nspares == PX_HTTP_SPARES) {
         px_free(p);
         return;
@@ -22,22 +19,73 @@ static void put_back(struct px_http_server *s, char *p, size_t cap) {
 
 /* A spare of at least ${cap}, else a new one. */
 static char *obtain(struct px_http_server *s, size_t *cap) {
+    size_t used = s->pressure.memory, most = s->conf.limits.memory;
+    size_t room = used < most ? most - used : 0;
+    if (*cap > room) {
+        return NULL;
+    }
     for (size_t i = s->nspares; i-- > 0;) {
-        if (s->spares[i].cap >= *cap) {
+        if (s->spares[i].cap >= *cap && s->spares[i].cap <= room) {
             struct px_spare found = s->spares[i];
             s->spares[i] = s->spares[--s->nspares];
             *cap = found.cap;
+            s->pressure.memory += *cap;
             return found.p;
         }
     }
-    return px_alloc(*cap);
+    char *p = px_alloc(*cap);
+    s->pressure.memory += p ? *cap : 0;
+    return p;
 }
 
-void px_inbuf_release(struct px_http_server *s, struct px_inbuf *b) {
-    if (b->p != b->embedded) {
-        put_back(s, b->p, b->cap);
+bool px_work_take(struct px_http_conn *c) {
+    struct px_http_server *s = c->server;
+    if (c->work) {
+        return true;
     }
-    px_inbuf_init(b);
+    struct px_work *w = s->works;
+    if (w) {
+        s->works = w->next;
+        s->nworks--;
+    } else if (!(w = px_alloc(sizeof(*w)))) {
+        return false;
+    }
+    c->work = w;
+    c->in = (struct px_inbuf){.p = w->bytes, .cap = sizeof(w->bytes)};
+    px_conn_request(c);
+    return true;
+}
+
+void px_work_give(struct px_http_conn *c) {
+    struct px_http_server *s = c->server;
+    struct px_work *w = c->work;
+    if (!w) {
+        return;
+    }
+    if (c->in.p != w->bytes) {
+        put_back(s, c->in.p, c->in.cap);
+    }
+    c->in = (struct px_inbuf){.p = NULL};
+    c->work = NULL;
+    if (s->nworks == PX_HTTP_SPARE_WORKS) {
+        px_free(w);
+        return;
+    }
+    w->next = s->works;
+    s->works = w;
+    s->nworks++;
+}
+
+void px_work_free(struct px_http_server *s) {
+    while (s->works) {
+        struct px_work *w = s->works;
+        s->works = w->next;
+        px_free(w);
+    }
+    for (size_t i = 0; i < s->nspares; i++) {
+        px_free(s->spares[i].p);
+    }
+    s->nspares = 0;
 }
 
 static void move_down(struct px_inbuf *b) {
@@ -46,7 +94,9 @@ static void move_down(struct px_inbuf *b) {
     b->start = 0;
 }
 
-static bool grow(struct px_http_server *s, struct px_inbuf *b) {
+static bool grow(struct px_http_conn *c) {
+    struct px_http_server *s = c->server;
+    struct px_inbuf *b = &c->in;
     size_t cap = b->cap * 2 < s->buf_max ? b->cap * 2 : s->buf_max;
     px_assert(cap > b->cap); /* the gate refuses what cannot fit before that */
     char *p = obtain(s, &cap);
@@ -58,19 +108,20 @@ static bool grow(struct px_http_server *s, struct px_inbuf *b) {
     memcpy(p, b->p, b->end);
     b->p = p;
     b->cap = cap;
-    if (old != b->embedded) {
+    if (old != c->work->bytes) {
         put_back(s, old, old_cap);
     }
     return true;
 }
 
-size_t px_inbuf_room(struct px_http_server *s, struct px_inbuf *b, bool pinned) {
+size_t px_inbuf_room(struct px_http_conn *c, bool pinned) {
+    struct px_inbuf *b = &c->in;
     if (b->end < b->cap || pinned) {
         return b->cap - b->end;
     }
     if (b->start > 0) {
         move_down(b);
-    } else if (!grow(s, b)) {
+    } else if (!grow(c)) {
         return 0;
     }
     return b->cap - b->end;

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -14,9 +16,10 @@
 #define BACKLOG      4096
 #define ACCEPT_BURST 64
 #define STARVED_MS   100
+#define UNSENT       (64 * 1024) /* bytes of answers that the kernel holds beyond what is on its way */
 
 /* Whoever came through no IP socket has the address "::". */
-static void peer_of(const struct sockaddr_storage *ss, struct px_http_conn *c) {
+static struct px_addr peer_of(const struct sockaddr_storage *ss) {
     struct sockaddr_in in4;
     struct sockaddr_in6 in6;
     struct px_addr a = {.b = {0}};
@@ -28,8 +31,7 @@ static void peer_of(const struct sockaddr_storage *ss, struct px_http_conn *c) {
         memcpy(&in6, ss, sizeof(in6));
         memcpy(a.b, &in6.sin6_addr, sizeof a.b);
     }
-    c->addr = a;
-    px_addr_fmt(&a, c->peer);
+    return a;
 }
 
 static void pause_accept(struct px_http_server *s) {
@@ -40,9 +42,13 @@ static void pause_accept(struct px_http_server *s) {
 }
 
 void px_listen_update(struct px_http_server *s) {
-    bool want = s->fd >= 0 && !s->starved && s->connections < s->conf.limits.connections;
+    bool want = s->fd >= 0 && !s->starved;
+    s->crowded = false;
     if (want && !s->accepting) {
         s->accepting = event_add(s->listen_ev, NULL) == 0;
+        if (s->parked.fd >= 0) {
+            event_active(s->listen_ev, EV_READ, 0); /* the listener says nothing about this one */
+        }
     } else if (!want) {
         pause_accept(s);
     }
@@ -63,12 +69,22 @@ static void on_starved(evutil_socket_t fd, short what, void *arg) {
     px_listen_update(s);
 }
 
-/* False when there is nothing (more) to accept now. */
-static bool accept_one(struct px_http_server *s) {
-    struct sockaddr_storage ss;
-    socklen_t len = sizeof(ss);
-    if (s->connections >= s->conf.limits.connections) {
-        pause_accept(s);
+static bool is_full(const struct px_http_server *s) {
+    return s->connections >= s->conf.limits.connections;
+}
+
+/* The next one stays in the backlog until somebody leaves, becomes idle or has been slow for long.
+ */
+static void crowd(struct px_http_server *s) {
+    pause_accept(s);
+    s->crowded = true;
+}
+
+/* A connection for the parked one, when there is room or somebody gives way. */
+static bool seat(struct px_http_server *s) {
+    struct px_parked *k = &s->parked;
+    if (is_full(s) && !px_crowd_yield(s)) {
+        crowd(s);
         return false;
     }
     struct px_http_conn *c = px_server_take(s);
@@ -76,21 +92,68 @@ static bool accept_one(struct px_http_server *s) {
         starve(s);
         return false;
     }
-    int fd = accept4(s->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    if (fd >= 0) {
-        peer_of(&ss, c);
-        px_conn_open(c, fd);
-        return true;
-    }
-    int e = errno;
-    px_server_untake(c);
-    if (e == EAGAIN) {
+    int fd = k->fd;
+    k->fd = -1;
+    c->counted_at = k->counted_at;
+    c->addr = k->addr;
+    px_addr_fmt(&c->addr, c->peer);
+    px_conn_open(c, fd);
+    return true;
+}
+
+/* Who has its share already is closed at once, before anybody gives way for it. */
+static bool welcome(struct px_http_server *s, int fd, const struct sockaddr_storage *peer) {
+    const struct px_nets *many = s->conf.many;
+    struct px_parked *k = &s->parked;
+    k->addr = peer_of(peer);
+    k->counted_at = PX_PEERS_NOBODY;
+    bool counts = s->peers && (!many || px_nets_find(many, &k->addr) == many->n);
+    if (counts && !px_peers_enter(s->peers, &k->addr, &k->counted_at)) {
+        s->pressure.turned_away++;
+        close(fd);
         return false;
     }
-    if (e == EINTR || e == ECONNABORTED || e == EPROTO || e == EPERM) {
-        return true;
+    k->fd = fd;
+    return true;
+}
+
+/* Without a free descriptor accept() says so whether anybody waits or not. */
+static bool somebody_waits(const struct px_http_server *s) {
+    struct pollfd p = {.fd = s->fd, .events = POLLIN};
+    return poll(&p, 1, 0) == 1;
+}
+
+/* False when there is nothing (more) to accept now. */
+static bool accept_one(struct px_http_server *s) {
+    struct sockaddr_storage ss;
+    socklen_t len = sizeof(ss);
+    if (s->parked.fd >= 0) {
+        return seat(s);
     }
-    starve(s); /* EMFILE, ENFILE, ENOBUFS, ENOMEM, and whatever else would come again at once */
+    int fd = accept4(s->fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd >= 0) {
+        return !welcome(s, fd, &ss) || seat(s);
+    }
+    switch (errno) {
+    case EAGAIN:
+        return false;
+    case EINTR:
+    case ECONNABORTED:
+    case EPROTO:
+    case EPERM:
+        return true;
+    case EMFILE:
+        if (!somebody_waits(s)) {
+            return false;
+        }
+        if (px_crowd_yield(s)) {
+            return true;
+        }
+        break;
+    default:
+        break;
+    }
+    starve(s); /* ENFILE, ENOBUFS, ENOMEM, and whatever else would come again at once */
     return false;
 }
 
@@ -118,6 +181,10 @@ void px_listen_close(struct px_http_server *s) {
     if (s->fd >= 0) {
         close(s->fd);
     }
+    if (s->parked.fd >= 0) {
+        close(s->parked.fd);
+    }
+    s->parked.fd = -1;
     s->listen_ev = s->starved_ev = NULL;
     s->fd = -1;
 }
@@ -140,6 +207,10 @@ enum px_code px_listen_open(struct px_http_server *s, struct px_err *reterr) {
     enum px_code code = px_http_bind(&b, &s->fd, reterr);
     if (code) {
         return code;
+    }
+    int unsent = UNSENT; /* connections inherit it: whoever does not read fills no more than that */
+    if (setsockopt(s->fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent)) != 0) {
+        return px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "http: TCP_NOTSENT_LOWAT");
     }
     if (listen(s->fd, BACKLOG) != 0) {
         return px_err_errno(reterr, PX_UNAVAILABLE, PX_HERE, "http: listen");

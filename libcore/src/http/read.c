@@ -13,8 +13,14 @@ void px_conn_begin(struct px_http_conn *c) {
     c->gate = (struct px_gate){0};
     c->chunks = (struct px_chunks){0};
     c->used = 0;
-    c->skipped = c->deferred = c->close_after = c->linger_after = false;
-    struct px_http_req *r = &c->req;
+    c->skipped = c->deferred = c->close_after = c->linger_after = c->keeps = false;
+    if (c->work) {
+        px_conn_request(c);
+    }
+}
+
+void px_conn_request(struct px_http_conn *c) {
+    struct px_http_req *r = &c->work->req;
     memset(r, 0, offsetof(struct px_http_req, fields));
     r->conn = c;
     r->method = PX_METHOD_OTHER;
@@ -37,7 +43,7 @@ static bool skip_empty_line(struct px_http_conn *c) {
 }
 
 static enum px_step read_body(struct px_http_conn *c, enum px_http_refusal *ret_why) {
-    struct px_http_req *r = &c->req;
+    struct px_http_req *r = &c->work->req;
     if (r->codings == 0) {
         c->used = c->gate.head + (size_t)r->length;
         r->body.n = (uint32_t)r->length;
@@ -63,7 +69,7 @@ static enum px_step read_head(struct px_http_conn *c, enum px_http_refusal *ret_
     if (!skip_empty_line(c)) {
         return PX_STEP_MORE;
     }
-    struct px_http_req *r = &c->req;
+    struct px_http_req *r = &c->work->req;
     const struct px_http_limits *lim = &c->server->conf.limits;
     r->base = c->in.p + c->in.start;
     enum px_step step = px_gate_scan(&c->gate, r, available(c), lim, ret_why);
@@ -93,6 +99,6 @@ enum px_step px_conn_parse(struct px_http_conn *c, enum px_http_refusal *ret_why
             return step;
         }
     }
-    c->req.base = c->in.p + c->in.start;
+    c->work->req.base = c->in.p + c->in.start;
     return read_body(c, ret_why);
 }

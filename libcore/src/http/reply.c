@@ -118,7 +118,7 @@ static size_t build_head(struct px_http_conn *c, const struct px_http_reply *rep
     }
     if (c->close_after) {
         at = PUT(at, "Connection: close\r\n");
-    } else if (c->req.http10) {
+    } else if (c->work->req.http10) {
         at = PUT(at, "Connection: keep-alive\r\n");
     }
     return (size_t)(at - head);
@@ -126,9 +126,10 @@ static size_t build_head(struct px_http_conn *c, const struct px_http_reply *rep
 
 /* The peer's own wish to close needs no lingering unless it sent more than it was answered. */
 static void decide_close(struct px_http_conn *c, const struct px_http_reply *reply) {
-    const struct px_http_req *r = &c->req;
+    const struct px_http_req *r = &c->work->req;
     bool peer = r->says_close || (r->http10 && !r->says_keep);
-    bool ours = reply->close || c->server->draining || c->state == PX_CONN_REFUSING;
+    bool refused = c->state == PX_CONN_REFUSING && !c->keeps;
+    bool ours = reply->close || c->server->draining || c->server->crowded || refused;
     c->close_after = peer || ours;
     c->linger_after = c->close_after && (ours || c->in.end - c->in.start > c->used);
 }
@@ -138,7 +139,7 @@ void px_reply_send(struct px_http_conn *c, const struct px_http_reply *reply) {
     px_assert(c->state == PX_CONN_HANDLING || c->state == PX_CONN_REFUSING);
     px_assert(reply->status >= 200 && reply->status <= 599);
     decide_close(c, reply);
-    bool bare = c->req.method == PX_HEAD || !has_content(reply->status);
+    bool bare = c->work->req.method == PX_HEAD || !has_content(reply->status);
     const struct px_str parts[] = {
         {.p = head, .n = build_head(c, reply, head)},
         reply->fields,
@@ -161,7 +162,7 @@ void px_reply_refusal(struct px_http_conn *c, enum px_http_refusal why) {
         .code = refusals[why].code,
         .title = px_http_status_text(refusals[why].status),
         .detail = px_str_c(refusals[why].text),
-        .retryable = why == PX_REFUSED_TIMEOUT,
+        .retryable = why == PX_REFUSED_TIMEOUT || why == PX_REFUSED_OVERLOADED,
     };
     px_problem_write(&problem, &body);
     bool written = px_buf_ok(&body, NULL) == PX_OK; /* without memory: the status alone */
@@ -171,7 +172,7 @@ void px_reply_refusal(struct px_http_conn *c, enum px_http_refusal why) {
         .type = "application/problem+json",
         .fields = {.p = field, .n = (size_t)n},
         .body = written ? px_buf_view(&body) : (struct px_str){.p = NULL, .n = 0},
-        .close = true,
+        .close = !c->keeps,
     };
     px_reply_send(c, &reply);
 }
@@ -190,7 +191,7 @@ static struct px_http_conn *conn_of(const struct px_http_server *s, struct px_ht
 
 const struct px_http_req *px_http_waiting(const struct px_http_server *s, struct px_http_ticket t) {
     const struct px_http_conn *c = conn_of(s, t);
-    return c ? &c->req : NULL;
+    return c ? &c->work->req : NULL;
 }
 
 bool px_http_answer(struct px_http_server *s, struct px_http_ticket t,

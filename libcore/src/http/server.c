@@ -18,10 +18,14 @@ const struct px_http_limits px_http_default_limits = {
     /* A hostile hello holds up to 170 KiB, so that they take 170 MiB at most. A busy core makes
      * 3,000 a second: honest ones, up to a third of a second long, are fewer. */
     .handshakes = 1024,
+    .memory = (size_t)64 << 20,
+    .body_rate = 240,
     .header_deadline = 5 * PX_US_PER_S,
     .body_deadline = 10 * PX_US_PER_S,
     .write_deadline = 15 * PX_US_PER_S,
     .idle_deadline = 60 * PX_US_PER_S,
+    .body_grace = 5 * PX_US_PER_S,
+    .turn = 250 * PX_US_PER_MS,
 };
 
 /* --- connections: slabs and a free list ----------------------------------------------------------
@@ -77,6 +81,7 @@ static void forget_resume(struct px_http_conn *c) {
         if (i == c) {
             *(before ? &before->resume_next : &s->resume_head) = c->resume_next;
             s->resume_tail = s->resume_tail == c ? before : s->resume_tail;
+            s->resumes--;
             break;
         }
     }
@@ -93,8 +98,11 @@ void px_server_give(struct px_http_conn *c) {
     event_del(&c->rev);
     event_del(&c->wev);
     px_wire_close(c);
-    px_inbuf_release(s, &c->in);
+    px_work_give(c);
     px_buf_fini(&c->out);
+    if (s->peers) {
+        px_peers_leave(s->peers, c->counted_at);
+    }
     px_server_untake(c);
     px_listen_update(s);
 }
@@ -102,7 +110,8 @@ void px_server_give(struct px_http_conn *c) {
 /* --- work that waits for the next round ----------------------------------------------------------
  */
 
-void px_server_resume(struct px_http_conn *c) {
+void px_server_resume(struct px_http_conn *c, bool next) {
+    const struct timeval now = {.tv_sec = 0};
     struct px_http_server *s = c->server;
     if (c->resuming) {
         return;
@@ -111,20 +120,39 @@ void px_server_resume(struct px_http_conn *c) {
     c->resume_next = NULL;
     *(s->resume_tail ? &s->resume_tail->resume_next : &s->resume_head) = c;
     s->resume_tail = c;
-    event_active(s->resume_ev, EV_TIMEOUT, 0);
+    s->resumes++;
+    if (next) {
+        event_add(s->resume_ev, &now); /* sockets are looked at before a timer that is due */
+    } else {
+        event_active(s->resume_ev, EV_TIMEOUT, 0);
+    }
 }
 
 static void on_resume(evutil_socket_t fd, short what, void *arg) {
     struct px_http_server *s = arg;
     (void)fd, (void)what;
-    while (s->resume_head) {
+    for (size_t n = s->resumes; n > 0 && s->resume_head; n--) { /* not those that come meanwhile */
         struct px_http_conn *c = s->resume_head;
+        s->resumes--;
         s->resume_head = c->resume_next;
         s->resume_tail = s->resume_head ? s->resume_tail : NULL;
         c->resume_next = NULL;
         c->resuming = false;
         px_conn_resume(c);
     }
+}
+
+/* The clock is looked at for each 16th request: they are short. */
+bool px_server_behind(struct px_http_server *s) {
+    px_us turn = px_loop_mono(s->loop);
+    if (s->behind_turn != turn) {
+        s->behind_turn = turn;
+        s->behind = false;
+    }
+    if (!s->behind && s->handled++ % 16 == 0) {
+        s->behind = px_mono(&px_clock_system) - turn > s->conf.limits.turn;
+    }
+    return s->behind;
 }
 
 static void on_tick(evutil_socket_t fd, short what, void *arg) {
@@ -135,6 +163,10 @@ static void on_tick(evutil_socket_t fd, short what, void *arg) {
         while (s->waits[w].head && s->waits[w].head->deadline <= now) {
             px_conn_timeout(s->waits[w].head);
         }
+    }
+    px_crowd_sweep(s, now);
+    if (s->crowded) {
+        px_listen_update(s); /* by now somebody may have been slow for long enough */
     }
 }
 
@@ -150,6 +182,10 @@ static void fill_limits(struct px_http_limits *l) {
     l->body = l->body ? l->body : d->body;
     l->connections = l->connections ? l->connections : d->connections;
     l->handshakes = l->handshakes ? l->handshakes : d->handshakes;
+    l->memory = l->memory ? l->memory : d->memory;
+    l->body_rate = l->body_rate ? l->body_rate : d->body_rate;
+    l->body_grace = l->body_grace ? l->body_grace : d->body_grace;
+    l->turn = l->turn ? l->turn : d->turn;
     l->header_deadline = l->header_deadline ? l->header_deadline : d->header_deadline;
     l->body_deadline = l->body_deadline ? l->body_deadline : d->body_deadline;
     l->write_deadline = l->write_deadline ? l->write_deadline : d->write_deadline;
@@ -190,7 +226,9 @@ static enum px_code prepare(struct px_http_server *s, struct px_err *reterr) {
     s->slabs = px_calloc2(slabs, sizeof(*s->slabs));
     s->tick_ev = event_new(base, -1, EV_PERSIST, on_tick, s);
     s->resume_ev = event_new(base, -1, 0, on_resume, s);
-    if (!s->slots || !s->slabs || !s->tick_ev || !s->resume_ev) {
+    s->peers = l->per_address ? px_peers_new(l->connections, l->per_address) : NULL;
+    bool peers = s->peers || !l->per_address;
+    if (!s->slots || !s->slabs || !s->tick_ev || !s->resume_ev || !peers) {
         return PX_FAIL(reterr, PX_NOMEM, "http: out of memory");
     }
     return PX_OK;
@@ -204,7 +242,7 @@ enum px_code px_http_open(struct px_loop *loop, const struct px_http_conf *conf,
     }
     s->loop = loop;
     s->conf = *conf;
-    s->fd = -1;
+    s->fd = s->parked.fd = -1;
     s->date_second = -1;
     fill_limits(&s->conf.limits);
     fill_spans(s);
@@ -255,9 +293,8 @@ void px_http_close(struct px_http_server *s) {
     }
     free_event(s->tick_ev);
     free_event(s->resume_ev);
-    for (size_t i = 0; i < s->nspares; i++) {
-        px_free(s->spares[i].p);
-    }
+    px_work_free(s);
+    px_peers_free(s->peers);
     for (size_t i = 0; i < s->nslabs; i++) {
         px_free(s->slabs[i]);
     }
@@ -276,4 +313,8 @@ size_t px_http_connections(const struct px_http_server *s) {
 
 size_t px_http_pending(const struct px_http_server *s) {
     return s->pending;
+}
+
+void px_http_get(const struct px_http_server *s, struct px_http_pressure *ret) {
+    *ret = s->pressure;
 }

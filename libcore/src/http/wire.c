@@ -106,6 +106,11 @@ void px_wire_end(struct px_http_conn *c) {
     shutdown(c->fd, SHUT_WR);
 }
 
+void px_wire_reset(struct px_http_conn *c) {
+    const struct linger hard = {.l_onoff = 1, .l_linger = 0};
+    PX_IGNORE(setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &hard, sizeof(hard))); /* ends later then */
+}
+
 void px_wire_close(struct px_http_conn *c) {
     notify(c);
     SSL_free(c->wire.ssl);

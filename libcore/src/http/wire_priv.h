@@ -21,6 +21,8 @@ struct px_wire {
  * tells the peer, as far as that can be done without waiting, and closes the socket. */
 bool px_wire_open(struct px_http_conn *c);
 void px_wire_close(struct px_http_conn *c);
+/* px_wire_reset(c): its close will be a reset, and the kernel forgets what was not taken. */
+void px_wire_reset(struct px_http_conn *c);
 /* What moving bytes came to, beside their number. */
 enum {
     PX_WIRE_END = 0,

@@ -273,5 +273,9 @@ void ing_collect(struct ing_worker *w, struct px_http_req *req) {
         return;
     }
     w->wishes.dry_run = w->wishes.dry_run || dry;
+    if (!w->wishes.dry_run && ing_pending_full(&w->pending)) {
+        collect_busy(w, req); /* before it costs anything */
+        return;
+    }
     collect_body(w, req);
 }

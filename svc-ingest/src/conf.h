@@ -41,6 +41,10 @@ enum { /* as the row Events:ClientTime */
     ING_CLIENT_TIME_ANY
 };
 
+/* ing_conf_connections(c, files, workers): Http:MaxConnections, or as many as leave descriptors for
+ * the log and the admin port where only ${files} may be open. */
+int64_t ing_conf_connections(const struct ing_conf *c, int64_t files, size_t workers);
+
 /* The client is answered this much after the log's own deadline: librdkafka looks once a second. */
 #define ING_REPLY_MARGIN (1500 * PX_US_PER_MS)
 

@@ -16,7 +16,8 @@ enum px_code ing_pending_init(struct ing_pending *p, uint32_t cap, struct px_err
         slots[i].prev = ING_NONE;
         slots[i].generation = 1;
     }
-    *p = (struct ing_pending){.slots = slots, .cap = cap, .head = ING_NONE, .tail = ING_NONE};
+    *p = (struct ing_pending){
+        .slots = slots, .cap = cap, .limit = cap, .head = ING_NONE, .tail = ING_NONE};
     return PX_OK;
 }
 
@@ -30,7 +31,7 @@ static uint32_t pending_index(const struct ing_pending *p, const struct ing_slot
 }
 
 struct ing_slot *ing_pending_take(struct ing_pending *p, px_us deadline) {
-    if (p->used == p->cap) {
+    if (ing_pending_full(p)) {
         return NULL;
     }
     uint32_t i = p->free;

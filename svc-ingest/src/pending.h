@@ -42,6 +42,7 @@ struct ing_slot {
 struct ing_pending {
     struct ing_slot *slots;
     uint32_t cap, used, owed;
+    uint32_t limit;            /* so many may be taken now; the owner moves it, up to cap */
     uint32_t free, head, tail; /* ING_NONE ends a list */
 };
 
@@ -52,6 +53,10 @@ PX_MUST_USE enum px_code ing_pending_init(struct ing_pending *p, uint32_t cap,
                                           struct px_err *reterr);
 void ing_pending_fini(struct ing_pending *p);
 
+/* ing_pending_full(p): no further slot can be taken now. */
+static inline bool ing_pending_full(const struct ing_pending *p) {
+    return p->used >= p->limit;
+}
 /* ing_pending_take(p, deadline): a slot whose answer is owed until ${deadline}; NULL when all are
  * taken. Deadlines must not decrease from call to call. Only slot->w may be written. */
 struct ing_slot *ing_pending_take(struct ing_pending *p, px_us deadline);

@@ -115,7 +115,7 @@ static enum px_code probe_nofile(void *arg, struct px_probe_out *out, struct px_
     if (lim.rlim_cur != RLIM_INFINITY && (long long)lim.rlim_cur < need) {
         return PX_FAIL(reterr, PX_CONFIG,
                        "%lld open files allowed, %lld wanted: raise `ulimit -n` or lower "
-                       "Http:MaxConnections; accepting pauses at the limit",
+                       "Http:MaxConnections; fewer connections are held at the limit",
                        (long long)lim.rlim_cur, need);
     }
     probe_say(out, "%lld open files allowed, %lld wanted", (long long)lim.rlim_cur, need);

@@ -8,6 +8,7 @@
 #include <px/mem.h>
 
 #include <stdio.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 /* A worker whose timer has not turned for so long is stuck. */
@@ -41,6 +42,14 @@ static enum px_code service_catalog(struct ing_svc *svc, struct px_err *reterr) 
     return px_catalog_load(path, &svc->catalog, reterr);
 }
 
+/* Connections must not take the descriptors that the log needs. */
+static int64_t service_connections(const struct ing_conf *conf, size_t workers) {
+    struct rlimit files;
+    bool limited = getrlimit(RLIMIT_NOFILE, &files) == 0 && files.rlim_cur < INT32_MAX;
+
+    return ing_conf_connections(conf, limited ? (int64_t)files.rlim_cur : INT32_MAX, workers);
+}
+
 static void service_sets(struct ing_svc *svc) {
     for (size_t i = 0; i < svc->world.workers; i++) {
         snprintf(svc->worker_text[i], sizeof svc->worker_text[i], "%zu", i % 1000);
@@ -65,6 +74,7 @@ static enum px_code service_build(struct ing_svc *svc, const struct ing_conf *co
     }
     svc->world.proxies = &svc->proxies;
     px_random(svc->world.explain_key, sizeof svc->world.explain_key);
+    svc->world.connections = service_connections(conf, svc->world.workers);
     /* A bad catalog is a probe's finding, so that --check shows it beside everything else; the run
      * ends with it too, because that probe is asked at start. */
     rc = service_catalog(svc, &svc->catalog_error);

@@ -162,12 +162,15 @@ __attribute__((noinline)) static void settle_reject(struct ing_worker *w,
 /* The answer that ${s} is owed. */
 static void settle_slot(struct ing_worker *w, struct ing_slot *s, const struct settle_fate *f) {
     enum ing_route route = s->w.pixel ? ING_ROUTE_PIXEL : ING_ROUTE_EVENTS;
+    px_us waited;
 
     ing_pending_answered(&w->pending, s);
     switch (f->what) {
     case SETTLE_STORED:
         px_count(w->shard, ING_M_ACCEPTED, s->w.type, 0, 1);
-        px_observe(w->shard, ING_M_ACK, route, 0, px_mono(w->world->clock) - s->w.started, 1);
+        waited = px_mono(w->world->clock) - s->w.started;
+        px_observe(w->shard, ING_M_ACK, route, 0, waited, 1);
+        ing_overload_report(&w->overload, waited);
         break;
     case SETTLE_TOO_LARGE: /* recorded by ing_settle_report */
         break;

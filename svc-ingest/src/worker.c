@@ -5,6 +5,7 @@
 
 #include "handle.h"
 
+#include <px/log.h>
 #include <px/mem.h>
 
 #include <errno.h>
@@ -58,6 +59,31 @@ static void worker_gauges(struct ing_worker *w) {
     px_count(w->shard, ING_M_TICKS, w->index, 0, 1);
 }
 
+static void worker_pressure(struct ing_worker *w) {
+    struct px_http_pressure p;
+
+    px_http_get(w->http, &p);
+    px_count(w->shard, ING_M_GAVE_WAY, 0, 0, p.gave_way - w->pressure.gave_way);
+    px_count(w->shard, ING_M_TURNED_AWAY, 0, 0, p.turned_away - w->pressure.turned_away);
+    px_gauge(w->shard, ING_M_INPUT, 0, 0, (int64_t)p.memory);
+    w->pressure = p;
+}
+
+/* Said when it begins and when it is over. */
+static void worker_overload(struct ing_worker *w, px_us now) {
+    bool before = w->overload.active;
+
+    w->pending.limit = ing_overload_look(&w->overload, now, w->pending.used);
+    px_gauge(w->shard, ING_M_ADMISSION, 0, 0, w->pending.limit);
+    if (!before && w->overload.active) {
+        px_log(PX_LOG_WARN, "ingest.overloaded", PX_F_INT("worker", w->index),
+               PX_F_INT("events.may_wait", w->pending.limit),
+               PX_F_C("consequence", "what comes beyond that is answered 503"));
+    } else if (before && !w->overload.active) {
+        px_log(PX_LOG_INFO, "ingest.overload_over", PX_F_INT("worker", w->index));
+    }
+}
+
 static void worker_drained(struct ing_worker *w, px_us now) {
     if (now >= w->drain_until - WORKER_LAST_WORDS) {
         ing_settle_expired(w, INT64_MAX);
@@ -76,6 +102,8 @@ static void worker_tick(void *arg) {
     px_producer_dispatch(w->producer);
     ing_settle_expired(w, now);
     worker_gauges(w);
+    worker_pressure(w);
+    worker_overload(w, now);
     if (w->index == 0) {
         ing_changes_look(w, now);
     }
@@ -109,10 +137,14 @@ static enum px_code worker_listen(struct ing_worker *w, uint16_t port, struct px
                               .handler = worker_request,
                               .refused = worker_refused,
                               .tls = {w->world->tls, w->shard, PX_M_TLS_HANDSHAKES},
+                              .many = &w->world->proxies->trusted,
                               .arg = w};
 
     hc.limits.body = ING_BODY_MAX;
-    hc.limits.connections = worker_share(w, c->max_connections);
+    hc.limits.connections = worker_share(w, w->world->connections);
+    hc.limits.per_address = worker_share(w, c->per_address);
+    hc.limits.memory = worker_share(w, c->input_memory);
+    hc.limits.body_rate = (size_t)c->body_rate;
     hc.limits.header_deadline = c->header_deadline;
     hc.limits.body_deadline = c->body_deadline;
     hc.limits.write_deadline = c->write_deadline;
@@ -159,6 +191,8 @@ enum px_code ing_worker_open(struct ing_worker *w, const struct ing_world *world
     rc = rc ? rc : ing_address_init(&w->finder.address, world->conf, reterr);
     rc = rc ? rc
             : ing_classes_new((enum ing_opt_out)world->conf->opt_out_signals, &w->classes, reterr);
+    ing_overload_init(&w->overload, world->conf->max_log_delay, w->pending.cap,
+                      px_mono(world->clock));
     if (rc == PX_OK) {
         rc = worker_loop(w, reterr);
     }

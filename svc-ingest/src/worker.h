@@ -10,6 +10,7 @@
 #include "fields.h"
 #include "guard.h"
 #include "pages.h"
+#include "overload.h"
 #include "pending.h"
 #include "routes.h"
 #include "sender.h"
@@ -32,6 +33,7 @@ struct ing_world {
     struct px_metrics *metrics; /* a shard for each worker, then the admin thread's */
     struct px_tls *tls;         /* NULL = HTTP without TLS */
     size_t workers;
+    int64_t connections; /* over all of them */
     struct px_validate_policy policy;
     const char *client_id;            /* of the producers */
     const struct ing_schema_ids *ids; /* by family */
@@ -95,6 +97,8 @@ struct ing_worker {
     struct px_timer *tick;
     struct ing_topics *topics; /* by family */
     struct ing_pending pending;
+    struct ing_overload overload;
+    struct px_http_pressure pressure; /* as last seen, for the counters */
     struct ing_bucket dlq_bucket;
     struct px_uuid_gen uuids;
     uint64_t rebuilds;     /* as last seen, for the counter */

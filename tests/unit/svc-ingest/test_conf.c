@@ -30,8 +30,18 @@ static void test_conf_compression_is_the_librarys_name(void **state) {
     assert_string_equal(ing_conf_compression(&conf), "zstd");
 }
 
+static void test_conf_connections_leave_descriptors_for_the_log(void **state) {
+    const struct ing_conf c = {.max_connections = 10000};
+    (void)state;
+    assert_int_equal(ing_conf_connections(&c, 20000, 2), 10000);
+    assert_int_equal(ing_conf_connections(&c, 1024, 2), 1024 - 56);
+    assert_int_equal(ing_conf_connections(&c, 64, 1), 32);
+    assert_int_equal(ing_conf_connections(&c, 10, 1), 5);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_conf_connections_leave_descriptors_for_the_log),
         cmocka_unit_test(test_conf_workers_follow_the_cores),
         cmocka_unit_test(test_conf_workers_that_were_asked_for_do_not),
         cmocka_unit_test(test_conf_compression_is_the_librarys_name),

@@ -245,6 +245,24 @@ static void test_missing_raw_rows_are_found_by_the_counts(void **state) {
     assert_string_equal(strstr(b->first, "\n2024-10-2"), strstr(b->now, "\n2024-10-2"));
 }
 
+/* The day was counted by a program that does not know class_summary, and without raw rows: that the
+ * one has as little as the other does not make the raw rows complete. */
+static void test_missing_raw_rows_of_a_day_without_classes(void **state) {
+    struct book *b = *state;
+    struct px_sql *s = b->rig.db.s;
+    b->seed = 41;
+    book_stream(b, 300);
+    sql_do(s, "DELETE FROM events WHERE created_at >= '2024-10-26 22:00:00' AND created_at < "
+              "'2024-10-27 22:00:00'");
+    sql_do(s, "DELETE FROM class_summary WHERE event_date = '2024-10-27'");
+    book_dump(b, b->first);
+    EXPECT_RUN(b, 1, "--reconcile");
+    book_says(b, "unchecked days 2024-10-27 to 2024-10-27: not checked: raw rows are missing");
+    EXPECT_RUN(b, 65, "--rebuild", "--from=2024-10-27", "--to=2024-10-27");
+    EXPECT_RUN(b, 0, "--rebuild");
+    book_same(b);
+}
+
 /* The account that could tell of missing raw rows is wrong itself, and raw rows do not say so. */
 static void test_missing_raw_rows_of_a_wrong_account(void **state) {
     struct book *b = *state;
@@ -404,6 +422,7 @@ static int run(const char *group) {
         TEST(test_days_can_be_named),
         TEST(test_days_without_all_raw_rows_are_listed_and_left_alone),
         TEST(test_missing_raw_rows_are_found_by_the_counts),
+        TEST(test_missing_raw_rows_of_a_day_without_classes),
         TEST(test_missing_raw_rows_of_a_wrong_account),
         TEST(test_a_bucket_needs_the_day_that_it_reaches_into),
         TEST(test_gaps_agree_with_their_record),

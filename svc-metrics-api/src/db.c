@@ -314,25 +314,54 @@ static void leave_out(struct api_left_out *lo, struct px_str class, int64_t n) {
     lo->v[i].n += n;
 }
 
+/* Never more than is there: retention may have come to one table before the other. */
+static int64_t take_out(struct api_counts *c, size_t bucket, size_t type, int64_t n) {
+    int64_t there = bucket < c->range->buckets ? api_counts_at(c, bucket, type) : 0;
+
+    n = n < there ? n : there;
+    api_counts_add(c, bucket, type, -n);
+    return n;
+}
+
+static bool is_shown(const struct api_left_out *lo, size_t type) {
+    return lo && (!lo->shown || lo->shown[type]);
+}
+
+/* What is left and of no class that says it is a person's: rows that say so, and what programs
+ * counted that wrote no classes. */
+static int64_t unclassified(const struct api_counts *c, const struct api_left_out *lo,
+                            int64_t persons) {
+    int64_t n = -persons;
+
+    for (size_t t = 0; t < c->ntypes; t++) {
+        n += is_shown(lo, t) ? c->total[t] : 0;
+    }
+    return n > 0 ? n : 0;
+}
+
 /* day, event_type, class, count */
 static enum px_code read_classes(struct api_db *db, struct px_stmt *st, struct api_counts *c,
                                  struct api_left_out *lo, struct px_err *reterr) {
     enum px_code code;
+    int64_t persons = 0;
 
     while (!(code = px_stmt_next(st, reterr))) {
         const struct px_event_type *type = px_catalog_find(db->catalog, px_col_text(st, 1));
         struct px_str class = px_col_text(st, 2);
         int64_t n = px_col_i64(st, 3);
-        bool shown = type && lo && (!lo->shown || lo->shown[type->index]);
+        bool shown = type && is_shown(lo, type->index);
 
         if (type && !px_traffic_is_person(class)) {
-            api_counts_add(c, bucket_of(st, c->range), type->index, -n);
-            if (shown) {
+            n = take_out(c, bucket_of(st, c->range), type->index, n);
+            if (shown && n > 0) {
                 leave_out(lo, class, n);
             }
-        } else if (shown && px_str_is(class, PX_TRAFFIC_NONE)) {
-            lo->unclassified += n;
+        } else if (shown && !px_str_is(class, PX_TRAFFIC_NONE)) {
+            persons += n;
         }
+    }
+    if (lo) {
+        lo->unclassified = unclassified(c, lo, persons);
     }
     return code == PX_NO_ROW ? PX_OK : code;
 }

@@ -156,6 +156,38 @@ static void test_traffic_of_the_daily_list_and_by_class(void **state) {
     px_json_free(traffic.json);
 }
 
+/* While programs that know no classes count beside those that do, and when retention has come to
+ * one table before the other. */
+static void test_traffic_of_days_whose_classes_do_not_add_up(void **state) {
+    static const char *const undo[] = {
+        "DELETE FROM class_summary WHERE event_date = '2025-02-03'",
+        "INSERT INTO class_summary VALUES ('2025-02-04', 'visit', 'spring', 'bot', 'ua:x', 9000)"};
+    static const char visits[] =
+        "/api/metrics/trends/visit?from=2025-02-03&to=2025-02-04&limit=1000";
+    struct api_answer all = api_rig_ask(*state, visits);
+    char target[256];
+
+    snprintf(target, sizeof target, "%s&traffic=human", visits);
+    for (size_t i = 0; i < PX_ARRAY_LEN(undo); i++) {
+        api_rig_exec(*state, "%s", undo[i]);
+    }
+    struct api_answer human = api_rig_ask(*state, target);
+    const struct px_jnode *days[2] = {px_json_first(px_json_get(human.data, "series"))};
+    days[1] = px_json_next(days[0]);
+    int64_t whole = json_int_of(px_json_first(px_json_get(all.data, "series")), "count");
+
+    assert_int_equal(json_int_of(days[0], "count"), whole);
+    assert_int_equal(json_int_of(days[1], "count"), 0);
+    assert_int_equal(json_int_of(human.data, "total") + excluded(&human),
+                     json_int_of(all.data, "total"));
+    api_rig_exec(*state, "DELETE FROM class_summary WHERE traffic_reason = 'ua:x'");
+    px_json_free(human.json);
+    human = api_rig_ask(*state, target);
+    assert_int_equal(json_int_of(px_json_get(human.meta, "traffic"), "unclassified"), whole);
+    px_json_free(all.json);
+    px_json_free(human.json);
+}
+
 static void test_traffic_is_paged(void **state) {
     struct api_answer whole = ask(*state, "/api/metrics/traffic", "");
     const struct px_jnode *want = px_json_first(px_json_get(whole.data, "reasons"));
@@ -254,6 +286,7 @@ int main(void) {
         cmocka_unit_test(test_traffic_of_the_daily_list_and_by_class),
         cmocka_unit_test(test_traffic_is_paged),
         cmocka_unit_test(test_traffic_refusals),
+        cmocka_unit_test(test_traffic_of_days_whose_classes_do_not_add_up),
     };
     int failed = cmocka_run_group_tests_name("traffic on sqlite", tests, setup_sqlite, teardown);
     const char *none = test_pg_start();

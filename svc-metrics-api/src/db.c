@@ -209,7 +209,7 @@ enum px_code api_db_tables(struct api_db *db, struct px_err *reterr) {
     } rows[] = {{PX_ST_DAILY, "dd"},
                 {PX_ST_DAILY_OF_BANNER, "ddt"},
                 {PX_ST_SERIES, "iiii"},
-                {PX_ST_TRAFFIC, "dd"},
+                {PX_ST_TRAFFIC, "dddddd"},
                 {PX_ST_ROLLUP, "tii"}};
     enum px_code code = PX_OK;
 
@@ -221,13 +221,17 @@ enum px_code api_db_tables(struct api_db *db, struct px_err *reterr) {
 
 /* --- counts ----------------------------------------------------------------------------------- */
 
-static enum px_code bind_days(struct px_stmt *st, const struct api_range *r,
+/* The first and the last day, ${times} times. */
+static enum px_code bind_days(struct px_stmt *st, const struct api_range *r, unsigned times,
                               char text[2][PX_TIME_TEXT], struct px_err *reterr) {
-    size_t n = px_fmt_date(r->first, text[0]);
-    enum px_code code = px_bind_text(st, 0, (struct px_str){.p = text[0], .n = n}, reterr);
+    const struct px_str days[2] = {{.p = text[0], .n = px_fmt_date(r->first, text[0])},
+                                   {.p = text[1], .n = px_fmt_date(r->last, text[1])}};
+    enum px_code code = PX_OK;
 
-    n = px_fmt_date(r->last, text[1]);
-    return code ? code : px_bind_text(st, 1, (struct px_str){.p = text[1], .n = n}, reterr);
+    for (unsigned i = 0; !code && i < 2 * times; i++) {
+        code = px_bind_text(st, i, days[i % 2], reterr);
+    }
+    return code;
 }
 
 static void bind_instants(struct px_stmt *st, const struct api_range *r) {
@@ -272,7 +276,7 @@ static enum px_code run_counts(struct api_db *db, const enum px_statement which[
     enum px_code code = prepared(db, which[by], ret, reterr);
 
     if (!code && day) {
-        code = bind_days(*ret, range, days, reterr);
+        code = bind_days(*ret, range, 1, days, reterr);
     } else if (!code) {
         bind_instants(*ret, range);
     }
@@ -404,15 +408,16 @@ static enum px_code read_traffic(struct px_stmt *st, struct px_arena *arena, str
 enum px_code api_db_traffic(struct api_db *db, const struct api_range *range,
                             struct px_arena *arena, struct api_traffic *ret,
                             struct px_err *reterr) {
-    static const enum px_statement which[3] = {PX_ST_TRAFFIC, PX_ST_TRAFFIC, PX_ST_TRAFFIC};
-    static const struct api_filter all = {.banner = {.p = NULL}};
+    char days[2][PX_TIME_TEXT];
     struct api_traffic t = {.v = px_arena_zalloc(arena, API_ROLLUP_ROWS, sizeof(*t.v))};
     struct px_stmt *st;
 
     if (!t.v) {
         return PX_FAIL(reterr, PX_NOMEM, "no memory for the rows");
     }
-    enum px_code code = run_counts(db, which, &all, range, &st, reterr);
+    enum px_code code = prepared(db, PX_ST_TRAFFIC, &st, reterr);
+    code = code ? code : bind_days(st, range, 3, days, reterr);
+    code = code ? code : px_stmt_run(st, reterr);
     if (!code) {
         code = read_traffic(st, arena, &t, reterr);
         px_stmt_end(st);

@@ -186,6 +186,14 @@ static void test_traffic_of_days_whose_classes_do_not_add_up(void **state) {
     assert_int_equal(json_int_of(px_json_get(human.meta, "traffic"), "unclassified"), whole);
     px_json_free(all.json);
     px_json_free(human.json);
+    all = ask(*state, "/api/metrics", "");
+    human = ask(*state, "/api/metrics", "&traffic=human");
+    struct api_answer traffic = ask(*state, "/api/metrics/traffic", "");
+    assert_int_equal(json_int_of(traffic.data, "total"), total_of(all.data, "count"));
+    assert_int_equal(json_int_of(traffic.data, "persons"), total_of(human.data, "count"));
+    px_json_free(all.json);
+    px_json_free(human.json);
+    px_json_free(traffic.json);
 }
 
 static void test_traffic_is_paged(void **state) {

@@ -115,7 +115,8 @@ enum px_statement {
     PX_ST_CLASSES,
     PX_ST_CLASSES_OF_TYPE,
     PX_ST_CLASSES_OF_BANNER,
-    /* (from day, to day) -> class of traffic, reason, count; sorted */
+    /* (from day, to day, three times) -> class of traffic, reason, count; sorted. What
+     * daily_metrics holds beyond class_summary is unclassified */
     PX_ST_TRAFFIC,
     /* (grain, grain, from, to) -> bucket, event_type, count; sorted. The grain (us, both times the
      * same value) is a multiple of a minute; a bucket is its first instant, counted from 1970 UTC

@@ -64,15 +64,19 @@ static const struct px_table_stmt event_rows = {.table = "events",
     "\nGROUP BY event_date, event_type, traffic_class"                                             \
     "\nORDER BY event_date, event_type, traffic_class"
 
+#define SUMS_OF(whole, parts)                                                                      \
+    "(SELECT event_date, event_type, count AS total, 0 AS parts FROM " whole "\n"                  \
+    "        WHERE event_date BETWEEN {date} AND {date}\n"                                         \
+    "    UNION ALL SELECT event_date, event_type, 0, count FROM " parts "\n"                       \
+    "        WHERE event_date BETWEEN {date} AND {date}) AS u"
+
 /* Days and types whose parts do not add up to the whole. */
 #define SUMS(whole, parts)                                                                         \
     "SELECT {day:event_date}, event_type, SUM(total), SUM(parts), COUNT(*) OVER ()\n"              \
-    "FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM " whole "\n"             \
-    "        WHERE event_date BETWEEN {date} AND {date}\n"                                         \
-    "    UNION ALL SELECT event_date, event_type, 0, count FROM " parts "\n"                       \
-    "        WHERE event_date BETWEEN {date} AND {date}) AS u\n"                                   \
-    "GROUP BY event_date, event_type\nHAVING SUM(total) <> SUM(parts)\n"                           \
-    "ORDER BY event_date, event_type{limit:100}"
+    "FROM " SUMS_OF(whole,                                                                         \
+                    parts) "\n"                                                                    \
+                           "GROUP BY event_date, event_type\nHAVING SUM(total) <> SUM(parts)\n"    \
+                           "ORDER BY event_date, event_type{limit:100}"
 
 /* Counts per bucket of any grain, summed up from minutes. */
 #define SERIES(filter)                                                                             \
@@ -280,10 +284,17 @@ static const struct statement statements[] = {
     [PX_ST_CLASSES_OF_TYPE] = {"classes_of_type", CLASSES(" AND event_type = " TEXT), NULL},
     [PX_ST_CLASSES_OF_BANNER] = {"classes_of_banner", CLASSES(" AND {is:banner_tag}"), NULL},
     [PX_ST_TRAFFIC] = {"traffic",
-                       "SELECT traffic_class, traffic_reason, SUM(count)\nFROM class_summary"
-                       "\nWHERE event_date BETWEEN {date} AND {date}"
-                       "\nGROUP BY traffic_class, traffic_reason"
-                       "\nORDER BY traffic_class, traffic_reason",
+                       "SELECT traffic_class, traffic_reason, SUM(count)\n"
+                       "FROM (SELECT traffic_class, traffic_reason, count FROM class_summary\n"
+                       "        WHERE event_date BETWEEN {date} AND {date}\n"
+                       "    UNION ALL SELECT 'unclassified', '', SUM(total) - SUM(parts)\n"
+                       "        FROM " SUMS_OF(
+                           "daily_metrics",
+                           "class_summary") "\n"
+                                            "        GROUP BY event_date, event_type\n"
+                                            "        HAVING SUM(total) > SUM(parts)) AS v\n"
+                                            "GROUP BY traffic_class, traffic_reason\n"
+                                            "ORDER BY traffic_class, traffic_reason",
                        NULL},
     [PX_ST_SERIES] = {"series", SERIES(""), NULL},
     [PX_ST_SERIES_OF_TYPE] = {"series_of_type", SERIES(" AND event_type = " TEXT), NULL},

@@ -359,8 +359,15 @@ ORDER BY event_date, event_type, traffic_class;
 
 -- traffic
 SELECT traffic_class, traffic_reason, SUM(count)
-FROM class_summary
-WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)
+FROM (SELECT traffic_class, traffic_reason, count FROM class_summary
+        WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)
+    UNION ALL SELECT 'unclassified', '', SUM(total) - SUM(parts)
+        FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM daily_metrics
+        WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)
+    UNION ALL SELECT event_date, event_type, 0, count FROM class_summary
+        WHERE event_date BETWEEN CAST(? AS date) AND CAST(? AS date)) AS u
+        GROUP BY event_date, event_type
+        HAVING SUM(total) > SUM(parts)) AS v
 GROUP BY traffic_class, traffic_reason
 ORDER BY traffic_class, traffic_reason;
 

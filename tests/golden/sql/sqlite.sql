@@ -357,8 +357,15 @@ ORDER BY event_date, event_type, traffic_class;
 
 -- traffic
 SELECT traffic_class, traffic_reason, SUM(count)
-FROM class_summary
-WHERE event_date BETWEEN ? AND ?
+FROM (SELECT traffic_class, traffic_reason, count FROM class_summary
+        WHERE event_date BETWEEN ? AND ?
+    UNION ALL SELECT 'unclassified', '', SUM(total) - SUM(parts)
+        FROM (SELECT event_date, event_type, count AS total, 0 AS parts FROM daily_metrics
+        WHERE event_date BETWEEN ? AND ?
+    UNION ALL SELECT event_date, event_type, 0, count FROM class_summary
+        WHERE event_date BETWEEN ? AND ?) AS u
+        GROUP BY event_date, event_type
+        HAVING SUM(total) > SUM(parts)) AS v
 GROUP BY traffic_class, traffic_reason
 ORDER BY traffic_class, traffic_reason;
 

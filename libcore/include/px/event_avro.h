@@ -62,9 +62,9 @@ struct px_dead_letter {
     struct px_str source;     /* how it was sent: "pixel" */
     int64_t broken_limit;     /* bytes; of batch_size events */
 };
-/* As px_event_write and px_event_from_avro; ${schema_id}: the one that dead letters have. The fixed
- * one has its earlier ones beside it. An id of a registry has others, which nobody here knows: a
- * letter with another id is read when its bytes are exactly those of an earlier schema. */
+/* As px_event_write and px_event_from_avro; ${schema_id}: the one that dead letters have. Which ids
+ * a registry gave to the earlier schemas nobody here knows: a letter with another id is read when
+ * its bytes are exactly those of an earlier schema. */
 void px_dead_letter_write(const struct px_dead_letter *d, uint32_t schema_id, struct px_buf *out);
 PX_MUST_USE enum px_code px_dead_letter_read(struct px_str message, uint32_t schema_id,
                                              struct px_dead_letter *ret, struct px_err *reterr);

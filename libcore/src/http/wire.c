@@ -93,10 +93,12 @@ bool px_wire_open(struct px_http_conn *c) {
     return true;
 }
 
-/* Twice is once: OpenSSL remembers that it was sent. */
+/* Once: asked again, OpenSSL would read on for the peer's own, which the wait for its end has cut
+ * into. */
 static void notify(struct px_http_conn *c) {
-    if (c->wire.ssl && c->wire.sound) {
-        (void)SSL_shutdown(c->wire.ssl);
+    SSL *ssl = c->wire.ssl;
+    if (ssl && c->wire.sound && !(SSL_get_shutdown(ssl) & SSL_SENT_SHUTDOWN)) {
+        (void)SSL_shutdown(ssl);
         ERR_clear_error();
     }
 }

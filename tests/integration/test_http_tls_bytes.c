@@ -340,6 +340,37 @@ static void test_bytes_handshake_is_carried_through_a_drain(void **state PX_UNUS
     tls_server_stop(&s);
 }
 
+/* A body that comes as quickly as it must, in a record that is not whole yet: none of it can be
+ * read when its rate is looked at. */
+static void test_bytes_of_a_record_that_is_not_whole_are_a_body(void **state PX_UNUSED) {
+    struct px_http_limits lim = px_http_default_limits;
+    struct tls_server s = {.metrics = NULL};
+    struct tls_client silent;
+    struct slow c;
+    char body[1000], part[900];
+    memset(body, 'b', sizeof body);
+    lim.body_grace = 300 * PX_US_PER_MS;
+    lim.body_rate = 300;
+    tls_server_start(&s, &lim);
+    slow_open(&c, &s);
+    slow_shake(&c, 65536);
+    tls_client_open(&silent, &s, NULL);
+    assert_true(SSL_write(c.ssl, POST(1000), sizeof POST(1000) - 1) > 0);
+    slow_push(&c, 65536);
+    assert_int_equal(SSL_write(c.ssl, body, sizeof body), sizeof body);
+    assert_int_equal(BIO_read(c.out, part, sizeof part), sizeof part);
+    assert_int_equal(send(c.fd, part, sizeof part, MSG_NOSIGNAL), sizeof part);
+    tls_client_send(&silent, PX_S(POST(1000) "1"));
+
+    tls_client_expect(&silent, 408, NULL); /* by then the other one was looked at, too */
+    slow_push(&c, 65536);
+    slow_expect(&c, "HTTP/1.1 200 ");
+
+    tls_client_close(&silent);
+    slow_close(&c);
+    tls_server_stop(&s);
+}
+
 /* What clients of HTTP alone must come back by TLS for; nothing of it without TLS. */
 static void test_bytes_strict_transport_security(void **state PX_UNUSED) {
     struct tls_server s = {.conf = {.hsts = 365 * PX_US_PER_DAY}};
@@ -370,6 +401,7 @@ int main(void) {
         cmocka_unit_test(test_bytes_closing_is_said),
         cmocka_unit_test(test_bytes_client_leaves_in_the_middle),
         cmocka_unit_test(test_bytes_handshake_is_carried_through_a_drain),
+        cmocka_unit_test(test_bytes_of_a_record_that_is_not_whole_are_a_body),
         cmocka_unit_test(test_bytes_strict_transport_security),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

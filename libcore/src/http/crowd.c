@@ -73,7 +73,7 @@ bool px_crowd_yield(struct px_http_server *s) {
 /* What has come of the body so far, decoded or not. */
 static size_t arrived(const struct px_http_conn *c) {
     size_t all = c->in.end - c->in.start;
-    return all > c->gate.head ? all - c->gate.head : 0;
+    return (all > c->gate.head ? all - c->gate.head : 0) + c->wire.sealed;
 }
 
 /* The list is in order of beginning: the first one within its grace ends the walk. */

@@ -30,6 +30,7 @@ static int bio_read(BIO *b, char *out, int n) {
     c->wire.may_read = false;
     ssize_t k = recv(c->fd, out, (size_t)n, 0);
     c->wire.ended = k == 0;
+    c->wire.sealed += k > 0 ? (size_t)k : 0;
     if (k < 0 && (errno == EAGAIN || errno == EINTR)) {
         BIO_set_retry_read(b);
     }
@@ -203,6 +204,8 @@ static ssize_t recv_tls(struct px_http_conn *c, char *p, size_t n) {
     int rc = SSL_read(c->wire.ssl, p, n < RECORD ? (int)n : RECORD);
     if (rc > 0) {
         c->wire.more = SSL_has_pending(c->wire.ssl) == 1;
+        size_t read = c->wire.more && c->wire.sealed > (size_t)rc ? (size_t)rc : c->wire.sealed;
+        c->wire.sealed -= read;
         return rc;
     }
     c->wire.more = false;
@@ -268,6 +271,7 @@ struct px_shake px_wire_shake(struct px_http_conn *c) {
     int rc = SSL_do_handshake(c->wire.ssl);
     if (rc == 1) {
         c->wire.sound = true;
+        c->wire.sealed = 0;
         c->wire.more = SSL_has_pending(c->wire.ssl) == 1;
         px_count(use->shard, use->metrics, SSL_version(c->wire.ssl) == TLS1_3_VERSION, 0, 1);
         return (struct px_shake){.done = true};

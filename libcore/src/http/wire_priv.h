@@ -15,6 +15,7 @@ struct px_wire {
     bool may_read;      /* the socket was not read yet since it was announced readable */
     bool ended;         /* the peer closed its side of the socket */
     bool sound;         /* the handshake is done and nothing has broken since */
+    size_t sealed;      /* bytes that were taken from the socket and not yet read */
 };
 
 /* px_wire_open(c): the transport of the server on c->fd; false without memory. px_wire_close(c):

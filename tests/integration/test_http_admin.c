@@ -4,6 +4,7 @@
 #include <px/mem.h>
 
 #include "http_client.h"
+#include "http_rig.h"
 #include "proc.h"
 #include "unit.h"
 
@@ -12,6 +13,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct conf {
 #include <px/option_fields.h>
@@ -37,7 +39,7 @@ static struct {
     struct px_app *app;
     struct px_admin *admin;
     struct px_metrics *metrics;
-    atomic_bool broken, dead;
+    atomic_bool broken, dead, slow;
     atomic_int looks;
     long serving_since; /* ms */
     sem_t starting, go_on, serving, draining, drained;
@@ -75,6 +77,9 @@ static const struct px_probe probes[] = {
 };
 
 static bool alive(void *svc PX_UNUSED) {
+    if (atomic_exchange(&t.slow, false)) {
+        usleep(400 * 1000);
+    }
     return !atomic_load(&t.dead);
 }
 
@@ -252,6 +257,25 @@ static void check_errors(void) {
     http_answer_fini(&a);
 }
 
+/* Probes may take their time; whoever asked together with them is not sent away for that. Of 16
+ * requests the server looks at the clock for one: the second time for another one. */
+static void check_slow(void) {
+    for (int round = 0; round < 2; round++) {
+        struct raw c;
+        raw_open(&c, px_admin_port(t.admin));
+        atomic_store(&t.slow, true);
+        PX_DEFER(px_buf_fini) struct px_buf all = PX_BUF_INIT(4096);
+        for (int i = 0; i < 15 + round; i++) {
+            px_buf_c(&all, "GET /livez HTTP/1.1\r\nHost: a\r\n\r\n");
+        }
+        raw_send(&c, px_buf_view(&all));
+        for (int i = 0; i < 15 + round; i++) {
+            raw_expect(&c, 200, "ok\n");
+        }
+        raw_close(&c);
+    }
+}
+
 static void check_port_taken(void) {
     struct px_admin *second = NULL;
     struct px_err err = PX_ERR_INIT;
@@ -299,6 +323,7 @@ static void test_admin_tells_the_whole_life_of_a_program(void **state) {
     check_verbose();
     check_metrics();
     check_errors();
+    check_slow();
     check_port_taken();
     check_crowd();
     check_broken();

@@ -59,7 +59,8 @@ struct px_http_conf {
     /* refused (may be NULL): the gate refuses this request; called once for each, to count it. It
      * may answer with px_http_reply (a GIF where px_req_accepts says "image/"); when it does not, a
      * problem document with X-Error-Code is sent. It must not defer. The connection is closed
-     * either way. The views hold what was understood before the refusal, possibly nothing (n = 0).
+     * either way, unless the request was read to its end (OVERLOADED). The views hold what was
+     * understood before the refusal, possibly nothing (n = 0).
      */
     void (*refused)(void *arg, enum px_http_refusal why, struct px_http_req *req);
     void *arg;

@@ -227,7 +227,8 @@ static enum px_code open_port(struct px_admin *a, struct px_err *reterr) {
                                           .headers = 8192,
                                           .body = 1,
                                           .connections = 64,
-                                          .idle_deadline = 30 * PX_US_PER_S};
+                                          .idle_deadline = 30 * PX_US_PER_S,
+                                          .turn = PX_US_PER_MIN}; /* of probes that ask a server */
     const struct px_tls_use *tls = &a->conf.tls;
     const struct px_http_conf conf = {.address = px_app_shared(a->conf.app)->admin_address,
                                       .port = a->conf.port,

@@ -214,9 +214,11 @@ static struct px_span span_of(const struct px_http_req *r, struct px_str s) {
     return (struct px_span){.at = (uint32_t)(s.p - r->base), .n = (uint32_t)s.n};
 }
 
-static void note_target(struct px_http_req *r, struct px_str origin) {
+/* RFC 9110 §4.2.3: no path behind an authority is "/"; one stands right before the authority. */
+static void note_target(struct px_http_req *r, struct px_str target, struct px_str origin) {
     size_t mark = px_str_find(origin, '?');
-    r->path = span_of(r, (struct px_str){.p = origin.p, .n = mark});
+    struct px_str root = {.p = target.p + scheme_of(target) - 1, .n = 1};
+    r->path = span_of(r, mark == 0 ? root : (struct px_str){.p = origin.p, .n = mark});
     if (mark < origin.n) {
         r->query = span_of(r, (struct px_str){.p = origin.p + mark + 1, .n = origin.n - mark - 1});
     }
@@ -249,6 +251,6 @@ bool px_gate_line(struct px_str line, struct px_http_req *r, enum px_http_refusa
         return false;
     }
     r->target = span_of(r, target);
-    note_target(r, origin);
+    note_target(r, target, origin);
     return true;
 }

@@ -10,25 +10,31 @@
 #include <sys/stat.h>
 
 #define KEYS_SOON       (14 * PX_US_PER_DAY)
+#define KEYS_NAMED      3
 #define KEYS_CLIENT_MAX 64
 
 /* --- the probe ----------------------------------------------------------------------------------
  */
 
-/* Appends "what: client id, client id" of the keys that end from ${from} to ${to}. */
+/* Appends "what: client (id), client (id) and 7 more" of the keys that end from ${from} to ${to}:
+ * however many there are, it is one line. */
 static void keys_ending(const struct px_keys *k, const char *what, px_us from, px_us to,
                         struct px_buf *out) {
-    bool any = false;
+    size_t n = 0;
 
     for (size_t i = 0; i < px_keys_servers(k); i++) {
         const struct px_server_key *s = px_keys_server_at(k, i);
         if (s->disabled || !s->expires || s->expires < from || s->expires >= to) {
             continue;
         }
-        px_buf_printf(out, "%s %s (%s)", any ? "," : what, s->client, s->id);
-        any = true;
+        if (n++ < KEYS_NAMED) {
+            px_buf_printf(out, "%s %s (%s)", n > 1 ? "," : what, s->client, s->id);
+        }
     }
-    px_buf_c(out, any ? "; " : "");
+    if (n > KEYS_NAMED) {
+        px_buf_printf(out, " and %zu more", n - KEYS_NAMED);
+    }
+    px_buf_c(out, n ? "; " : "");
 }
 
 /* What is worth a word although the file can be used; empty: nothing. */

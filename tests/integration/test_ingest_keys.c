@@ -342,6 +342,25 @@ static void test_keys_are_checked(void **state PX_UNUSED) {
     assert_non_null(strstr(out, "FAIL  keys.file"));
 }
 
+/* Keys that ran out while the service was up must not keep it from its next start. */
+static void test_keys_may_expire_in_any_number(void **state PX_UNUSED) {
+    PX_DEFER(px_buf_fini) struct px_buf rows = PX_BUF_INIT(65536);
+    char option[330], out[8000];
+
+    for (unsigned i = 0; i < 100; i++) {
+        px_buf_printf(&rows,
+                      "  - {client: a-client-with-a-long-name-%03u, id: client%02x, hash: %064x, "
+                      "expires: 2020-01-01T00:00:00Z}\n",
+                      i, i, i + 1);
+    }
+    write_file(px_buf_cstr(&rows));
+    snprintf(option, sizeof option, "Keys:File=%s", keys.path);
+    assert_int_equal(check(option, out, sizeof out), 0);
+    assert_non_null(strstr(out, "warn  keys.file"));
+    assert_non_null(strstr(out, "expired: a-client-with-a-long-name-000 (client00), "));
+    assert_non_null(strstr(out, " and 97 more; "));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys_let_a_server_in),
@@ -355,6 +374,7 @@ int main(void) {
         cmocka_unit_test(test_keys_keep_addresses_of_a_batch_out_of_letters),
         cmocka_unit_test(test_keys_leave_no_trace),
         cmocka_unit_test(test_keys_are_checked),
+        cmocka_unit_test(test_keys_may_expire_in_any_number),
     };
     return cmocka_run_group_tests(tests, keys_setup, keys_teardown);
 }

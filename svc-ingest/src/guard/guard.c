@@ -4,8 +4,6 @@
 
 #include <px/hash.h>
 
-#include <string.h>
-
 #define GUARD_NS_PER_S  INT64_C(1000000000)
 #define GUARD_WAIT_MAX  3600
 #define GUARD_V6_PREFIX 8 /* bytes: a /64 is what one customer of a provider has */
@@ -25,7 +23,6 @@ void ing_guard_close(struct ing_guard *g) {
 void ing_guard_follow(struct ing_guard *g, struct ing_plan *plan) {
     ing_plan_free(g->plan);
     g->plan = plan;
-    memset(g->known, 0, sizeof g->known); /* its keys are rows of the old file */
 }
 
 unsigned ing_guard_seconds(int64_t ns) {

@@ -21,7 +21,13 @@ const char *ing_denial_code(enum ing_denial d);
 const char *ing_denial_text(enum ing_denial d);
 int ing_denial_http(enum ing_denial d);
 
-/* What a guard goes by; never changed once a guard has it. */
+/* A server key that was found right: hashed once, then known by two keyed hashes. */
+struct ing_known {
+    bool right;
+    uint64_t tag[2];
+};
+
+/* What a guard goes by. */
 struct ing_plan {
     struct ing_rate address, key, route;
     struct ing_rate failures; /* wrong keys */
@@ -29,6 +35,7 @@ struct ing_plan {
     size_t workers;           /* that share all rates */
     bool need_site;           /* no event without a site key or a server key */
     struct px_keys *keys;     /* NULL: there is no file */
+    struct ing_known *known;  /* by row of its server keys: all that changes here, by the guard */
 };
 /* ing_plan_new(conf, workers, ret, reterr): for one of ${workers}; reads the key file. Gives:
  * ${ret}, free with ing_plan_free. Errors: PX_CONFIG (names the option), PX_NOMEM. */
@@ -48,18 +55,10 @@ struct ing_presented {
  * Threads: pure. */
 void ing_presented_of(struct ing_presented *p, const struct px_http_req *req, bool sites);
 
-/* A server key that was found right: hashed once, then known by two keyed hashes. */
-#define ING_KNOWN 256
-struct ing_known {
-    uint64_t tag[2];
-    const struct px_server_key *key;
-};
-
 struct ing_guard {
     struct ing_plan *plan;
     struct ing_buckets buckets;
     int64_t routes[ING_ROUTES]; /* buckets of their own: when they are full */
-    struct ing_known known[ING_KNOWN];
     uint64_t tag_key[4];
     uint64_t hashes; /* keys that had to be hashed: one for each, known or not, right or wrong */
 };

@@ -42,36 +42,35 @@ static void identify_failed(struct ing_guard *g, const struct ing_moment *at,
     }
 }
 
-/* The row whose secret ${text} is, or NULL; *ret_row = the row of its id, if any. */
-static const struct px_server_key *identify_hash(struct ing_guard *g, struct px_str text,
-                                                 struct px_str id,
-                                                 const struct px_server_key **ret_row) {
+/* Is ${text} the key of ${row} (NULL: of nobody)? */
+static bool identify_hash(struct ing_guard *g, struct px_str text,
+                          const struct px_server_key *row) {
     static const uint8_t nobody[PX_KEY_HASH] = {0};
     uint8_t hash[PX_KEY_HASH];
-    const struct px_server_key *row = px_keys_server(g->plan->keys, id);
 
     px_sha256(text, hash);
     g->hashes++;
-    bool same = px_hmac_same(hash, row ? row->hash : nobody);
-    *ret_row = row;
-    return same && row ? row : NULL;
+    return px_hmac_same(hash, row ? row->hash : nobody) && row;
 }
 
-static const struct px_server_key *identify_known(struct ing_guard *g, struct px_str text,
-                                                  struct px_str id, struct ing_finding *ret) {
+/* The row whose key ${text} is, or NULL; ret->about = the row of its id, if any. */
+static const struct px_server_key *identify_row(struct ing_guard *g, struct px_str text,
+                                                struct px_str id, struct ing_finding *ret) {
     uint64_t tag[2] = {px_siphash(g->tag_key[0], g->tag_key[1], text),
                        px_siphash(g->tag_key[2], g->tag_key[3], text)};
-    struct ing_known *k = &g->known[tag[0] % ING_KNOWN];
+    const struct px_server_key *row = px_keys_server(g->plan->keys, id);
+    struct ing_known *k = row ? &g->plan->known[row - px_keys_server_at(g->plan->keys, 0)] : NULL;
 
-    if (k->key && k->tag[0] == tag[0] && k->tag[1] == tag[1]) {
-        return k->key;
+    ret->about = row;
+    if (k && k->right && k->tag[0] == tag[0] && k->tag[1] == tag[1]) {
+        return row;
     }
-    const struct px_server_key *key = identify_hash(g, text, id, &ret->about);
-    if (key) {
-        *k = (struct ing_known){.tag = {tag[0], tag[1]}, .key = key};
-        ret->fresh = true;
+    if (!identify_hash(g, text, row)) {
+        return NULL;
     }
-    return key;
+    ret->fresh = !k->right;
+    *k = (struct ing_known){.right = true, .tag = {tag[0], tag[1]}};
+    return row;
 }
 
 static enum ing_denial identify_state(const struct px_server_key *k, px_us wall) {
@@ -102,13 +101,12 @@ static void identify_server(struct ing_guard *g, const struct ing_presented *p,
         identify_failed(g, at, s, PX_S(""), ret);
         return;
     }
-    const struct px_server_key *key = identify_known(g, text, id, ret);
+    const struct px_server_key *key = identify_row(g, text, id, ret);
     if (!key) {
         ret->denial = ING_DENIED_WRONG_KEY;
         identify_failed(g, at, s, id, ret);
         return;
     }
-    ret->about = key;
     ret->denial = identify_state(key, at->wall);
     if (ret->denial == ING_ADMITTED) {
         s->key = key;

@@ -19,7 +19,11 @@ static enum px_code plan_keys(struct ing_plan *p, const char *path, struct px_er
                             : PX_OK;
     }
     enum px_code rc = px_keys_load(path, &p->keys, reterr);
-    return rc ? px_err_context(reterr, "Keys:File") : PX_OK;
+    if (rc) {
+        return px_err_context(reterr, "Keys:File");
+    }
+    p->known = px_calloc2(px_keys_servers(p->keys) + 1, sizeof *p->known);
+    return p->known ? PX_OK : PX_FAIL(reterr, PX_NOMEM, "no memory for the keys");
 }
 
 enum px_code ing_plan_new(const struct ing_conf *conf, size_t workers, struct ing_plan **ret,
@@ -52,6 +56,7 @@ enum px_code ing_plan_new(const struct ing_conf *conf, size_t workers, struct in
 void ing_plan_free(struct ing_plan *p) {
     if (p) {
         px_keys_free(p->keys);
+        px_free(p->known);
     }
     px_free(p);
 }

@@ -35,22 +35,13 @@ static void row(struct px_buf *b, const char *client, const char *key, const cha
     px_buf_printf(b, "%s}\n", more);
 }
 
-static struct ing_plan *plan(const char *require_site, bool with_good) {
-    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(8192);
+/* A plan with the file ${text}. */
+static struct ing_plan *plan_of(struct px_str text, const char *require_site) {
     struct model_file f;
     struct ing_plan *p = NULL;
     struct px_err err = PX_ERR_INIT;
 
-    px_buf_c(&b, "rates:\n  - {name: slow, rate: 1, burst: 3}\nsites:\n"
-                 "  - {key: shop-7f3a, site: shop, origins: [\"https://shop.example\"]}\n"
-                 "  - {key: blog-1234, site: blog, rate: slow}\nkeys:\n");
-    row(&b, "other", OLD, ", expires: 2026-01-01T00:00:00Z");
-    row(&b, "other", GONE, ", disabled: true");
-    row(&b, "other", SOON, ", not_before: 2027-01-01T00:00:00Z");
-    if (with_good) {
-        row(&b, "billing", GOOD, ", scopes: [ip, ack], rate: slow");
-    }
-    model_file_text(&f, "keys.yaml", px_buf_view(&b));
+    model_file_text(&f, "keys.yaml", text);
     struct ing_conf c = {.address_rate = 1,
                          .address_burst = 5,
                          .key_burst = 1,
@@ -64,6 +55,21 @@ static struct ing_plan *plan(const char *require_site, bool with_good) {
     }
     model_file_fini(&f);
     return p;
+}
+
+static struct ing_plan *plan(const char *require_site, bool with_good) {
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(8192);
+
+    px_buf_c(&b, "rates:\n  - {name: slow, rate: 1, burst: 3}\nsites:\n"
+                 "  - {key: shop-7f3a, site: shop, origins: [\"https://shop.example\"]}\n"
+                 "  - {key: blog-1234, site: blog, rate: slow}\nkeys:\n");
+    row(&b, "other", OLD, ", expires: 2026-01-01T00:00:00Z");
+    row(&b, "other", GONE, ", disabled: true");
+    row(&b, "other", SOON, ", not_before: 2027-01-01T00:00:00Z");
+    if (with_good) {
+        row(&b, "billing", GOOD, ", scopes: [ip, ack], rate: slow");
+    }
+    return plan_of(px_buf_view(&b), require_site);
 }
 
 static void open_guard(struct guarded *x, const char *require_site) {
@@ -161,6 +167,35 @@ static void test_guard_bounds_ten_thousand_tries_from_one_address(void **state P
     from(&x, "2001:db8:1:3::1");
     assert_int_equal(bearer(&x, "pxk_zzzzzzzz_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
                      ING_DENIED_WRONG_KEY);
+    ing_guard_close(&x.g);
+}
+
+/* However many keys there are, each is hashed once and said once: they do not share places. */
+static void test_guard_knows_all_keys_at_one_time(void **state PX_UNUSED) {
+    enum {
+        KEYS = 300
+    };
+    static char key[KEYS][PX_KEY_TEXT + 1];
+    PX_DEFER(px_buf_fini) struct px_buf b = PX_BUF_INIT(65536);
+    char client[16];
+    struct guarded x;
+    open_guard(&x, NULL);
+    from(&x, "192.0.2.1");
+
+    px_buf_c(&b, "keys:\n");
+    for (uint32_t i = 0; i < KEYS; i++) {
+        guess(i * 31, key[i]);
+        snprintf(client, sizeof client, "client-%u", i);
+        row(&b, client, key[i], "");
+    }
+    ing_guard_follow(&x.g, plan_of(px_buf_view(&b), NULL));
+    for (unsigned round = 0; round < 3; round++) {
+        for (size_t i = 0; i < KEYS; i++) {
+            assert_int_equal(bearer(&x, key[i]), ING_ADMITTED);
+            assert_int_equal(x.f.fresh, round == 0);
+        }
+    }
+    assert_int_equal(x.g.hashes, KEYS);
     ing_guard_close(&x.g);
 }
 
@@ -350,6 +385,7 @@ static void test_guard_needs_a_plan_that_holds_together(void **state PX_UNUSED) 
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_guard_knows_a_key_after_one_hash),
+        cmocka_unit_test(test_guard_knows_all_keys_at_one_time),
         cmocka_unit_test(test_guard_does_the_same_work_for_every_wrong_key),
         cmocka_unit_test(test_guard_bounds_ten_thousand_tries_from_one_address),
         cmocka_unit_test(test_guard_bounds_tries_at_one_key_from_everywhere),

@@ -25,17 +25,20 @@ void ing_presented_of(struct ing_presented *p, const struct px_http_req *req, bo
 /* --- server keys --------------------------------------------------------------------------------
  */
 
-/* Somebody tries keys, or has a wrong one: told so a few times, and then to wait. */
+/* Somebody tries keys, or has a wrong one: told so a few times, and then to wait. What is no key
+ * has no id (n = 0). Who waits already leaves no trace at an id: one address could make up more of
+ * them than the table holds. */
 static void identify_failed(struct ing_guard *g, const struct ing_moment *at,
                             const struct ing_sender *s, struct px_str id, struct ing_finding *ret) {
     const struct ing_rate *rate = &g->plan->failures;
     const struct ing_charge c = {.now = at->mono, .cost = 1};
     int64_t wait = ing_buckets_take(
         &g->buckets, ing_guard_address(g, GUARD_FAILED_ADDRESS, &s->client), rate, &c);
-    int64_t more =
-        ing_buckets_take(&g->buckets, ing_buckets_id(&g->buckets, GUARD_FAILED_KEY, id), rate, &c);
 
-    wait = wait > more ? wait : more;
+    if (!wait && id.n) {
+        uint64_t of_key = ing_buckets_id(&g->buckets, GUARD_FAILED_KEY, id);
+        wait = ing_buckets_take(&g->buckets, of_key, rate, &c);
+    }
     if (wait) {
         ret->denial = ING_DENIED_KEY_FAILURES;
         ret->wait = ing_guard_seconds(wait);
@@ -98,7 +101,7 @@ static void identify_server(struct ing_guard *g, const struct ing_presented *p,
     }
     if (p->twice || text.p == p->authorization.p || !px_key_split(text, &id)) {
         ret->denial = ING_DENIED_BAD_KEY;
-        identify_failed(g, at, s, PX_S(""), ret);
+        identify_failed(g, at, s, (struct px_str){.n = 0}, ret);
         return;
     }
     const struct px_server_key *key = identify_row(g, text, id, ret);

@@ -199,6 +199,40 @@ static void test_guard_knows_all_keys_at_one_time(void **state PX_UNUSED) {
     ing_guard_close(&x.g);
 }
 
+/* What is no key is nobody's: others who send such a thing are still told what is wrong with it. */
+static void test_guard_bounds_what_is_no_key_by_address_only(void **state PX_UNUSED) {
+    struct guarded x;
+    open_guard(&x, NULL);
+
+    from(&x, "192.0.2.1");
+    for (int i = 0; i < 10; i++) {
+        assert_int_equal(bearer(&x, "eyJhbGciOi"), ING_DENIED_BAD_KEY);
+    }
+    assert_int_equal(bearer(&x, "eyJhbGciOi"), ING_DENIED_KEY_FAILURES);
+    from(&x, "192.0.2.2");
+    assert_int_equal(bearer(&x, "eyJhbGciOi"), ING_DENIED_BAD_KEY);
+    ing_guard_close(&x.g);
+}
+
+/* Who is told to wait already leaves no more traces, whatever ids it makes up. */
+static void test_guard_lets_one_address_fill_few_buckets(void **state PX_UNUSED) {
+    struct guarded x;
+    char key[PX_KEY_TEXT + 1];
+    size_t used = 0;
+    open_guard(&x, NULL);
+    from(&x, "192.0.2.1");
+
+    for (uint32_t i = 0; i < 1000; i++) {
+        guess(i, key);
+        assert_true(bearer(&x, key) != ING_ADMITTED);
+    }
+    for (size_t i = 0; i < ING_BUCKETS; i++) {
+        used += x.g.buckets.slots[i].id != 0;
+    }
+    assert_int_equal(used, 11); /* its own, and of ten ids */
+    ing_guard_close(&x.g);
+}
+
 static void test_guard_bounds_tries_at_one_key_from_everywhere(void **state PX_UNUSED) {
     struct guarded x;
     unsigned told = 0;
@@ -386,6 +420,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_guard_knows_a_key_after_one_hash),
         cmocka_unit_test(test_guard_knows_all_keys_at_one_time),
+        cmocka_unit_test(test_guard_bounds_what_is_no_key_by_address_only),
+        cmocka_unit_test(test_guard_lets_one_address_fill_few_buckets),
         cmocka_unit_test(test_guard_does_the_same_work_for_every_wrong_key),
         cmocka_unit_test(test_guard_bounds_ten_thousand_tries_from_one_address),
         cmocka_unit_test(test_guard_bounds_tries_at_one_key_from_everywhere),

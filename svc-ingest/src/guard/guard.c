@@ -1,5 +1,5 @@
-/* The limits, in the order in which they are asked: the sender's own first, so that what it is
- * refused for costs the others nothing. */
+/* The limits, in the order in which they are asked: the sender's own first. What one of them
+ * refuses costs nothing at the others. */
 #include "guard_priv.h"
 
 #include <px/hash.h>
@@ -62,6 +62,20 @@ static int64_t guard_key(struct ing_guard *g, const struct ing_sender *s,
     return ing_buckets_take(&g->buckets, id, &rate, c);
 }
 
+/* Undo ${c} in the buckets that are asked before that of ${denial}: paid and to pay change places.
+ */
+static void guard_give_back(struct ing_guard *g, const struct ing_sender *s,
+                            const struct ing_charge *c, enum ing_denial denial) {
+    const struct ing_charge back = {.now = c->now, .cost = c->paid, .paid = c->cost};
+
+    if (denial != ING_DENIED_ADDRESS_RATE && !s->key) {
+        PX_IGNORE(guard_address(g, &s->client, &back));
+    }
+    if (denial == ING_DENIED_ROUTE_RATE && (s->key || s->site)) {
+        PX_IGNORE(guard_key(g, s, &back));
+    }
+}
+
 enum ing_denial ing_guard_charge(struct ing_guard *g, const struct ing_sender *sender,
                                  enum ing_route route, const struct ing_charge *c,
                                  unsigned *ret_wait) {
@@ -77,5 +91,8 @@ enum ing_denial ing_guard_charge(struct ing_guard *g, const struct ing_sender *s
         wait = ing_rate_take(&g->routes[route], &g->plan->route, c);
     }
     *ret_wait = ing_guard_seconds(wait);
+    if (wait) {
+        guard_give_back(g, sender, c, d);
+    }
     return wait ? d : ING_ADMITTED;
 }

@@ -91,7 +91,7 @@ void ing_guard_identify(struct ing_guard *g, const struct ing_presented *p,
 /* ing_guard_charge(g, sender, route, c, ret_wait): take what ${c} says from the buckets of the
  * sender's key, of its address unless a server key says who it is, and of the route. Returns
  * ING_ADMITTED, or the limit that was passed, with *ret_wait = seconds after which it is worth
- * trying again. What other buckets gave is not given back. Threads: owner. */
+ * trying again; then nothing was taken from any bucket. Threads: owner. */
 enum ing_denial ing_guard_charge(struct ing_guard *g, const struct ing_sender *sender,
                                  enum ing_route route, const struct ing_charge *c,
                                  unsigned *ret_wait);

@@ -379,9 +379,42 @@ static void test_guard_charges_the_one_who_sends(void **state PX_UNUSED) {
     assert_int_equal(passes(&x, &d), 3); /* a site key is public: the address pays too */
     assert_int_equal(d, ING_DENIED_KEY_RATE);
     x.s.site = NULL;
-    assert_int_equal(passes(&x, &d), 1);
+    assert_int_equal(passes(&x, &d), 2); /* what its key refused has cost its address nothing */
     from(&x, "10.1.2.3");
     assert_int_equal(passes(&x, &d), 1000);
+    ing_guard_close(&x.g);
+}
+
+/* Trying again too early makes nothing worse, whichever limit said no. */
+static void test_guard_takes_nothing_for_what_it_refuses(void **state PX_UNUSED) {
+    struct guarded x;
+    struct ing_charge four = {.cost = 4, .paid = 1}, one = {.cost = 1};
+    unsigned wait = 0;
+    enum ing_denial d;
+    open_guard(&x, NULL);
+    from(&x, "192.0.2.1");
+    four.now = one.now = x.at.mono;
+    assert_int_equal(present(&x, &(struct ing_presented){.query = PX_S("k=blog-1234")}),
+                     ING_ADMITTED);
+
+    assert_int_equal(ing_guard_charge(&x.g, &x.s, ING_ROUTE_EVENTS, &one, &wait), ING_ADMITTED);
+    assert_int_equal(ing_guard_charge(&x.g, &x.s, ING_ROUTE_EVENTS, &one, &wait), ING_ADMITTED);
+    for (int i = 0; i < 100; i++) { /* the address has five, the key three */
+        assert_int_equal(ing_guard_charge(&x.g, &x.s, ING_ROUTE_EVENTS, &four, &wait),
+                         ING_DENIED_KEY_RATE);
+        assert_int_equal(wait, 1);
+    }
+    x.s.site = NULL;
+    x.g.plan->route = ing_rate_of(1, PX_US_PER_S, 2, 1);
+    assert_int_equal(ing_guard_charge(&x.g, &x.s, ING_ROUTE_EVENTS, &one, &wait), ING_ADMITTED);
+    assert_int_equal(ing_guard_charge(&x.g, &x.s, ING_ROUTE_EVENTS, &one, &wait), ING_ADMITTED);
+    for (int i = 0; i < 100; i++) {
+        assert_int_equal(ing_guard_charge(&x.g, &x.s, ING_ROUTE_EVENTS, &one, &wait),
+                         ING_DENIED_ROUTE_RATE);
+    }
+    x.g.plan->route.step = 0;
+    assert_int_equal(passes(&x, &d), 1);
+    assert_int_equal(d, ING_DENIED_ADDRESS_RATE);
     ing_guard_close(&x.g);
 }
 
@@ -422,6 +455,7 @@ int main(void) {
         cmocka_unit_test(test_guard_knows_all_keys_at_one_time),
         cmocka_unit_test(test_guard_bounds_what_is_no_key_by_address_only),
         cmocka_unit_test(test_guard_lets_one_address_fill_few_buckets),
+        cmocka_unit_test(test_guard_takes_nothing_for_what_it_refuses),
         cmocka_unit_test(test_guard_does_the_same_work_for_every_wrong_key),
         cmocka_unit_test(test_guard_bounds_ten_thousand_tries_from_one_address),
         cmocka_unit_test(test_guard_bounds_tries_at_one_key_from_everywhere),

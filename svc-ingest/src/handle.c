@@ -123,6 +123,14 @@ static void handle_seen(const struct px_http_req *req, struct px_str *ret_path,
     *ret_query = (struct px_str){.p = s.p + behind, .n = s.n - behind};
 }
 
+/* The bytes to blame. Of a compressed body none: nobody can see what is in them. */
+static struct px_str handle_blame(const struct px_http_req *req, bool body, struct px_str query) {
+    if (body && px_req_header(req, "content-encoding", NULL).p) {
+        return (struct px_str){.n = 0};
+    }
+    return body ? px_req_seen_body(req) : query;
+}
+
 /* An event, or several, that were too large for the gate: counted and recorded like others. */
 static void handle_oversized(struct ing_worker *w, enum px_http_refusal why,
                              const struct px_http_req *req, const struct ing_match *m) {
@@ -142,7 +150,7 @@ static void handle_oversized(struct ing_worker *w, enum px_http_refusal why,
     }
     w->verdict.nissues = 0;
     px_verdict_add(&w->verdict, reason, body ? "body" : "query");
-    ing_reject(w, m->type, &w->verdict, body ? px_req_seen_body(req) : query);
+    ing_reject(w, m->type, &w->verdict, handle_blame(req, body, query));
 }
 
 void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct px_http_req *req) {

@@ -373,6 +373,18 @@ static void test_rejects_of_too_large_ones_say_how_large(void **state) {
     }
 }
 
+/* Nobody can see what is in it, not even whether it is personal. */
+static void test_rejects_hold_nothing_of_compressed_bodies(void **state) {
+    static const char head[] = "POST /api/events HTTP/1.1\r\nHost: a\r\n" JSON
+                               "Content-Encoding: gzip\r\nContent-Length: 1000000\r\n\r\n";
+    (void)state;
+
+    const struct px_dead_letter *d = rejects_oversized(head, 2000, 413);
+    assert_true(px_str_is(d->reason, "body_too_large"));
+    assert_int_equal(d->payload.n, 0);
+    assert_int_equal(d->payload_bytes, 1000000);
+}
+
 /* What the log finds too large is known as its sender sees it, and as it would have stood there. */
 static void test_rejects_of_the_log_say_what_it_was(void **state) {
     (void)state;
@@ -402,6 +414,7 @@ int main(void) {
         cmocka_unit_test(test_rejects_hold_no_address),
         cmocka_unit_test(test_rejects_of_lines_have_their_own_bytes),
         cmocka_unit_test(test_rejects_of_too_large_ones_say_how_large),
+        cmocka_unit_test(test_rejects_hold_nothing_of_compressed_bodies),
         cmocka_unit_test(test_rejects_of_the_log_say_what_it_was),
     };
     return cmocka_run_group_tests(tests, rejects_setup, rejects_teardown);

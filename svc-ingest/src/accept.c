@@ -76,11 +76,11 @@ enum px_code ing_judge(struct ing_worker *w, struct px_http_req *req, struct ing
     *ev = (struct px_event){.received_at = px_req_received(req)};
     ev->id = w->asked.id = px_uuid_next(&w->uuids, ev->received_at);
     w->asked.named = true; /* refused, the event is called so in the answer */
-    ing_claims_stamp(w, f);
+    enum px_code rc = ing_claims_stamp(w, f);
     w->verdict.nissues = 0;
     w->verdict.dropped = 0;
     w->verdict.time_replaced = false;
-    enum px_code rc = px_validate(&args, &f->raw, ev, &w->verdict);
+    rc = rc ? rc : px_validate(&args, &f->raw, ev, &w->verdict);
     if (rc == PX_NOMEM) {
         return rc;
     }

@@ -23,31 +23,30 @@ static void claims_time(const struct ing_worker *w, struct ing_fields *f) {
 }
 
 /* Put the address ${ip} into ${f} as events keep it; where it may not be, the verdict says why. */
-static void claims_address(struct ing_worker *w, struct ing_fields *f, struct px_str ip) {
+static enum px_code claims_address(struct ing_worker *w, struct ing_fields *f, struct px_str ip) {
     struct ing_address *a = &w->finder.address;
     struct px_addr addr;
 
     if (!claims_may(&w->sender, PX_SCOPE_IP, "ip", f)) {
-        return;
+        return PX_OK;
     }
     if (!px_addr_parse(ip, &addr)) {
         px_verdict_add(&f->early, PX_REASON_BAD_ADDRESS, "ip");
-        return;
+        return PX_OK;
     }
     /* A copy: its place in the table may be that of the sender's own address, which the next event
      * of this request needs again. */
     f->raw.source_ip = px_arena_dup(&w->arena, ing_address_kept(a, &addr));
     w->sender.address = ing_address_kept(a, &w->sender.client);
+    return f->raw.source_ip.p ? PX_OK : PX_NOMEM;
 }
 
-void ing_claims_stamp(struct ing_worker *w, struct ing_fields *f) {
+enum px_code ing_claims_stamp(struct ing_worker *w, struct ing_fields *f) {
     struct px_str ip = f->raw.source_ip;
 
     if (f->raw.timestamp.p) {
         claims_time(w, f);
     }
     ing_sender_stamp(&w->sender, &f->raw);
-    if (ip.p) {
-        claims_address(w, f, ip);
-    }
+    return ip.p ? claims_address(w, f, ip) : PX_OK;
 }

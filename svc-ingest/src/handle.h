@@ -43,8 +43,8 @@ bool ing_admit_batch(struct ing_worker *w, struct px_http_req *req, unsigned n);
 /* --- claims.c ----------------------------------------------------------------------------------
  */
 /* ing_claims_stamp(w, f): put w->sender into ${f}, and what ${f} says of it itself (address, time)
- * where its key allows that; else f->early says why not. */
-void ing_claims_stamp(struct ing_worker *w, struct ing_fields *f);
+ * where its key allows that; else f->early says why not. Errors: PX_NOMEM. */
+PX_MUST_USE enum px_code ing_claims_stamp(struct ing_worker *w, struct ing_fields *f);
 
 /* --- accept.c: raw fields -> judged event -> message in the producer's queue --------------------
  */

@@ -31,7 +31,7 @@ static bool admit_charge(struct ing_worker *w, struct px_http_req *req, unsigned
     return d == ING_ADMITTED || admit_deny(w, req, d, wait);
 }
 
-/* Never the key, and not the address: whose key it is about, if anybody's. */
+/* Of server keys: never the key, and not the address, but whose key it is about, if anybody's. */
 static void admit_log(const struct ing_finding *f) {
     const char *client = f->about ? f->about->client : "", *id = f->about ? f->about->id : "";
 
@@ -50,9 +50,7 @@ static bool admit_keys(struct ing_worker *w, struct px_http_req *req) {
 
     ing_presented_of(&p, req, ing_guard_knows_sites(&w->guard));
     ing_guard_identify(&w->guard, &p, &at, &w->sender, &f);
-    bool log = f.denial == ING_ADMITTED ? f.fresh
-                                        : p.authorization.p || f.denial == ING_DENIED_KEY_IN_QUERY;
-    if (log) {
+    if (f.of_server) {
         admit_log(&f);
     }
     return f.denial == ING_ADMITTED || admit_deny(w, req, f.denial, f.wait);

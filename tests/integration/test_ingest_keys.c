@@ -140,6 +140,17 @@ static void test_keys_in_a_query_count_as_stolen(void **state PX_UNUSED) {
     assert_non_null(strstr(s.body, "Authorization: Bearer"));
 }
 
+/* A proxy's own word is no key, and a visitor without a site key is not worth a line. */
+static void test_keys_of_sites_are_not_logged(void **state PX_UNUSED) {
+    struct ingest_said s = ask(NULL, "Authorization: Basic dXNlcjpwYXNz\r\n", PIXEL);
+
+    assert_int_equal(s.status, 401);
+    assert_string_equal(s.code, "site_key_required");
+    assert_string_equal(ask("eyJhbGciOi", "", PIXEL).code, "bad_key");
+    assert_true(proc_log_wait(&keys.rig.proc, "\"bad_key\"", 5));
+    assert_int_equal(proc_log_count(&keys.rig.proc, "\"site_key_required\""), 0);
+}
+
 static void reload(const char *rows, const char *said) {
     size_t before = proc_log_count(&keys.rig.proc, said);
     long end = now_ms() + 10000;
@@ -366,6 +377,7 @@ int main(void) {
         cmocka_unit_test(test_keys_let_a_server_in),
         cmocka_unit_test(test_keys_of_sites_are_asked_for),
         cmocka_unit_test(test_keys_in_a_query_count_as_stolen),
+        cmocka_unit_test(test_keys_of_sites_are_not_logged),
         cmocka_unit_test(test_keys_rotate_without_a_restart),
         cmocka_unit_test(test_keys_cannot_be_tried_for_long),
         cmocka_unit_test(test_keys_let_servers_say_whose_event_it_was_and_when),

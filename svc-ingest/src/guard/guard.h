@@ -85,6 +85,7 @@ struct ing_finding {
     unsigned wait;                     /* seconds; 0: waiting does not help */
     const struct px_server_key *about; /* whose id a refused key had; NULL: nobody's */
     bool fresh;                        /* a key was found right for the first time */
+    bool of_server;                    /* ${denial} is about a server key */
 };
 void ing_guard_identify(struct ing_guard *g, const struct ing_presented *p,
                         const struct ing_moment *at, struct ing_sender *s, struct ing_finding *ret);

@@ -185,7 +185,9 @@ void ing_guard_identify(struct ing_guard *g, const struct ing_presented *p,
     *ret = (struct ing_finding){.denial = ING_ADMITTED};
     if (px_key_in(p->query)) {
         ret->denial = ING_DENIED_KEY_IN_QUERY;
+        ret->of_server = true;
     } else if (identify_is_ours(p)) {
+        ret->of_server = true;
         identify_server(g, p, at, s, ret);
     } else if (ing_guard_knows_sites(g)) {
         ret->denial = identify_site(g->plan, p, s);

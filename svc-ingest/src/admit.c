@@ -21,13 +21,9 @@ static bool admit_deny(struct ing_worker *w, struct px_http_req *req, enum ing_d
 static bool admit_charge(struct ing_worker *w, struct px_http_req *req, unsigned cost,
                          unsigned paid) {
     struct ing_charge c = {.now = w->now, .cost = cost, .paid = paid};
-    uint64_t evicted = w->guard.buckets.evicted;
     unsigned wait = 0;
     enum ing_denial d = ing_guard_charge(&w->guard, &w->sender, w->route, &c, &wait);
 
-    if (w->guard.buckets.evicted != evicted) {
-        px_count(w->shard, ING_M_EVICTED, 0, 0, w->guard.buckets.evicted - evicted);
-    }
     return d == ING_ADMITTED || admit_deny(w, req, d, wait);
 }
 

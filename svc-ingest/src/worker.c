@@ -56,6 +56,8 @@ static void worker_gauges(struct ing_worker *w) {
     px_gauge(w->shard, ING_M_NOT_STORING, 0, 0, w->unstored == ING_UNSTORED_MANY);
     px_count(w->shard, ING_M_REBUILDS, 0, 0, state.rebuilds - w->rebuilds);
     w->rebuilds = state.rebuilds;
+    px_count(w->shard, ING_M_EVICTED, 0, 0, w->guard.buckets.evicted - w->evicted);
+    w->evicted = w->guard.buckets.evicted;
     px_count(w->shard, ING_M_TICKS, w->index, 0, 1);
 }
 

@@ -102,6 +102,7 @@ struct ing_worker {
     struct ing_bucket dlq_bucket;
     struct px_uuid_gen uuids;
     uint64_t rebuilds;     /* as last seen, for the counter */
+    uint64_t evicted;      /* likewise, of the guard's buckets */
     uint32_t stored_bytes; /* the largest message that the log has stored so far */
     uint32_t unstored;     /* events in a row that the log did not take, up to ING_UNSTORED_MANY */
     struct ing_changes changes;

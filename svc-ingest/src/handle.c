@@ -36,7 +36,7 @@ static bool handle_method_ok(enum ing_route route, enum px_method method) {
 
 static void handle_page(struct ing_worker *w, struct px_http_req *req, enum ing_page page) {
     const struct ing_document *d = &w->world->pages->v[page];
-    struct px_http_reply reply = ing_answer_document(&w->answer, d, ing_pages_fresh(d, req));
+    struct px_http_reply reply = ing_answer_document(&w->answer, d, ing_page_held(d->etag, req));
 
     ing_reply(w, req, ING_ROUTE_PAGE, &reply);
 }

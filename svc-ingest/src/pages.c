@@ -54,13 +54,13 @@ void ing_pages_fini(struct ing_pages *p) {
     px_buf_fini(&p->schema);
 }
 
-bool ing_pages_fresh(const struct ing_document *d, const struct px_http_req *req) {
-    char weak[40];
+bool ing_page_held(const char *etag, const struct px_http_req *req) {
+    char weak[64];
 
-    if (!d->etag) {
+    if (!etag) {
         return false;
     }
-    snprintf(weak, sizeof weak, "W/%s", d->etag);
-    return px_req_names(req, "if-none-match", d->etag) ||
-           px_req_names(req, "if-none-match", weak) || px_req_names(req, "if-none-match", "*");
+    snprintf(weak, sizeof weak, "W/%s", etag);
+    return px_req_names(req, "if-none-match", etag) || px_req_names(req, "if-none-match", weak) ||
+           px_req_names(req, "if-none-match", "*");
 }

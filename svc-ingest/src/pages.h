@@ -18,7 +18,8 @@ PX_MUST_USE enum px_code ing_pages_init(struct ing_pages *p, const struct px_cat
                                         struct px_err *reterr);
 void ing_pages_fini(struct ing_pages *p);
 
-/* ing_pages_fresh(d, req): does ${req} hold what it asks for already (If-None-Match)? */
-bool ing_pages_fresh(const struct ing_document *d, const struct px_http_req *req);
+/* ing_page_held(etag, req): does the client of ${req} hold the bytes with that entity tag (quoted;
+ * NULL = none) already, as If-None-Match says? Source: RFC 9110 13.1.2. Threads: pure. */
+bool ing_page_held(const char *etag, const struct px_http_req *req);
 
 #endif

@@ -18,15 +18,13 @@
 #define SCRIPT_PACKED_TAG "\"" SCRIPT_HASH "-gzip\""
 
 static const struct script_form {
-    const char *tag, *weak;
+    const char *tag;
     struct px_str fields, body;
 } script_forms[] = {
     {SCRIPT_PLAIN_TAG,
-     "W/" SCRIPT_PLAIN_TAG,
      PX_S_INIT(SCRIPT_FIELDS(SCRIPT_PLAIN_TAG)),
      {.p = (const char *)script_plain, .n = sizeof script_plain}},
     {SCRIPT_PACKED_TAG,
-     "W/" SCRIPT_PACKED_TAG,
      PX_S_INIT(SCRIPT_FIELDS(SCRIPT_PACKED_TAG) "Content-Encoding: gzip\r\n"),
      {.p = (const char *)script_packed, .n = sizeof script_packed}},
 };
@@ -71,13 +69,6 @@ bool ing_script_takes_gzip(struct px_str accept) {
     return takes;
 }
 
-/* Does the client hold these bytes already (If-None-Match)? */
-static bool script_is_held(const struct px_http_req *req, const struct script_form *form) {
-    return px_req_names(req, "if-none-match", form->tag) ||
-           px_req_names(req, "if-none-match", form->weak) ||
-           px_req_names(req, "if-none-match", "*");
-}
-
 void ing_script(struct ing_worker *w, struct px_http_req *req) {
     bool packed = ing_script_takes_gzip(px_req_header(req, "accept-encoding", NULL));
     const struct script_form *form = &script_forms[packed];
@@ -86,7 +77,7 @@ void ing_script(struct ing_worker *w, struct px_http_req *req) {
                                   .fields = form->fields,
                                   .body = form->body};
 
-    if (script_is_held(req, form)) {
+    if (ing_page_held(form->tag, req)) {
         reply.status = 304;
         reply.type = NULL;
     }

@@ -21,7 +21,7 @@ import sys
 OUT = pathlib.Path("svc-ingest/src/sender/crawlers.def")
 GOLDEN = pathlib.Path("tests/golden/agents")
 BUCKETS = 2048
-LONGEST = 512  # bytes of a user agent that are looked at: ING_AGENT_SEEN of class.h
+LONGEST = 512  # bytes of a user agent that are looked at: ING_AGENT_SEEN of crawlers.h
 SCANNER = {"scanner"}
 DIGIT, DIGITS = "\1", "\2"  # in a needle: one digit; as many more as there are
 

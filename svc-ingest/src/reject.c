@@ -124,7 +124,7 @@ int64_t ing_reject_limit(const struct px_event_type *type, const struct px_issue
     case PX_REASON_QUERY_TOO_LONG:
         return (int64_t)px_http_default_limits.query;
     case PX_REASON_BODY_TOO_LARGE:
-        return (int64_t)px_http_default_limits.body;
+        return (int64_t)ING_BODY_MAX;
     default:
         return 0;
     }

@@ -28,10 +28,10 @@ struct ing_svc {
     struct px_topic_info seen; /* by the probe kafka.topic, for kafka.acks */
     pthread_t look;            /* acks.c: looks at the topics once, after the start */
     bool looking;              /* it was started, and not joined yet */
-    /* of the liveness check, on the admin thread: what each worker's ticks were, and since when */
     /* of the probe kafka.stores, on the admin thread: events not taken so far, and since when */
     int64_t unstored;
     px_us unstored_at;
+    /* of the liveness check, on the admin thread: what each worker's ticks were, and since when */
     int64_t ticks[ING_WORKERS_MAX];
     px_us moved_at[ING_WORKERS_MAX];
 };

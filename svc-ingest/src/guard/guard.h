@@ -17,6 +17,7 @@ enum ing_denial {
     ING_ADMITTED
 };
 #define ING_DENIALS ING_ADMITTED
+/* The row of a reason; ING_ADMITTED has none. */
 const char *ing_denial_code(enum ing_denial d);
 const char *ing_denial_text(enum ing_denial d);
 int ing_denial_http(enum ing_denial d);

@@ -17,8 +17,8 @@ struct ing_items {
 };
 
 /* ing_items_array(array, text): views the document of ${array}, which was read from ${text}.
- * ing_items_lines(text): views ${text};
- * lines end with LF or CRLF, the last one perhaps not, and blank ones are no events. */
+ * ing_items_lines(text): views ${text}; lines end with LF or CRLF, the last one perhaps not, and
+ * blank ones are no events. */
 struct ing_items ing_items_array(const struct px_jnode *array, struct px_str text);
 struct ing_items ing_items_lines(struct px_str text);
 void ing_items_fini(struct ing_items *it);

@@ -146,6 +146,13 @@ static struct px_str reject_kept(const struct ing_refused *r) {
     return kept;
 }
 
+/* The name of what is wrong. Of a member that nobody knows it is the sender's own word. */
+static struct px_str reject_field(const struct px_issue *issue) {
+    struct px_str field = px_str_c(issue->field);
+
+    return px_key_in(field) || ing_reject_shows_personal(field) ? (struct px_str){.n = 0} : field;
+}
+
 static bool reject_send(struct ing_worker *w, const struct ing_refused *r,
                         const struct px_dead_letter *letter) {
     const struct ing_topics *to = reject_topics(w, r->type);
@@ -167,7 +174,7 @@ static bool reject_record(struct ing_worker *w, const struct ing_refused *r) {
     px_uuid_fmt(&r->asked.id, id);
     struct px_dead_letter letter = {
         .reason = px_str_c(px_reason_code(first->reason)),
-        .field = px_str_c(first->field),
+        .field = reject_field(first),
         .detail = withheld ? PX_S("not kept: may be personal data") : PX_S(""),
         .at = px_wall(w->world->clock),
         .service = PX_S("svc-ingest"),

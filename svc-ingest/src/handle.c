@@ -43,7 +43,8 @@ static void handle_page(struct ing_worker *w, struct px_http_req *req, enum ing_
 
 static void handle_wishes(struct ing_worker *w, const struct px_http_req *req) {
     enum ing_proof who = (enum ing_proof)w->world->conf->ack_proof;
-    bool may = who == ING_PROOF_ANY || (who == ING_PROOF_KEYED && w->sender.trusted);
+    bool may = who == ING_PROOF_ANY ||
+               (who == ING_PROOF_KEYED && ing_sender_may(&w->sender, PX_SCOPE_ACK));
 
     w->wishes.preferred = w->wishes.dry_run = px_req_names(req, "prefer", "handling=dry-run");
     w->wishes.proof = may && px_str_is(px_req_header(req, "x-event-ack", NULL), "1");

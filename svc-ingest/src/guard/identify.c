@@ -111,10 +111,7 @@ static void identify_server(struct ing_guard *g, const struct ing_presented *p,
         return;
     }
     ret->denial = identify_state(key, at->wall);
-    if (ret->denial == ING_ADMITTED) {
-        s->key = key;
-        s->trusted = (key->scopes & PX_SCOPE_ACK) != 0;
-    }
+    s->key = ret->denial == ING_ADMITTED ? key : NULL;
 }
 
 /* Is the field meant for us? Other schemes are of proxies in front, who pass on what they got. */

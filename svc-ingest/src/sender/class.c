@@ -121,7 +121,7 @@ static bool is_opt_out(enum ing_opt_out which, const struct ing_signals *s,
 }
 
 struct ing_class ing_classes_get(struct ing_classes *c, const struct ing_signals *s) {
-    if (s->trusted) {
+    if (s->keyed) {
         return (struct ing_class){PX_TRAFFIC_HUMAN, PX_S("server-key")};
     }
     struct ing_class by_agent = of_agent(c, s->user_agent);

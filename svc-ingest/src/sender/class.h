@@ -17,7 +17,7 @@ enum ing_opt_out { /* Privacy:OptOutSignals, in the order of its row */
 
 /* The header fields that tell. Absent: .n = 0. */
 struct ing_signals {
-    bool trusted; /* the sender has a server key */
+    bool keyed; /* the sender has a server key */
     struct px_str user_agent, sec_purpose, purpose, x_purpose, x_moz, sec_gpc, dnt;
 };
 

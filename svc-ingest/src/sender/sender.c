@@ -77,7 +77,7 @@ bool ing_sender_hint(struct ing_finder *f, const struct ing_sender *s, px_us now
 
 void ing_sender_classify(struct ing_sender *s, const struct px_http_req *req,
                          struct ing_classes *classes) {
-    struct ing_signals signals = {.trusted = s->key != NULL,
+    struct ing_signals signals = {.keyed = s->key != NULL,
                                   .user_agent = s->user_agent,
                                   .sec_purpose = px_req_header(req, "sec-purpose", NULL),
                                   .purpose = px_req_header(req, "purpose", NULL),

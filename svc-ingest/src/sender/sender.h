@@ -24,7 +24,6 @@ struct ing_sender {
     struct px_str traceparent;       /* a valid one */
     const struct px_server_key *key; /* the valid server key that it came with; NULL: none */
     const struct px_site_key *site;  /* the site key; NULL: none, or not in the file */
-    bool trusted;                    /* its key has the scope ack */
 };
 
 /* What it takes to find out; of one worker. */

@@ -176,7 +176,7 @@ static const struct {
      "gpc"},
     {{.user_agent = BROWSER, .sec_gpc = PX_S_INIT("1")}, ING_OPT_OUT_NONE, PX_TRAFFIC_HUMAN, ""},
     /* which one, when several hold */
-    {{.trusted = true, .user_agent = PX_S_INIT("curl/8.5.0"), .sec_gpc = PX_S_INIT("1")},
+    {{.keyed = true, .user_agent = PX_S_INIT("curl/8.5.0"), .sec_gpc = PX_S_INIT("1")},
      0,
      PX_TRAFFIC_HUMAN,
      "server-key"},

@@ -86,7 +86,6 @@ static void from(struct guarded *x, const char *address) {
 static enum ing_denial present(struct guarded *x, const struct ing_presented *p) {
     x->s.key = NULL;
     x->s.site = NULL;
-    x->s.trusted = false;
     ing_guard_identify(&x->g, p, &x->at, &x->s, &x->f);
     assert_true(x->f.denial == ING_ADMITTED || !x->s.key);
     return x->f.denial;
@@ -105,12 +104,12 @@ static void test_guard_knows_a_key_after_one_hash(void **state PX_UNUSED) {
     from(&x, "192.0.2.1");
 
     assert_int_equal(bearer(&x, GOOD), ING_ADMITTED);
-    assert_true(x.f.fresh && x.s.trusted && strcmp(x.s.key->client, "billing") == 0);
+    assert_true(x.f.fresh && strcmp(x.s.key->client, "billing") == 0);
     assert_true(ing_sender_may(&x.s, PX_SCOPE_IP) && !ing_sender_may(&x.s, PX_SCOPE_TIMESTAMP));
     assert_int_equal(x.g.hashes, 1);
     for (int i = 0; i < 100; i++) {
         assert_int_equal(bearer(&x, GOOD), ING_ADMITTED);
-        assert_true(!x.f.fresh && x.s.key && x.s.trusted);
+        assert_true(!x.f.fresh && x.s.key && ing_sender_may(&x.s, PX_SCOPE_ACK));
     }
     assert_int_equal(x.g.hashes, 1);
     ing_guard_close(&x.g);
@@ -131,7 +130,7 @@ static void test_guard_does_the_same_work_for_every_wrong_key(void **state PX_UN
     for (size_t i = 0; i < PX_ARRAY_LEN(keys); i++) {
         assert_int_equal(bearer(&x, keys[i]), ING_DENIED_WRONG_KEY);
         assert_int_equal(x.g.hashes, i + 1);
-        assert_true((x.f.about != NULL) == (i != 2) && !x.s.key && !x.s.trusted);
+        assert_true((x.f.about != NULL) == (i != 2) && !x.s.key);
     }
     ing_guard_close(&x.g);
 }

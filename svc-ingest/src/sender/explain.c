@@ -243,18 +243,23 @@ bool ing_ticket_ok(const uint64_t key[2], struct px_str s, int64_t now) {
 /* --- HTTP ---------------------------------------------------------------------------------------
  */
 
+/* False: it is there, but cannot be read. Absent: ret->p is NULL. */
 static bool explain_param(struct px_str query, const char *name, char *buf, size_t cap,
                           struct px_str *ret) {
     struct px_form form = {.rest = query};
     struct px_str key, value;
     bool has;
 
+    *ret = (struct px_str){.p = NULL};
     while (px_form_next(&form, &key, &value, &has)) {
-        if (px_str_is(key, name)) {
-            return value.n <= cap && px_form_decode(value, buf, ret) == PX_FORM_OK;
+        if (!px_str_is(key, name)) {
+            continue;
         }
+        bool ok = value.n <= cap && px_form_decode(value, buf, ret) == PX_FORM_OK;
+        ret->p = ret->p ? ret->p : "";
+        return ok;
     }
-    return false;
+    return true;
 }
 
 static void explain_send(struct px_http_req *req, int status, struct px_str body) {
@@ -282,16 +287,16 @@ void ing_explain_admin(void *arg, struct px_http_req *req) {
     const struct ing_svc *svc = arg;
     PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(EXPLAIN_TEXT_MAX);
     char peer_buf[128], value_buf[2048];
-    struct px_str peer, value = {.p = NULL};
+    struct px_str peer, value;
     struct px_err err = PX_ERR_INIT;
     struct px_fwd_walk walk;
+    const char *field = px_fwd_header_name(svc->proxies.header);
     enum px_code rc = PX_OK;
 
-    if (explain_param(px_req_query(req), "peer", peer_buf, sizeof peer_buf, &peer)) {
-        if (!explain_param(px_req_query(req), px_fwd_header_name(svc->proxies.header), value_buf,
-                           sizeof value_buf, &value)) {
-            value.p = NULL;
-        }
+    if (!explain_param(px_req_query(req), "peer", peer_buf, sizeof peer_buf, &peer) ||
+        !explain_param(px_req_query(req), field, value_buf, sizeof value_buf, &value)) {
+        rc = PX_FAIL(&err, PX_USAGE, "peer or %s is too long, or badly percent-encoded", field);
+    } else if (peer.p) {
         rc = explain_given(svc, peer, value, &walk, &err);
     } else {
         ing_sender_walk(&svc->proxies, req, &walk);

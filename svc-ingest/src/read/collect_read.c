@@ -101,8 +101,11 @@ static void collect_member(const struct px_jnode *c, struct ing_fields *out,
     }
     if (place) {
         *place = px_json_text(c);
-        if (!place->p) {
-            collect_issue(&out->early, PX_REASON_BAD_TYPE, "", name);
+        if (!place->p) { /* seconds or milliseconds? nobody can know: a time is text */
+            collect_issue(&out->early,
+                          px_str_is(name, "timestamp") ? PX_REASON_BAD_TIMESTAMP
+                                                       : PX_REASON_BAD_TYPE,
+                          "", name);
         }
     } else if (!px_str_is(name, "attributes")) {
         collect_issue(&out->early, PX_REASON_UNKNOWN_MEMBER, "", name);

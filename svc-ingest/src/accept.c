@@ -46,6 +46,7 @@ static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fiel
         return accept_later(w, ING_BUSY_OVERLOADED, ret_busy);
     }
     accept_fill(s, ev, type->index, now, w->wishes.proof);
+    s->w.retimed = w->verdict.time_replaced;
     enum ing_busy busy = ING_BUSY_UNAVAILABLE;
     enum px_code rc =
         ing_publish(w, ev, type->family, ing_pending_tag(&w->pending, s), &busy, NULL);

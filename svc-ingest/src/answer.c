@@ -146,6 +146,12 @@ static void answer_receipt(struct ing_answer *a, const struct ing_receipt *r) {
     }
 }
 
+void ing_answer_retimed(struct px_jsonw *w, bool retimed) {
+    if (retimed) {
+        px_jw_kbool(w, "timestampReplaced", true);
+    }
+}
+
 void ing_answer_ack(struct px_jsonw *w, const struct ing_ack *ack) {
     if (!ack->topic) {
         return;
@@ -175,6 +181,7 @@ struct px_http_reply ing_answer_event(struct ing_answer *a, const struct ing_rec
         px_jw_kstr(&w, "clientEventId", r->client_id);
     }
     px_jw_kstr(&w, "receivedAt", (struct px_str){.p = at, .n = px_fmt_instant(r->received, at)});
+    ing_answer_retimed(&w, r->retimed);
     ing_answer_ack(&w, &r->ack);
     px_jw_obj_end(&w);
     return answer_reply(a, 200, "application/json", px_buf_view(&a->body));

@@ -33,6 +33,7 @@ struct ing_receipt {
     px_us received;
     struct px_str client_id; /* n = 0 = none */
     struct ing_ack ack;
+    bool retimed; /* its own time was replaced by that of receipt */
 };
 /* All ing_answer_*: build into ${a} and return a reply that views it, valid until the next call. A
  * body or field too large for the buffer becomes a plain 500 (a defect: every input has its limit).
@@ -41,15 +42,19 @@ struct ing_receipt {
 /* 200 and the GIF. A sender's id is echoed as X-Client-Event-Id, bytes other than visible ASCII
  * and '%' itself percent-encoded. Source: S0 5.1. */
 struct px_http_reply ing_answer_pixel(struct ing_answer *a, const struct ing_receipt *r);
-/* 200 and {"eventId","status":"accepted","clientEventId"?,"receivedAt","ack"?}. */
+/* 200 and
+ * {"eventId","status":"accepted","clientEventId"?,"receivedAt","timestampReplaced"?,"ack"?}.
+ */
 struct px_http_reply ing_answer_event(struct ing_answer *a, const struct ing_receipt *r);
 /* 200 to HEAD on a pixel: the fields of the GIF without those of an event. */
 struct px_http_reply ing_answer_head(struct ing_answer *a);
 /* 204 to OPTIONS. ${methods}: what the path takes. */
 struct px_http_reply ing_answer_preflight(struct ing_answer *a, const char *methods);
 
-/* ing_answer_ack(w, ack): the member {"topic","partition","offset"}, when there is one. */
+/* ing_answer_retimed(w, retimed): the member "timestampReplaced", when it was. ing_answer_ack(w,
+ * ack): the member {"topic","partition","offset"}, when there is one. */
 struct px_jsonw;
+void ing_answer_retimed(struct px_jsonw *w, bool retimed);
 void ing_answer_ack(struct px_jsonw *w, const struct ing_ack *ack);
 
 /* A refusal. */

@@ -93,7 +93,11 @@ static void batch_item(struct px_jsonw *w, const struct ing_batch *b, uint32_t i
     if (fate->message) {
         px_jw_kc(w, "message", fate->message);
     }
-    ing_answer_ack(w, &batch_first(b, item)->ack);
+    const struct ing_item *first = batch_first(b, item);
+    if (first->status == ING_ITEM_ACCEPTED) {
+        ing_answer_retimed(w, first->retimed);
+    }
+    ing_answer_ack(w, &first->ack);
     px_jw_obj_end(w);
 }
 

@@ -23,6 +23,7 @@ struct ing_item {
     char field[64];      /* REJECTED */
     struct px_uuid id;
     struct ing_ack ack; /* ACCEPTED */
+    bool retimed;       /* ACCEPTED: its own time was replaced by that of receipt */
     uint32_t first;     /* DUPLICATE: index of the earlier item */
     uint8_t client_n;
     char client_id[ING_CLIENT_ID_MAX];
@@ -51,8 +52,9 @@ bool ing_batch_reject(struct ing_batch *b, uint32_t i, enum px_reason why, const
 bool ing_batch_duplicate(struct ing_batch *b, uint32_t i, uint32_t first);
 
 /* ing_batch_answer(b, a): 200 {"accepted","rejected","results":[{"index","eventId","status","code",
- * "field","message","clientEventId","ack"}]}; a duplicate carries the id and, when that one must be
- * sent again, the fate of the item it repeats. Retry-After when an item says retry. */
+ * "field","message","clientEventId","timestampReplaced","ack"}]}; a duplicate carries the id and,
+ * when that one must be sent again, the fate of the item it repeats. Retry-After when an item says
+ * retry. */
 struct px_http_reply ing_batch_answer(const struct ing_batch *b, struct ing_answer *a);
 
 #endif

@@ -45,6 +45,7 @@ static void batch_accept(struct ing_worker *w, struct px_http_req *req, struct i
     switch (ing_accept(w, req, &w->fields, &slot, &busy)) {
     case ING_QUEUED:
         item->id = slot->w.id;
+        item->retimed = slot->w.retimed;
         slot->w.batch = b;
         slot->w.batch_index = i;
         b->refs++;

@@ -24,6 +24,7 @@ struct ing_waiting {
     bool pixel;     /* GIF, not JSON */
     bool image;     /* Accept names an image type */
     bool proof;     /* the answer says where the log has it */
+    bool retimed;   /* its own time was replaced by that of receipt */
     uint32_t bytes; /* of the message */
     uint8_t client_n;
     char client_id[ING_CLIENT_ID_MAX];

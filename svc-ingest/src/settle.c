@@ -100,7 +100,8 @@ static struct px_http_reply settle_receipt(struct ing_worker *w, const struct in
     struct ing_receipt r = {.id = &x->id,
                             .received = x->received,
                             .client_id = {.p = x->client_id, .n = x->client_n},
-                            .ack = settle_ack(w, x, f)};
+                            .ack = settle_ack(w, x, f),
+                            .retimed = x->retimed};
 
     return x->pixel ? ing_answer_pixel(&w->answer, &r) : ing_answer_event(&w->answer, &r);
 }

@@ -150,6 +150,72 @@ static void test_answer_spreads_those_who_come_again(void **state) {
     assert_true(seen[0] > 80 && seen[1] > 80 && seen[2] > 80);
 }
 
+static bool retryable(const struct px_http_reply *reply) {
+    struct px_json *doc = NULL;
+
+    assert_int_equal(px_json_parse(reply->body, 8192, &doc, NULL), PX_OK);
+    bool is = px_json_bool(px_json_get(px_json_root(doc), "retryable"));
+    px_json_free(doc);
+    return is;
+}
+
+/* Whoever keeps events until they are answered for must never be told to repeat what will be
+ * refused again, nor to give up what will not. */
+static void test_answer_every_reason_is_final_and_no_503_is(void **state) {
+    (void)state;
+    struct ing_answer a;
+    ing_answer_init(&a);
+
+    for (int i = 0; i < PX_REASON_COUNT; i++) {
+        struct px_verdict v = {.nissues = 0};
+        px_verdict_add(&v, (enum px_reason)i, "playerId");
+        struct ing_refusal r = ing_refusal_of(&v);
+        r.request_id = &an_id;
+        struct px_http_reply reply = ing_answer_refusal(&a, &r);
+        assert_true(reply.status >= 400 && reply.status < 500);
+        assert_true(reply.status != 408 && reply.status != 425 && reply.status != 429);
+        assert_false(retryable(&reply));
+        assert_false(holds(reply.fields, "Retry-After: "));
+    }
+    for (int i = 0; i < ING_BUSY_COUNT; i++) {
+        struct ing_refusal r = ing_refusal_busy((enum ing_busy)i);
+        r.request_id = &an_id;
+        struct px_http_reply reply = ing_answer_refusal(&a, &r);
+        assert_int_equal(reply.status, 503);
+        assert_true(retryable(&reply));
+        assert_true(holds(reply.fields, "Retry-After: "));
+    }
+    ing_answer_fini(&a);
+}
+
+static void test_answer_says_that_a_time_was_replaced(void **state) {
+    (void)state;
+    struct ing_answer a;
+    ing_answer_init(&a);
+    struct ing_receipt r = {.id = &an_id, .received = INT64_C(1700000000123456)};
+
+    assert_false(holds(ing_answer_event(&a, &r).body, "timestampReplaced"));
+    r.retimed = true;
+    assert_true(holds(ing_answer_event(&a, &r).body, ",\"timestampReplaced\":true"));
+
+    struct ing_batch *b = ing_batch_new(4, r.received);
+    assert_non_null(b);
+    b->items[0].retimed = b->items[2].retimed = true;
+    assert_false(ing_batch_duplicate(b, 1, 0));
+    assert_false(ing_batch_retry(b, 2, ING_BUSY_UNKNOWN)); /* not stored: nothing to tell */
+    assert_false(ing_batch_accept(b, 3, &(struct ing_ack){.topic = NULL}));
+    assert_true(ing_batch_accept(b, 0, &(struct ing_ack){.topic = NULL}));
+    struct px_str body = ing_batch_answer(b, &a).body;
+    assert_true(holds(body, "\"status\":\"accepted\",\"timestampReplaced\":true},{\"index\":1,"));
+    assert_true(holds(body, "\"status\":\"duplicate\",\"timestampReplaced\":true},{\"index\":2,"));
+    const char *third = memmem(body.p, body.n, "\"index\":2,", 10);
+    assert_non_null(third);
+    assert_false(holds((struct px_str){.p = third, .n = body.n - (size_t)(third - body.p)},
+                       "timestampReplaced"));
+    ing_batch_unref(b);
+    ing_answer_fini(&a);
+}
+
 static void test_batch_answer_tells_every_item(void **state) {
     (void)state;
     static const char *const want[] = {"accepted", "duplicate", "rejected", "retry", "retry"};
@@ -193,6 +259,8 @@ int main(void) {
         cmocka_unit_test(test_answer_gif_shows_the_fate_by_its_size),
         cmocka_unit_test(test_answer_busy_can_be_tried_again),
         cmocka_unit_test(test_answer_spreads_those_who_come_again),
+        cmocka_unit_test(test_answer_every_reason_is_final_and_no_503_is),
+        cmocka_unit_test(test_answer_says_that_a_time_was_replaced),
         cmocka_unit_test(test_batch_answer_tells_every_item),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -164,7 +164,7 @@
     };
     // When the collector, or a proxy before it, wants to be asked again: seconds or a date.
     const retryAfter = value =>
-        Math.max(0, Math.min(36e5, value ? 1e3 * value || Date.parse(value) - Date.now() || 0 : 0));
+        Math.max(0, Math.min(36e5, 1e3 * value || Date.parse(value) - Date.now() || 0));
     const failed = asked => {
         const backoff = Math.min(6e4, 1e3 * 2 ** Math.min(failures++, 6)) * (1 + Math.random()) * 0.5;
         next = Date.now() + Math.max(asked, backoff);
@@ -194,7 +194,7 @@
             }
             resolve(img.naturalHeight == 1);
         };
-        img.onerror = () => resolve(false);
+        img.onerror = () => resolve();
         setTimeout(img.onerror, 3e4);
         img.src = pixelUrl(parse(json));
     });
@@ -357,7 +357,8 @@
         Object.keys(all).forEach(name => {
             const value = all[name];
             if (value != null && value !== "" && typeof value != "object") {
-                (envelope.includes(name) ? event : event.attributes)[name] = String(value);
+                // Half of a pair of surrogates, as slice() leaves it, is no text that JSON may hold.
+                (envelope.includes(name) ? event : event.attributes)[name] = String(value).replace(/\p{Cs}/gu, "?");
             }
         });
         const why = privacy() || sign(config.filter);

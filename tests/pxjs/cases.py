@@ -40,10 +40,10 @@ class Verdicts:
     def same(self, name, got, want):
         self.ok(name, got == want, f"got:  {got}\nwant: {want}")
 
-    def stored(self, player, types, ids=None, banner=None, attributes=None):
+    def stored(self, player, types, ids=None, banner=None, attributes=None, texts=None):  # pylint: disable=too-many-arguments
         """One event of each of these types is the player's, and further copies are duplicates."""
         self.expected.append({"player": player, "types": sorted(types), "ids": ids, "banner": banner,
-                              "attributes": attributes})
+                              "attributes": attributes, "texts": texts})
 
 
 class Cases:
@@ -361,6 +361,28 @@ class Cases:
         t.same("refused: one of each two was refused", (b.counts()["rejected"], b.counts()["accepted"]), (4, 4))
         t.stored("refused", ["deposit"] * 3 + ["visit"])
 
+    def large(self):
+        """Much at once: no request is larger than browsers let go on their way behind a page's back."""
+        t, b, front = self.t, self.browser, self.front
+        self.show("large", 'data-px-event="none" data-px-queue="400" data-px-queue-bytes="400000"')
+        b.js("for (let i = 0; i < 125; i++) px('deposit', {filler: i < 24 ? '\u00e9'.repeat(1500) : ''})")
+        t.ok("large: everything is accepted", b.counted("accepted", 125), b.counts())
+        requests = front.of("large")
+        t.ok("large: in requests of 32 KiB at most", max(len(r["body"].encode()) for r in requests) <= 32768,
+             [len(r["body"]) for r in requests])
+        t.same("large: and of 100 events at most", max(r["body"].count('"eventType"') for r in requests), 100)
+        t.stored("large", ["deposit"] * 125)
+
+    def half_a_character(self):
+        """A text that was cut through a character beyond U+FFFF."""
+        t, b = self.t, self.browser
+        for name, attributes in (("half", ""), ("half-get", 'data-px-transport="get"')):
+            self.show(name, 'data-px-event="none" ' + attributes)
+            b.js("px('visit', {s: 'caf\u00e9 \ud83d\ude00'.slice(0, 6)}); px('registration', {s: '\ud83d\ude00'})")
+            t.ok(f"{name}: accepted, and so is what travels with it", b.counted("accepted", 2), b.counts())
+            t.same(f"{name}: nothing was refused", b.counts(), {"accepted": 2})
+            t.stored(name, ["registration", "visit"], texts=["caf\u00e9 ?", "\U0001f600"])
+
     def full_queue(self):
         t, b, front = self.t, self.browser, self.front
         front.rule = lambda r: "cut"
@@ -484,7 +506,7 @@ class Cases:
         try:
             for case in (self.outage, self.told_to_wait, self.by_fetch, self.by_image, self.by_get, self.by_beacon, self.with_key, self.background,
                          self.prerender, self.back_forward, self.single_page, self.offline, self.closed_while_sending,
-                         self.lost_answer, self.strange_answers, self.refused, self.full_queue, self.no_storage,
+                         self.lost_answer, self.strange_answers, self.refused, self.large, self.half_a_character, self.full_queue, self.no_storage,
                          self.two_tabs, self.honoured, self.filters, self.hooks, examples.check,
                          self.reopened):
                 begin = time.monotonic()

@@ -42,6 +42,8 @@ def main():
             say(f"stored: {e['player']}: the ids", sorted(r[2] for r in own), e["ids"])
         if e["attributes"]:
             say(f"stored: {e['player']}: attributes", [json.loads(r[4]) for r in own][0], e["attributes"])
+        if e["texts"]:
+            say(f"stored: {e['player']}: its texts", sorted(json.loads(r[4])["s"] for r in own), sorted(e["texts"]))
     # The log was away while pages sent, answers were lost: if nothing was sent twice, nothing was tried.
     say("stored: some events were sent more than once", copies > 0, True)
 

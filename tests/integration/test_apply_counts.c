@@ -2,6 +2,7 @@
 #include "apply_rig.h"
 #include "unit.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,6 +173,37 @@ static void test_apply_poison_and_holes_are_accounted_for(void **state) {
     rig_ledger_holds(r);
 }
 
+/* Names that only look alike are different people, on every database. */
+static void test_apply_keeps_every_character(void **state) {
+    static const char *const players[] = {
+        "\xf0\x9f\x98\x80",
+        "\xf0\x9f\x98\x81", /* differ beyond U+FFFF */
+        "\xc3\xa9",
+        "e\xcc\x81", /* composed or not */
+        "ana",
+        "Ana",
+        "ana ",             /* letters and blanks */
+        "\xf4\x8f\xbf\xbf", /* the last of all */
+    };
+    struct rig *r = *state;
+    for (size_t i = 0; i < PX_ARRAY_LEN(players); i++) {
+        rig_add(r, &(struct rig_event){0, "visit", players[i], "\xf0\x9f\x8e\xb0", players[i]});
+    }
+    rig_settle(r);
+
+    expect(r, dispositions, "counted|8");
+    expect(r, "SELECT banner_tag, count FROM event_summary", "\xf0\x9f\x8e\xb0|8");
+    expect(r, "SELECT count(*) FROM players", "8");
+    for (size_t i = 0; i < PX_ARRAY_LEN(players); i++) {
+        char query[200], want[100];
+        snprintf(query, sizeof query,
+                 "SELECT player_id, client_event_id FROM events WHERE \"offset\" = %zu", i);
+        snprintf(want, sizeof want, "%s|%s", players[i], players[i]);
+        expect(r, query, want);
+    }
+    rig_ledger_holds(r);
+}
+
 static void test_apply_without_raw_rows(void **state) {
     struct rig *r = *state;
     agg_core_fini(&r->core);
@@ -257,6 +289,7 @@ static int run(const char *group) {
         TEST(test_apply_banners_add_up_to_days),
         TEST(test_apply_players_keep_first_and_last),
         TEST(test_apply_poison_and_holes_are_accounted_for),
+        TEST(test_apply_keeps_every_character),
         TEST(test_apply_without_raw_rows),
         TEST(test_apply_does_not_depend_on_cuts),
     };

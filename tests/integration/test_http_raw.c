@@ -85,7 +85,8 @@ static void check_problem(struct run *t, const struct raw_answer *a, bool bodile
     bool same = px_json_int(px_json_get(root, "status"), &status) && status == a->status &&
                 px_str_is(px_json_text(px_json_get(root, "code")), code) &&
                 px_json_text(px_json_get(root, "type")).n &&
-                px_json_text(px_json_get(root, "title")).n;
+                px_json_text(px_json_get(root, "title")).n &&
+                !px_json_bool(px_json_get(root, "retryable")); /* no row is refused for now only */
     if (!same) {
         complain(t, "the document says something else than the head", a->body);
     }

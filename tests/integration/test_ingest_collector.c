@@ -28,6 +28,65 @@ static int collector_teardown(void **state) {
     return 0;
 }
 
+/* --- pixels ----------------------------------------------------------------------------------- */
+
+/* Nothing that a browser, a cache or a mail gateway adds makes another event, or none, of it. */
+static void test_collector_takes_a_pixel_however_it_is_asked_for(void **state) {
+    static const struct {
+        const char *query, *fields, *player;
+    } rows[] = {
+        {"",
+         "If-None-Match: \"x\"\r\nIf-Modified-Since: Sat, 21 Nov 2026 10:00:00 GMT\r\n"
+         "Cache-Control: max-age=0\r\n",
+         "p q"},
+        {"&rnd=0.5&_=1795255200000&utm_source=%zz", "", "p q"},
+        {"", "Referer: https://shop.example/sale?off=20%-off&x=%zz\r\n", "p q"},
+        {"", "Cookie: a; =; b=\"; \xff=\xfe; c=d=e\r\nCookie: \r\n", "p q"},
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        struct px_arena arena;
+        struct px_event e;
+        char target[200];
+        snprintf(target, sizeof target, "/visit?playerId=p+q&bannerTag=b%s", rows[i].query);
+        struct ingest_ask a = {.target = target, .fields = rows[i].fields};
+        px_arena_init(&arena, 1 << 20);
+
+        struct ingest_said s = ingest_rig_ask(*state, &a);
+
+        assert_int_equal(s.status, 200);
+        assert_true(s.gif);
+        ingest_rig_lacks(s.head, "ETag: ");
+        ingest_rig_lacks(s.head, "Last-Modified: ");
+        ingest_rig_lacks(s.head, "Set-Cookie: ");
+        ingest_rig_event(*state, s.id, &arena, &e);
+        assert_true(px_str_is(e.player_id, rows[i].player));
+        px_arena_fini(&arena);
+    }
+}
+
+/* Characters of every length, by both ways. */
+static void test_collector_keeps_every_character(void **state) {
+    static const char text[] = "\xf0\x9f\x98\x80 \xc3\xa9 \xe2\x82\xac \xf4\x8f\xbf\xbf";
+    struct ingest_said both[] = {
+        ingest_rig_get(*state, "/visit?playerId=%F0%9F%98%80+%C3%A9%20%E2%82%AC+%F4%8F%BF%BF"
+                               "&bannerTag=b&eid=%F0%9F%98%80"),
+        ingest_rig_post(*state, JSON,
+                        "{\"eventType\":\"visit\",\"playerId\":\"\\ud83d\\ude00 \xc3\xa9 "
+                        "\\u20ac \xf4\x8f\xbf\xbf\",\"bannerTag\":\"b\","
+                        "\"eventId\":\"\xf0\x9f\x98\x80\"}"),
+    };
+    for (size_t i = 0; i < PX_ARRAY_LEN(both); i++) {
+        struct px_arena arena;
+        struct px_event e;
+        px_arena_init(&arena, 1 << 20);
+        assert_int_equal(both[i].status, 200);
+        assert_string_equal(both[i].client, "%F0%9F%98%80");
+        ingest_rig_event(*state, both[i].id, &arena, &e);
+        assert_true(px_str_is(e.player_id, text));
+        px_arena_fini(&arena);
+    }
+}
+
 /* --- bodies --------------------------------------------------------------------------------------
  */
 
@@ -366,6 +425,8 @@ static void test_collector_tells_it_only_when_asked(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_collector_takes_a_pixel_however_it_is_asked_for),
+        cmocka_unit_test(test_collector_keeps_every_character),
         cmocka_unit_test(test_collector_takes_lines_as_a_batch),
         cmocka_unit_test(test_collector_bounds_lines_like_arrays),
         cmocka_unit_test(test_collector_takes_json_without_a_type),

@@ -48,6 +48,10 @@ static void test_ingest_says_503_when_the_broker_is_gone_and_comes_back(void **s
     assert_gone(&s);
     assert_true(s.ms < TROUBLE_BOUND_MS);
     assert_true(ingest_rig_ready_until(&r, 503, 10) >= 0);
+    struct http_answer alive;
+    http_get(r.admin, "/livez", &alive); /* no reason to restart it */
+    assert_int_equal(alive.status, 200);
+    http_answer_fini(&alive);
 
     mock_kafka_up(r.mock, -1);
     assert_true(ingest_rig_ready_until(&r, 200, 20) >= 0);

@@ -4,7 +4,7 @@
 dir=$(dirname "$0")
 build=${1:-build/release} bin=${2:-build/bin}
 if [ $# -ge 2 ]; then shift 2; else shift $#; fi
-[ $# -gt 0 ] || set -- layers thirdparty sizes style banned sqltext headers contracts docpaths flow design events evolution data format symbols needed defects generated
+[ $# -gt 0 ] || set -- layers thirdparty sizes style banned sqltext headers contracts docpaths edgecases flow design events evolution data format symbols needed defects generated
 n=0 failed=0 skipped=0
 echo "1..$#"
 for name; do

@@ -161,7 +161,32 @@ void ing_events(void) {
 }
 X
 clang-format-14 -i "$tree/svc-ingest/src/events.c"
-for l in layers thirdparty sizes style banned sqltext headers contracts docpaths flow design events format; do clean $l; done
+cat >"$tree/docs/EDGE-CASES.md" <<'X'
+# Edge cases
+
+| # | case | answer | shown by |
+|---|---|---|---|
+| 1 | odd | even | `tests/unit/t.c` `test_odd`; `tests/http/raw.txt` `a row`, `plus + and %` |
+| 2 | loud | quiet | `tests/e2e/test_t.sh` `it is quiet` |
+| 3 | far | near | None: there is nothing far away. |
+X
+mkdir -p "$tree/tests/unit" "$tree/tests/http" "$tree/tests/e2e"
+cat >"$tree/tests/unit/t.c" <<'X'
+/* Tests. */
+static void test_odd(void **state) {
+    (void)state;
+}
+
+static void test_forgotten(void **state) {
+    (void)state;
+}
+
+const struct CMUnitTest tests[] = {cmocka_unit_test(test_odd)};
+X
+printf 'a row | i | 200 | open | x\nplus + and %%  | i | 200 | open | x\n' >"$tree/tests/http/raw.txt"
+printf '#!/bin/sh\nis "it is quiet" 1 1\n' >"$tree/tests/e2e/test_t.sh"
+clang-format-14 -i "$tree/tests/unit/t.c"
+for l in layers thirdparty sizes style banned sqltext headers contracts docpaths edgecases flow design events format; do clean $l; done
 clean symbols lib
 clean needed bin
 clean defects bin
@@ -332,6 +357,25 @@ X
 planted docpaths docs/b.md:2 'a path that does not exist' <<'X'
 Text.
 See `libcore/src/base/gone.c`.
+X
+# edge WHAT ROW: the second row of the table, replaced.
+edge() {
+    sed "5,7d" "$tree/docs/EDGE-CASES.md" >"$tree/in"
+    printf '| 1 | odd | even | `tests/unit/t.c` `test_odd`; `tests/http/raw.txt` `a row` |\n%s\n| 3 | a | b | %s |\n' "$2" \
+        '`tests/e2e/test_t.sh` `it is quiet`' >>"$tree/in"
+    planted edgecases docs/EDGE-CASES.md:"${3:-6}" "$1" <"$tree/in"
+}
+edge 'a test that is gone' '| 2 | a | b | `tests/unit/t.c` `test_gone` |'
+edge 'a test that no list holds' '| 2 | a | b | `tests/unit/t.c` `test_forgotten` |'
+edge 'a raw request that is gone' '| 2 | a | b | `tests/http/raw.txt` `a ro` |'
+edge 'a part of a text of a script' '| 2 | a | b | `tests/e2e/test_t.sh` `quiet` |'
+edge 'a test of a file that is gone' '| 2 | a | b | `tests/unit/gone.c` `test_odd` |'
+edge 'a test without a file' '| 2 | a | b | `test_odd` |'
+edge 'a row without a test' '| 2 | a | b | it is so |'
+edge 'a row without a reason' '| 2 | a | b | None: |'
+edge 'a row that was left out' 'Text.' 7
+planted edgecases docs/EDGE-CASES.md:1 'a page without its table' <<'X'
+# Edge cases
 X
 planted flow docs/ARCHITECTURE.md:5 'a row with a file that is gone' <<'X'
 ## The life of a pixel

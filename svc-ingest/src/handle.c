@@ -161,7 +161,11 @@ void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct p
     struct ing_refusal r = {.status = px_http_refusal_status(why),
                             .code = px_http_refusal_code(why),
                             .detail = px_http_refusal_text(why),
-                            .retryable = why == PX_REFUSED_TIMEOUT};
+                            .retryable = px_http_refusal_retryable(why)};
+
+    if (why == PX_REFUSED_OVERLOADED) {
+        r.retry_after = ing_busy_retry(ING_BUSY_OVERLOADED);
+    }
 
     w->asked = (struct ing_asked){.received = px_req_received(req)};
     ing_answer_req(w, req);

@@ -128,6 +128,7 @@ static void test_turns_rest_of_a_long_turn_is_told_to_come_back(void **state) {
         assert_true(raw_next(&c[i], false, &a, NULL));
         served += a.status == 200;
         busy += a.status == 503;
+        assert_int_equal(strstr(a.head, "\r\nRetry-After: 1\r\n") != NULL, a.status == 503);
         assert_null(strstr(a.head, "Connection: close"));
     }
     assert_int_equal(served + busy, CLIENTS);

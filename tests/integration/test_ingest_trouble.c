@@ -8,6 +8,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,9 +186,8 @@ static void test_ingest_outlives_a_fatal_producer(void **state) {
 /* --- several at a time -------------------------------------------------------------------------
  */
 
-static int trouble_send(const struct ingest_rig *r, const char *player) {
+static int trouble_connect(const struct ingest_rig *r) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)r->port)};
-    char text[300];
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     struct timeval limit = {.tv_sec = 20};
 
@@ -195,6 +195,12 @@ static int trouble_send(const struct ingest_rig *r, const char *player) {
     assert_true(fd >= 0);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+    return fd;
+}
+
+static int trouble_send(const struct ingest_rig *r, const char *player) {
+    char text[300];
+    int fd = trouble_connect(r);
     int n = snprintf(
         text, sizeof text,
         "GET /visit?playerId=%s&bannerTag=b HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
@@ -239,6 +245,47 @@ static void test_ingest_is_overloaded_at_once(void **state) {
 
     mock_kafka_up(r.mock, -1);
     assert_true(ingest_rig_ready_until(&r, 200, 20) >= 0);
+    assert_int_equal(ingest_rig_get(&r, TROUBLE_PIXEL).status, 200);
+    ingest_rig_close(&r);
+}
+
+/* Nobody has looked at such an event: it must be sent again, and the sender told so. */
+static void test_ingest_says_later_when_there_is_no_room_for_a_body(void **state) {
+    enum {
+        BODIES = 12, /* begun, 128 KiB for each */
+        BEGUN = 100 * 1024
+    };
+    const char *const sets[] = {"Http:InputMemory=1MiB", NULL};
+    static const char head[] =
+        "POST /api/events HTTP/1.1\r\nHost: t\r\nContent-Length: 200000\r\n\r\n";
+    static char body[BEGUN];
+    char said[4096] = "";
+    struct pollfd p[BODIES];
+    struct ingest_rig r;
+    (void)state;
+    ingest_rig_open(&r, sets);
+    memset(body, ' ', sizeof body);
+
+    for (int i = 0; i < BODIES; i++) {
+        p[i] = (struct pollfd){.fd = trouble_connect(&r), .events = POLLIN};
+        assert_int_equal(send(p[i].fd, head, sizeof head - 1, MSG_NOSIGNAL), sizeof head - 1);
+        PX_IGNORE(send(p[i].fd, body, sizeof body, MSG_NOSIGNAL) <
+                  0); /* it may be refused by now */
+    }
+    assert_true(poll(p, BODIES, 10000) > 0);
+    for (int i = 0; i < BODIES && !said[0]; i++) {
+        for (ssize_t n = 0, got = 1; p[i].revents && got > 0; n += got) {
+            got = recv(p[i].fd, said + n, sizeof said - 1 - (size_t)n, 0);
+            said[n + (got > 0 ? got : 0)] = '\0';
+        }
+    }
+    ingest_rig_holds(said, "HTTP/1.1 503 ");
+    ingest_rig_holds(said, "\r\nX-Error-Code: overloaded\r\n");
+    ingest_rig_holds(said, "\r\nRetry-After: ");
+    ingest_rig_holds(said, "\"retryable\":true");
+    for (int i = 0; i < BODIES; i++) {
+        close(p[i].fd);
+    }
     assert_int_equal(ingest_rig_get(&r, TROUBLE_PIXEL).status, 200);
     ingest_rig_close(&r);
 }
@@ -352,6 +399,7 @@ int main(void) {
         cmocka_unit_test(test_ingest_blames_only_what_may_be_too_large),
         cmocka_unit_test(test_ingest_outlives_a_fatal_producer),
         cmocka_unit_test(test_ingest_is_overloaded_at_once),
+        cmocka_unit_test(test_ingest_says_later_when_there_is_no_room_for_a_body),
         cmocka_unit_test(test_ingest_outlives_clients_that_leave),
         cmocka_unit_test(test_ingest_tells_a_batch_to_retry),
         cmocka_unit_test(test_ingest_starts_without_a_broker_and_is_not_ready),

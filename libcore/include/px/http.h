@@ -42,6 +42,7 @@ enum {
 #undef PX_REFUSAL
 const char *px_http_refusal_code(enum px_http_refusal why); /* "bad_host" */
 int px_http_refusal_status(enum px_http_refusal why);
+bool px_http_refusal_retryable(enum px_http_refusal why);   /* refused for now, not for good */
 const char *px_http_refusal_text(enum px_http_refusal why); /* what was wrong, one sentence */
 
 struct px_http_conf {

@@ -28,6 +28,10 @@ int px_http_refusal_status(enum px_http_refusal why) {
     return refusals[why].status;
 }
 
+bool px_http_refusal_retryable(enum px_http_refusal why) {
+    return why == PX_REFUSED_TIMEOUT || why == PX_REFUSED_OVERLOADED;
+}
+
 const char *px_http_refusal_text(enum px_http_refusal why) {
     return refusals[why].text;
 }
@@ -156,17 +160,18 @@ void px_http_reply(struct px_http_req *r, const struct px_http_reply *reply) {
 
 void px_reply_refusal(struct px_http_conn *c, enum px_http_refusal why) {
     PX_DEFER(px_buf_fini) struct px_buf body = PX_BUF_INIT(4096);
-    char field[64];
+    char field[96];
     const struct px_problem problem = {
         .status = refusals[why].status,
         .code = refusals[why].code,
         .title = px_http_status_text(refusals[why].status),
         .detail = px_str_c(refusals[why].text),
-        .retryable = why == PX_REFUSED_TIMEOUT || why == PX_REFUSED_OVERLOADED,
+        .retryable = px_http_refusal_retryable(why),
     };
     px_problem_write(&problem, &body);
     bool written = px_buf_ok(&body, NULL) == PX_OK; /* without memory: the status alone */
-    int n = snprintf(field, sizeof(field), "X-Error-Code: %s\r\n", refusals[why].code);
+    int n = snprintf(field, sizeof(field), "X-Error-Code: %s\r\n%s", refusals[why].code,
+                     why == PX_REFUSED_OVERLOADED ? "Retry-After: 1\r\n" : "");
     const struct px_http_reply reply = {
         .status = refusals[why].status,
         .type = "application/problem+json",

@@ -61,6 +61,8 @@ static void test_problem_every_refusal_has_a_status_text(void **state) {
     for (int i = 0; i < PX_REFUSALS; i++) {
         int status = px_http_refusal_status((enum px_http_refusal)i);
         assert_in_range(status, 400, 505);
+        assert_int_equal(px_http_refusal_retryable((enum px_http_refusal)i),
+                         status == 408 || status == 503);
         assert_string_not_equal(px_http_status_text(status), "Status");
         assert_true(strlen(px_http_refusal_code((enum px_http_refusal)i)) < 40);
         assert_true(strlen(px_http_refusal_text((enum px_http_refusal)i)) > 10);

@@ -462,28 +462,6 @@ static void test_ingest_records_refusals_without_personal_data(void **state) {
     assert_int_equal(ingest_rig_metric(r, "px_dlq_records_total{outcome=\"failed\"}"), 0);
 }
 
-/* Whoever mistypes what is to be explained must not be told about something else. */
-static void test_ingest_explains_only_what_it_can_read(void **state) {
-    const struct ingest_rig *r = *state;
-    static const struct {
-        const char *target;
-        int status;
-    } rows[] = {
-        {"/explain-ip", 200},
-        {"/explain-ip?peer=192.0.2.1&x-forwarded-for=", 200},
-        {"/explain-ip?peer=%zz", 400},
-        {"/explain-ip?peer=", 400},
-        {"/explain-ip?peer=192.0.2.1&x-forwarded-for=%0", 400},
-    };
-
-    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
-        struct http_answer a;
-        http_get(r->admin, rows[i].target, &a);
-        assert_int_equal(a.status, rows[i].status);
-        http_answer_fini(&a);
-    }
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ingest_stores_a_pixel_as_it_was_sent),
@@ -500,7 +478,6 @@ int main(void) {
         cmocka_unit_test(test_ingest_takes_a_time_it_can_use_only),
         cmocka_unit_test(test_ingest_answers_a_batch_item_by_item),
         cmocka_unit_test(test_ingest_takes_500_and_refuses_501),
-        cmocka_unit_test(test_ingest_explains_only_what_it_can_read),
         cmocka_unit_test(test_ingest_records_refusals_without_personal_data),
     };
     return cmocka_run_group_tests(tests, edge_setup, edge_teardown);

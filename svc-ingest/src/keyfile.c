@@ -9,9 +9,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#define KEYS_SOON       (14 * PX_US_PER_DAY)
-#define KEYS_NAMED      3
-#define KEYS_CLIENT_MAX 64
+#define KEYS_SOON  (14 * PX_US_PER_DAY)
+#define KEYS_NAMED 3
 
 /* --- the probe ----------------------------------------------------------------------------------
  */
@@ -88,13 +87,6 @@ const struct px_app_param ing_make_key_params[ING_MAKE_KEY_PARAMS] = {
     {.name = "expires", .value = "INSTANT", .help = "when it ends: 2027-11-01T00:00:00Z"},
 };
 
-static bool make_client_ok(const char *s) {
-    size_t n = strlen(s);
-
-    return n && n <= KEYS_CLIENT_MAX && *s >= 'a' && *s <= 'z' &&
-           strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_-.") == n;
-}
-
 static enum px_code make_scopes(const char *list, struct px_buf *row, struct px_err *reterr) {
     struct px_str rest = px_str_c(list);
     unsigned all = 0;
@@ -124,7 +116,7 @@ static enum px_code make_rest(const struct px_app *app, struct px_buf *row, stru
         return PX_FAIL(reterr, PX_USAGE, "--expires %.40s: give an instant as 2027-11-01T00:00:00Z",
                        expires);
     }
-    if (rate && !make_client_ok(rate)) {
+    if (rate && !px_key_rate_ok(rate)) {
         return PX_FAIL(reterr, PX_USAGE, "--rate %.40s: give the name of a row of rates", rate);
     }
     enum px_code rc = scopes ? make_scopes(scopes, row, reterr) : PX_OK;
@@ -162,7 +154,7 @@ enum px_code ing_make_key(void *arg, const char *client, struct px_err *reterr) 
     uint8_t random[PX_KEY_RANDOM];
     char key[PX_KEY_TEXT + 1];
 
-    if (!make_client_ok(client)) {
+    if (!px_key_client_ok(client)) {
         return PX_FAIL(reterr, PX_USAGE,
                        "--make-key %.40s: a client is a lower-case word of letters, digits, _, - "
                        "and .",

@@ -353,6 +353,26 @@ static void test_keys_are_checked(void **state PX_UNUSED) {
     assert_non_null(strstr(out, "FAIL  keys.file"));
 }
 
+/* No row is printed that the file would not be taken with. */
+static void test_keys_are_made_with_names_that_the_file_takes(void **state PX_UNUSED) {
+    static const struct {
+        const char *client, *rate;
+        int says;
+    } rows[] = {{"billing.eu-1_a", "partner_a-1", 0},
+                {"billing", "part.ner", 64},
+                {"Billing", "partner", 64},
+                {"billing", "", 64},
+                {"", "partner", 64},
+                {"billing", "1st", 64}};
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        const char *argv[] = {proc_bin("svc-ingest"), "--make-key", rows[i].client, "--rate",
+                              rows[i].rate,           NULL};
+        char out[2000];
+        assert_int_equal(proc_run(argv, NULL, out, sizeof out), rows[i].says);
+    }
+}
+
 /* Keys that ran out while the service was up must not keep it from its next start. */
 static void test_keys_may_expire_in_any_number(void **state PX_UNUSED) {
     PX_DEFER(px_buf_fini) struct px_buf rows = PX_BUF_INIT(65536);
@@ -386,6 +406,7 @@ int main(void) {
         cmocka_unit_test(test_keys_keep_addresses_of_a_batch_out_of_letters),
         cmocka_unit_test(test_keys_leave_no_trace),
         cmocka_unit_test(test_keys_are_checked),
+        cmocka_unit_test(test_keys_are_made_with_names_that_the_file_takes),
         cmocka_unit_test(test_keys_may_expire_in_any_number),
     };
     return cmocka_run_group_tests(tests, keys_setup, keys_teardown);

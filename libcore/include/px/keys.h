@@ -62,6 +62,11 @@ bool px_key_in(struct px_str text);
 /* px_key_make(random, out): the key that those bytes make, with a NUL. */
 void px_key_make(const uint8_t random[PX_KEY_RANDOM], char out[PX_KEY_TEXT + 1]);
 
+/* px_key_client_ok(s), px_key_rate_ok(s): may a row have such a client, such a rate? Lower-case
+ * words of at most 64 letters, digits, _ and -; of a client also dots. Threads: pure. */
+bool px_key_client_ok(const char *s);
+bool px_key_rate_ok(const char *s);
+
 struct px_keys;
 /* px_keys_load(path, ret, reterr): read and check the file: names, shapes, nothing twice, at most
  * two keys of a client that are not disabled. Gives: free with px_keys_free; NULL is fine.

@@ -89,6 +89,14 @@ static const cyaml_schema_value_t keys_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct y_keys, keys_fields),
 };
 
+bool px_key_client_ok(const char *s) {
+    return px_yaml_name_ok(s, "_-.", NAME_BYTES);
+}
+
+bool px_key_rate_ok(const char *s) {
+    return px_yaml_name_ok(s, "_-", NAME_BYTES);
+}
+
 /* Where the loader is, for messages. */
 struct place {
     struct px_keys *k;
@@ -130,7 +138,7 @@ static enum px_code load_rate(struct place *at, const struct y_rate *y) {
     struct px_key_rate r = {.name = NULL};
     const struct px_key_rate *twin = NULL;
 
-    if (!px_yaml_name_ok(y->name, "_-", NAME_BYTES)) {
+    if (!px_key_rate_ok(y->name)) {
         return bad(at, "name", "must be a lower-case word of letters, digits, _ and -");
     }
     for (size_t i = 0; i < at->k->nrates && !twin; i++) {
@@ -281,7 +289,7 @@ static enum px_code load_key(struct place *at, const struct y_key *y) {
     bool fresh = false;
     static_assert(PX_KEY_HASH == PX_HMAC_BYTES, "read and compared as one");
 
-    if (!px_yaml_name_ok(y->client, "_-.", NAME_BYTES)) {
+    if (!px_key_client_ok(y->client)) {
         return bad(at, "client", "must be a lower-case word of letters, digits, _, - and .");
     }
     if (strlen(y->id) != PX_KEY_ID ||

@@ -36,6 +36,7 @@ elsewhere=(
     "kafka-acls.sh --remove|one of Kafka's own tools|tests/e2e/test_secure.sh|AclCommand --remove"
     'make run|starts everything|tests/e2e/test_run.sh|RUN_FOR=0 RATE=300 RUN_DIR="$work/make" run'
     'make stack|starts everything|tests/e2e/test_run.sh|bash "$run" stack "$bin" "$work/stack"'
+    'make hostile|measures for minutes; its attacks run short|tests/integration/test_hostile.c|argv[n++] = proc_bin("px-hostile")'
     'make test-scram|fetches another Kafka, so that CI leaves it out|tests/module.mk|tests/e2e/scram.sh'
 )
 expected() { # command: its exit status

@@ -147,7 +147,7 @@ static void test_limits_refuse_a_batch_as_a_whole(void **state) {
     assert_int_equal(batch_from(*state, "127.0.0.5", 15).status, 200);
     struct said s = batch_from(*state, "127.0.0.5", 12);
     assert_int_equal(s.status, 429);
-    assert_in_range(wait_of(&s), 1, 7);
+    assert_in_range(wait_of(&s), 1, 8);
     assert_false(holds(&s, "results"));
     assert_int_equal(batch_from(*state, "127.0.0.5", 4).status, 200);
 }

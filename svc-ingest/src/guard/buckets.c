@@ -30,7 +30,8 @@ int64_t ing_rate_take(int64_t *due, const struct ing_rate *rate, const struct in
     int64_t after = before + c->cost * rate->step;
     if (before > now && after - now > rate->depth) {
         int64_t over = after - now - rate->depth, full = before - now;
-        return over < full ? over : full;
+        /* what was paid is gone, and paid again when the same comes again */
+        return (over < full ? over : full) + c->paid * rate->step;
     }
     *due = after;
     return 0;

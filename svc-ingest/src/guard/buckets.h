@@ -24,8 +24,9 @@ struct ing_charge {
 };
 
 /* ing_rate_take(due, rate, c): take what ${c} asks for out of the bucket that is full at ${*due}
- * (ns). Returns 0, or the ns to wait, with nothing taken. What is larger than the bucket is given
- * when the bucket is full, and waited for afterwards. Threads: pure. */
+ * (ns). Returns 0, or the ns after which the same would be given, what was paid included, with
+ * nothing taken. What is larger than the bucket is given when the bucket is full, and waited for
+ * afterwards. Threads: pure. */
 int64_t ing_rate_take(int64_t *due, const struct ing_rate *rate, const struct ing_charge *c);
 
 #define ING_BUCKETS      65536

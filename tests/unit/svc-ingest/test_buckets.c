@@ -118,6 +118,28 @@ static void test_buckets_know_what_was_paid(void **state) {
     assert_int_equal(ing_buckets_take(b, id, &r, &rest), 0);
 }
 
+/* Whoever comes again after what it was told is let in: the one token that finding out cost is paid
+ * once more. */
+static void test_buckets_tell_a_batch_the_truth(void **state) {
+    struct ing_buckets *b = *state;
+    struct ing_rate r = ing_rate_of(10, S, 20, 1);
+    static const unsigned batches[] = {6, 500};
+
+    for (unsigned i = 0; i < PX_ARRAY_LEN(batches); i++) {
+        uint64_t id = source(b, 8 + i);
+        struct ing_charge first = {.now = 1 * S, .cost = 18}, rest = first;
+        assert_int_equal(ing_buckets_take(b, id, &r, &first), 0);
+        first.cost = rest.paid = 1;
+        rest.cost = batches[i];
+        assert_int_equal(ing_buckets_take(b, id, &r, &first), 0);
+        int64_t wait = ing_buckets_take(b, id, &r, &rest);
+        assert_true(wait > 0);
+        first.now = rest.now = 1 * S + wait / 1000;
+        assert_int_equal(ing_buckets_take(b, id, &r, &first), 0);
+        assert_int_equal(ing_buckets_take(b, id, &r, &rest), 0);
+    }
+}
+
 static void test_buckets_of_no_rate_are_no_limit(void **state) {
     struct ing_rate r = ing_rate_of(0, S, 20, 1);
 
@@ -177,6 +199,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_buckets_take_what_is_larger_than_they_are_when_full,
                                         setup, teardown),
         cmocka_unit_test_setup_teardown(test_buckets_know_what_was_paid, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_buckets_tell_a_batch_the_truth, setup, teardown),
         cmocka_unit_test_setup_teardown(test_buckets_of_no_rate_are_no_limit, setup, teardown),
         cmocka_unit_test_setup_teardown(test_buckets_outlive_a_flood_of_sources, setup, teardown),
         cmocka_unit_test_setup_teardown(test_buckets_hash_with_a_key_of_their_own, setup, teardown),

@@ -7,7 +7,7 @@
 #include <px/hash.h>
 #include <px/hmac.h>
 
-#define BEARER "Bearer "
+#define BEARER "Bearer"
 
 void ing_presented_of(struct ing_presented *p, const struct px_http_req *req, bool sites) {
     *p = (struct ing_presented){.query = px_req_query(req)};
@@ -90,16 +90,25 @@ static enum ing_denial identify_state(const struct px_server_key *k, px_us wall)
     return ING_DENIED_KEY_EXPIRED;
 }
 
+/* The scheme by itself too: that is what a client sends whose key was never set. */
+static bool identify_is_bearer(struct px_str s) {
+    size_t n = sizeof BEARER - 1;
+
+    return s.n >= n && px_str_ieq((struct px_str){.p = s.p, .n = n}, PX_S(BEARER)) &&
+           (s.n == n || s.p[n] == ' ' || s.p[n] == '\t');
+}
+
 static void identify_server(struct ing_guard *g, const struct ing_presented *p,
                             const struct ing_moment *at, struct ing_sender *s,
                             struct ing_finding *ret) {
     struct px_str text = p->authorization, id = {0};
     size_t skip = sizeof BEARER - 1;
+    bool bearer = identify_is_bearer(text) && text.n > skip && text.p[skip] == ' ';
 
-    if (text.n >= skip && px_str_ieq((struct px_str){.p = text.p, .n = skip}, PX_S(BEARER))) {
+    if (bearer) {
         text = px_str_trim((struct px_str){.p = text.p + skip, .n = text.n - skip});
     }
-    if (p->twice || text.p == p->authorization.p || !px_key_split(text, &id)) {
+    if (p->twice || !bearer || !px_key_split(text, &id)) {
         ret->denial = ING_DENIED_BAD_KEY;
         identify_failed(g, at, s, (struct px_str){.n = 0}, ret);
         return;
@@ -114,12 +123,11 @@ static void identify_server(struct ing_guard *g, const struct ing_presented *p,
     s->key = ret->denial == ING_ADMITTED ? key : NULL;
 }
 
-/* Is the field meant for us? Other schemes are of proxies in front, who pass on what they got. */
+/* Is the field meant for us? Other schemes are of proxies in front, who pass on what they got. But
+ * a key is ours wherever it stands, and of two fields nobody knows which one counts. */
 static bool identify_is_ours(const struct ing_presented *p) {
-    struct px_str head = {.p = p->authorization.p, .n = sizeof BEARER - 1};
-
-    return p->authorization.n >= head.n &&
-           (px_str_ieq(head, PX_S(BEARER)) || px_str_starts(p->authorization, PX_S("pxk_")));
+    return p->twice || identify_is_bearer(p->authorization) ||
+           px_str_starts(p->authorization, PX_S("pxk_")) || px_key_in(p->authorization);
 }
 
 /* --- site keys ----------------------------------------------------------------------------------

@@ -283,8 +283,12 @@ static void test_guard_takes_keys_in_one_place_only(void **state PX_UNUSED) {
         {"bearer  " GOOD " ", "", false, ING_ADMITTED, true},
         {"Bearer " GOOD, "", true, ING_DENIED_BAD_KEY, false},
         {GOOD, "", false, ING_DENIED_BAD_KEY, false},
-        {"Bearer", "", false, ING_ADMITTED, false}, /* no token: no claim */
-        {"Bearer ", "", false, ING_DENIED_BAD_KEY, false},
+        {"Bearer", "", false, ING_DENIED_BAD_KEY, false}, /* whose key was never set */
+        {"Bearer\t" GOOD, "", false, ING_DENIED_BAD_KEY, false},
+        {"Bearers", "", false, ING_ADMITTED, false},
+        {"Token " GOOD, "", false, ING_DENIED_BAD_KEY, false},
+        {"Basic dXNlcjpwYXNz, Bearer " GOOD, "", false, ING_DENIED_BAD_KEY, false},
+        {"Basic dXNlcjpwYXNz", "", true, ING_DENIED_BAD_KEY, false}, /* the other may be ours */
         {"Bearer eyJhbGciOi", "", false, ING_DENIED_BAD_KEY, false},
         {"Bearer " GOOD "A", "", false, ING_DENIED_BAD_KEY, false},
         {"Basic dXNlcjpwYXNz", "", false, ING_ADMITTED, false}, /* of a proxy in front */

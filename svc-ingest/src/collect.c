@@ -100,8 +100,7 @@ static bool collect_find_batch(struct ing_worker *w, const struct px_jnode *root
     for (const struct px_jnode *c = px_json_first(root); c; c = px_json_next(c)) {
         if (c != *ret) {
             char field[64];
-            struct px_str name = px_json_name(c);
-            name.n = name.n < sizeof field ? name.n : sizeof field - 1;
+            struct px_str name = ing_fields_name(px_json_name(c), sizeof field);
             px_verdict_add(&w->verdict, PX_REASON_UNKNOWN_MEMBER,
                            px_str_copy(name, field, sizeof field) ? field : "?");
         }

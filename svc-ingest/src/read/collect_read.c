@@ -23,9 +23,9 @@ static const struct {
 static void collect_issue(struct px_verdict *v, enum px_reason reason, const char *prefix,
                           struct px_str name) {
     char field[sizeof v->issues[0].field];
-    int n = name.n < sizeof field ? (int)name.n : (int)sizeof field;
 
-    snprintf(field, sizeof field, "%s%.*s", prefix, n, name.p ? name.p : "");
+    name = ing_fields_name(name, sizeof field - strlen(prefix));
+    snprintf(field, sizeof field, "%s%.*s", prefix, (int)name.n, name.p ? name.p : "");
     px_verdict_add(v, reason, field);
 }
 

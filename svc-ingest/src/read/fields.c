@@ -21,6 +21,17 @@ int ing_fields_attr(const struct px_event_type *type, struct px_str name) {
     return -1;
 }
 
+struct px_str ing_fields_name(struct px_str name, size_t cap) {
+    if (name.n < cap) {
+        return name;
+    }
+    name.n = cap - 1;
+    while (name.n && ((uint8_t)name.p[name.n] & 0xc0) == 0x80) {
+        name.n--; /* in the middle of a character */
+    }
+    return name;
+}
+
 static bool fields_has_issue(const struct px_verdict *v, const char *field) {
     for (size_t i = 0; i < v->nissues; i++) {
         if (strcmp(v->issues[i].field, field) == 0) {

@@ -58,6 +58,10 @@ PX_MUST_USE enum px_code ing_collect_item_key(struct ing_fields *f, struct px_st
  * so. */
 void ing_collect_names(const struct ing_fields *f, struct px_verdict *v);
 
+/* ing_fields_name(name, cap): as much of a sender's ${name} as fits into a field name of ${cap}
+ * bytes with its NUL: whole characters. Threads: pure. */
+struct px_str ing_fields_name(struct px_str name, size_t cap);
+
 /* ing_fields_drop(f, name): one more attribute is left out. */
 static inline void ing_fields_drop(struct ing_fields *f, struct px_str name) {
     if (f->dropped < ING_DROPPED_NAMES) {

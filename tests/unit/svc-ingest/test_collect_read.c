@@ -4,7 +4,10 @@
 #include "fields.h"
 #include "ing_catalog.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#define EUROS "\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac\xe2\x82\xac"
 
 struct read_case {
     struct px_arena arena;
@@ -113,6 +116,23 @@ static void test_collect_read_cuts_a_long_stranger(void **state) {
     read_done(&c);
 }
 
+/* Never within a character: the name is told in an answer and in a record. */
+static void test_collect_read_cuts_between_characters(void **state) {
+    static const char *const begins[] = {"", "x", "xx", "xxx"};
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(begins); i++) {
+        char json[300];
+        snprintf(json, sizeof json, "{\"%s%s%s%s%s%s\":1}", begins[i], EUROS, EUROS, EUROS, EUROS,
+                 EUROS);
+        struct read_case c;
+        read_json(&c, *state, json);
+        struct px_str field = px_str_c(c.f.early.issues[0].field);
+        assert_true(px_utf8_valid(field));
+        assert_in_range(field.n, 61, 63);
+        read_done(&c);
+    }
+}
+
 static void test_collect_key_is_the_id_or_agrees_with_it(void **state) {
     (void)state;
     struct ing_fields f = {.dropped = 0};
@@ -169,6 +189,7 @@ int main(void) {
         cmocka_unit_test(test_collect_read_counts_null_as_absent),
         cmocka_unit_test(test_collect_read_names_what_is_wrong),
         cmocka_unit_test(test_collect_read_cuts_a_long_stranger),
+        cmocka_unit_test(test_collect_read_cuts_between_characters),
         cmocka_unit_test(test_collect_key_is_the_id_or_agrees_with_it),
         cmocka_unit_test(test_collect_item_key_ends_with_the_index),
         cmocka_unit_test(test_collect_names_the_field_that_was_sent),

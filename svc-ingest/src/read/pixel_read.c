@@ -35,6 +35,7 @@ struct pixel_reader {
     char *scratch;
     struct px_raw_attr *seen; /* type->nfields entries; .name.p NULL = not seen */
     struct ing_fields *out;
+    bool keyed; /* a site key was there */
 };
 
 static struct pixel_place pixel_place(struct pixel_reader *r, struct px_str name) {
@@ -94,8 +95,12 @@ static void pixel_pair(struct pixel_reader *r, struct px_str raw_name, struct px
     }
     struct pixel_place place = pixel_place(r, name);
     if (!place.value) {
-        if (px_str_is(name, "k")) {
-            return; /* the site key was looked at already */
+        if (px_str_is(name, "k")) { /* the site key was looked at already: the first one */
+            if (r->keyed) {
+                px_verdict_add(&r->out->early, PX_REASON_DUPLICATE_PARAMETER, "k");
+            }
+            r->keyed = true;
+            return;
         }
         ing_fields_drop(r->out, name);
         r->scratch += name.p == r->scratch ? name.n : 0; /* its name may still be asked for */

@@ -75,6 +75,7 @@ static void test_pixel_read_names_what_is_wrong(void **state) {
         {"playerId=a&bannerTag=b&s=1&s=2", PX_REASON_DUPLICATE_PARAMETER, "s"},
         {"playerId=a&bannerTag=b&eid=1&eid=2", PX_REASON_DUPLICATE_PARAMETER, "eid"},
         {"playerId=a&bannerTag=b&sid=%", PX_REASON_BAD_ESCAPE, "sid"},
+        {"k=site-0001&playerId=a&bannerTag=b&%6b=site-0002", PX_REASON_DUPLICATE_PARAMETER, "k"},
     };
 
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {

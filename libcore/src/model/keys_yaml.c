@@ -76,13 +76,12 @@ static const cyaml_schema_field_t key_fields[] = {
 static const cyaml_schema_value_t key_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, struct y_key, key_fields),
 };
+/* A list whose last row was taken out stands there with nothing below it. */
+#define LIST (CYAML_FLAG_POINTER_NULL | CYAML_FLAG_OPTIONAL)
 static const cyaml_schema_field_t keys_fields[] = {
-    CYAML_FIELD_SEQUENCE("rates", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct y_keys, rates,
-                         &rate_schema, 0, ROWS_MAX),
-    CYAML_FIELD_SEQUENCE("sites", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct y_keys, sites,
-                         &site_schema, 0, ROWS_MAX),
-    CYAML_FIELD_SEQUENCE("keys", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct y_keys, keys,
-                         &key_schema, 0, ROWS_MAX),
+    CYAML_FIELD_SEQUENCE("rates", LIST, struct y_keys, rates, &rate_schema, 0, ROWS_MAX),
+    CYAML_FIELD_SEQUENCE("sites", LIST, struct y_keys, sites, &site_schema, 0, ROWS_MAX),
+    CYAML_FIELD_SEQUENCE("keys", LIST, struct y_keys, keys, &key_schema, 0, ROWS_MAX),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t keys_schema = {

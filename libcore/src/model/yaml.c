@@ -3,7 +3,10 @@
 #include "yaml.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <px/buf.h>
 #include <px/mem.h>
@@ -98,10 +101,27 @@ bool px_yaml_name_ok(const char *s, const char *extra, size_t max) {
     return n <= max;
 }
 
-static enum px_code read_file(const char *path, struct px_buf *text, struct px_err *reterr) {
-    FILE *f = fopen(path, "rbe");
+/* O_NONBLOCK: opening a FIFO must not hang a service that reads the file again; it is refused just
+ * below. */
+static FILE *open_file(const char *path, struct px_err *reterr) {
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    struct stat st;
+    bool other = fd >= 0 && fstat(fd, &st) == 0 && !S_ISREG(st.st_mode);
+    FILE *f = fd >= 0 && !other ? fdopen(fd, "rb") : NULL;
     if (!f) {
-        return PX_FAIL(reterr, PX_CONFIG, "%.120s: cannot be opened: %s", path, strerror(errno));
+        PX_IGNORE(PX_FAIL(reterr, PX_CONFIG, "%.120s: cannot be opened: %s", path,
+                          other ? "is not a regular file" : strerror(errno)));
+        if (fd >= 0) {
+            close(fd);
+        }
+    }
+    return f;
+}
+
+static enum px_code read_file(const char *path, struct px_buf *text, struct px_err *reterr) {
+    FILE *f = open_file(path, reterr);
+    if (!f) {
+        return PX_CONFIG;
     }
     size_t got;
     char *to;

@@ -3,6 +3,10 @@
 #include <px/num.h>
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "model_fixture.h"
 #include "torture.h"
@@ -72,6 +76,41 @@ static void test_keys_are_read_as_they_stand(void **state PX_UNUSED) {
     assert_int_equal(px_key_state(px_keys_server(k, PX_S("ijklmnop")), 0), PX_KEY_VALID);
     assert_int_equal(px_key_state(px_keys_server(k, PX_S("qrstuvwx")), from), PX_KEY_DISABLED);
     px_keys_free(k);
+}
+
+/* The last row was taken out, in a hurry: the file must not be refused for what is left. */
+static void test_keys_may_be_none(void **state PX_UNUSED) {
+    static const char *const texts[] = {"keys:\n", "rates:\nsites:\nkeys:\n", "keys: []\n",
+                                        "sites:\n\n# none\nkeys:\n"};
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(texts); i++) {
+        struct px_keys *k = NULL;
+        struct px_err err = PX_ERR_INIT;
+        if (load(texts[i], &k, &err)) {
+            fail_msg("%s: %s", texts[i], err.msg);
+        }
+        assert_true(px_keys_servers(k) == 0 && px_keys_sites(k) == 0);
+        px_keys_free(k);
+    }
+}
+
+/* A FIFO would keep SIGHUP, and with it the whole service, waiting for a writer. */
+static void test_keys_are_in_a_file(void **state PX_UNUSED) {
+    char path[] = "/tmp/px-keys-fifo.XXXXXX";
+    struct px_keys *k = NULL;
+    struct px_err err = PX_ERR_INIT;
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    close(fd);
+    unlink(path);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(10);
+    enum px_code rc = px_keys_load(path, &k, &err);
+    alarm(0);
+    unlink(path);
+    assert_int_equal(rc, PX_CONFIG);
+    assert_non_null(strstr(err.msg, "is not a regular file"));
 }
 
 struct edit {
@@ -205,6 +244,8 @@ static void test_keys_survive_without_memory(void **state PX_UNUSED) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keys_are_read_as_they_stand),
+        cmocka_unit_test(test_keys_may_be_none),
+        cmocka_unit_test(test_keys_are_in_a_file),
         cmocka_unit_test(test_keys_name_the_wrong_row),
         cmocka_unit_test(test_keys_have_one_shape),
         cmocka_unit_test(test_keys_are_seen_inside_a_text),

@@ -77,12 +77,25 @@ struct ing_cors ing_cors_of(const char *allowed, struct px_str origin, bool twic
     return all;
 }
 
+static bool cors_ends(struct px_str s, struct px_str tail) {
+    return s.n >= tail.n && px_str_eq(cors_behind(s, s.n - tail.n), tail);
+}
+
+/* Browsers leave the usual port out: an origin with it would be nobody's. */
+static bool cors_is_usual_port(struct px_str s) {
+    size_t scheme = px_str_find(s, ':');
+    bool tls = px_str_ieq((struct px_str){.p = s.p, .n = scheme}, PX_S("https")),
+         plain = px_str_ieq((struct px_str){.p = s.p, .n = scheme}, PX_S("http"));
+
+    return (tls && cors_ends(s, PX_S(":443"))) || (plain && cors_ends(s, PX_S(":80")));
+}
+
 bool ing_cors_allowed_ok(const char *allowed) {
     if (strcmp(allowed, "*") == 0) {
         return true;
     }
     for (struct px_str word; (word = cors_word(&allowed)).n;) {
-        if (!cors_is_origin(word)) {
+        if (!cors_is_origin(word) || cors_is_usual_port(word)) {
             return false;
         }
     }

@@ -45,9 +45,10 @@ static enum px_code probe_config(void *arg, struct px_probe_out *out, struct px_
                        (long long)c->port);
     }
     if (!ing_cors_allowed_ok(c->cors_origins)) {
-        return PX_FAIL(
-            reterr, PX_CONFIG,
-            "Cors:Origins is `*` or origins between blanks or commas, each scheme://host[:port]");
+        return PX_FAIL(reterr, PX_CONFIG,
+                       "Cors:Origins is `*` or origins between blanks or commas, each "
+                       "scheme://host[:port] as browsers send it: without a path and without the "
+                       "usual port");
     }
     struct px_nets nets;
     struct px_err err = PX_ERR_INIT;

@@ -169,12 +169,14 @@ static bool site_key_ok(const char *s) {
     return n >= SITE_KEY_MIN && n <= NAME_BYTES && strspn(s, letters) == n;
 }
 
+/* Browsers leave the usual port out, so an origin with it would be nobody's. */
 static bool origin_ok(const char *s) {
     size_t scheme = strncmp(s, "https://", 8) == 0 ? 8 : strncmp(s, "http://", 7) == 0 ? 7 : 0;
-    const char *host = s + scheme;
+    const char *host = s + scheme, *usual = scheme == 8 ? ":443" : ":80";
+    size_t n = strlen(host), tail = strlen(usual);
 
-    return scheme && *host &&
-           strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == strlen(host);
+    return scheme && n && strspn(host, "abcdefghijklmnopqrstuvwxyz0123456789.-:[]") == n &&
+           (n < tail || strcmp(host + n - tail, usual) != 0);
 }
 
 static enum px_code load_origins(struct place *at, const struct y_site *y, struct px_site_key *s) {
@@ -187,7 +189,7 @@ static enum px_code load_origins(struct place *at, const struct y_site *y, struc
         if (!origin_ok(y->origins[i])) {
             return bad(at, "origins",
                        "must be as browsers send them: https://shop.example, in lower case, "
-                       "without a path");
+                       "without a path and without the usual port");
         }
         enum px_code rc = keep(at, y->origins[i], &v[i]);
         if (rc) {

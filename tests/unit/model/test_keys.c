@@ -151,6 +151,8 @@ static void test_keys_name_the_wrong_row(void **state PX_UNUSED) {
         {"https://shop.example", "shop.example", "origins: must be as browsers send"},
         {"https://shop.example", "https://Shop.example", "origins: must be as browsers send"},
         {"https://shop.example", "https://", "origins: must be as browsers send"},
+        {"https://shop.example", "https://shop.example:443", "origins: must be as browsers send"},
+        {"https://shop.example", "http://shop.example:80", "without the usual port"},
         {"client: billing\n", "client: Billing\n", "keys[0] (Billing): client: must be"},
         {"id: abcdefgh", "id: abcdefg", "keys[0] (billing): id: must be the 8 letters"},
         {"id: abcdefgh", "id: abcdefgH", "id: must be the 8 letters"},

@@ -71,10 +71,16 @@ static void test_cors_knows_a_list(void **state) {
 
 static void test_cors_refuses_a_wrong_list(void **state) {
     (void)state;
-    static const char *const bad[] = {"a.example", "https://a.example *", "https://*.example",
-                                      "https://a.example;https://b.example", "null"};
+    static const char *const bad[] = {"a.example",
+                                      "https://a.example *",
+                                      "https://*.example",
+                                      "https://a.example;https://b.example",
+                                      "null",
+                                      "https://a.example http://b.example:80",
+                                      "HTTPS://a.example:443"};
 
     assert_true(ing_cors_allowed_ok("*") && ing_cors_allowed_ok(""));
+    assert_true(ing_cors_allowed_ok("https://a.example:80 http://a.example:443"));
     for (size_t i = 0; i < PX_ARRAY_LEN(bad); i++) {
         assert_false(ing_cors_allowed_ok(bad[i]));
     }

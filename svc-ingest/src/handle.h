@@ -111,9 +111,9 @@ size_t ing_reject_excerpt(size_t n);
 /* ing_reject_limit(type, issue): the limit that an issue is about; 0 = none is known. Threads:
  * pure. */
 int64_t ing_reject_limit(const struct px_event_type *type, const struct px_issue *issue);
-/* ing_reject_shows_personal(s): might the excerpt ${s} hold an e-mail address, a card number, raw
- * or percent-encoded, or the address of a client (a member ip, or whatever looks like one)? Errs on
- * the side of yes. Threads: pure. */
+/* ing_reject_shows_personal(s): might the excerpt ${s} hold an e-mail address, a card number, a
+ * server key, or the address of a client (a member ip, or whatever looks like one), plain or under
+ * one or two layers of escapes? Errs on the side of yes. Threads: pure. */
 bool ing_reject_shows_personal(struct px_str s);
 
 /* --- settle.c ----------------------------------------------------------------------------------

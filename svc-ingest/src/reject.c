@@ -12,6 +12,7 @@
  */
 #define REJECT_BEHIND      64
 #define REJECT_ADDRESS_MIN 7 /* 1.2.3.4, fe80::1 */
+#define REJECT_LAYERS      2 /* of escapes: gateways write one more around what was escaped */
 
 /* What looks like personal data must not reach the log through the back door: neither what was
  * refused for it, nor what stands in a member nobody looked at. */
@@ -23,7 +24,7 @@ static bool reject_is_personal(const struct px_verdict *v, struct px_str payload
             return true;
         }
     }
-    return v->nissues == PX_MAX_ISSUES || px_key_in(payload) || ing_reject_shows_personal(payload);
+    return v->nissues == PX_MAX_ISSUES || ing_reject_shows_personal(payload);
 }
 
 static bool reject_ends_piece(char c) {
@@ -63,18 +64,15 @@ static bool reject_shows_address(struct px_str s) {
     return false;
 }
 
-bool ing_reject_shows_personal(struct px_str s) {
+static bool reject_shows(struct px_str s) {
     static const char address[] = "\"ip\"";
     size_t from = 0;
 
-    if ((s.n && memmem(s.p, s.n, address, sizeof address - 1)) || reject_shows_address(s)) {
+    if (px_key_in(s) || reject_shows_address(s) || px_str_find(s, '@') < s.n ||
+        (s.n && memmem(s.p, s.n, address, sizeof address - 1))) {
         return true;
     }
     for (size_t i = 0; i <= s.n; i++) {
-        if (i < s.n && (s.p[i] == '@' || (s.p[i] == '4' && i + 1 < s.n && s.p[i + 1] == '0' &&
-                                          i > 0 && s.p[i - 1] == '%'))) {
-            return true;
-        }
         if (i == s.n || reject_ends_piece(s.p[i])) {
             if (px_looks_like_card((struct px_str){.p = s.p + from, .n = i - from})) {
                 return true;
@@ -83,6 +81,44 @@ bool ing_reject_shows_personal(struct px_str s) {
         }
     }
     return false;
+}
+
+/* The byte that ${s} begins with as an escape: %40 of a query, \u0040 of JSON, + for a blank. Bytes
+ * it takes, or 0. */
+static size_t reject_escape(struct px_str s, char *ret) {
+    static const struct px_str json = PX_S_INIT("\\u00"), query = PX_S_INIT("%");
+    size_t skip = px_str_starts(s, json) ? json.n : px_str_starts(s, query) ? query.n : 0;
+    int high = skip && s.n > skip + 1 ? px_hex_digit(s.p[skip]) : -1;
+    int low = high >= 0 ? px_hex_digit(s.p[skip + 1]) : -1;
+
+    *ret = low >= 0 ? (char)(high * 16 + low) : ' ';
+    return low >= 0 ? skip + 2 : s.n && s.p[0] == '+';
+}
+
+/* ${s} without one layer of escapes, in ${buf}, which ${s} may stand in. */
+static struct px_str reject_plain(struct px_str s, char *buf) {
+    size_t n = 0;
+
+    for (size_t i = 0; i < s.n; n++) {
+        char c = s.p[i], meant;
+        size_t took = reject_escape((struct px_str){.p = s.p + i, .n = s.n - i}, &meant);
+        buf[n] = took ? meant : c;
+        i += took ? took : 1;
+    }
+    return (struct px_str){.p = buf, .n = n};
+}
+
+bool ing_reject_shows_personal(struct px_str s) {
+    char buf[REJECT_EXCERPT_MAX + REJECT_BEHIND];
+
+    for (int layer = 0; layer < REJECT_LAYERS; layer++) {
+        if (reject_shows(s)) {
+            return true;
+        }
+        s.n = s.n < sizeof buf ? s.n : sizeof buf;
+        s = reject_plain(s, buf);
+    }
+    return reject_shows(s);
 }
 
 static const struct ing_topics *reject_topics(const struct ing_worker *w,
@@ -150,7 +186,7 @@ static struct px_str reject_kept(const struct ing_refused *r) {
 static struct px_str reject_field(const struct px_issue *issue) {
     struct px_str field = px_str_c(issue->field);
 
-    return px_key_in(field) || ing_reject_shows_personal(field) ? (struct px_str){.n = 0} : field;
+    return ing_reject_shows_personal(field) ? (struct px_str){.n = 0} : field;
 }
 
 static bool reject_send(struct ing_worker *w, const struct ing_refused *r,

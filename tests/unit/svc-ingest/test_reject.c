@@ -33,6 +33,17 @@ static void test_reject_withholds_what_may_be_personal(void **state) {
         {"s=std::string::ab", false},
         {"eid=0193a1b2-c3d4-7e5f-8a9b-0c1d2e3f4a5b", false},
         {"playerId=%4", false},
+        {"u=a%2540b.example", true},
+        {"{\"playerId\":\"p\",\"x\":\"a\\u0040b.example\"}", true},
+        {"{\"playerId\":\"p\",\"x\":\"a\\u0041b.example\"}", false},
+        {"u=2001%3Adb8%3A%3A9&playerId=null", true},
+        {"u=203%2E0%2E113%2e9", true},
+        {"u=4111+1111+1111+1111", true},
+        {"u=4111%201111%201111%201111", true},
+        {"%7B%22ip%22%3A1%7D", true},
+        {"u=pxk_abcdefgh_AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", true},
+        {"u=pxk%5Fabcdefgh%5FAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", true},
+        {"u=https%3A%2F%2Fshop.example%2Fa%3Fb%3D1+2&t=10%3A20%3A30&%", false},
         {"40", false},
     };
 

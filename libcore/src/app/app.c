@@ -5,6 +5,7 @@
 #include <px/log.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -74,11 +75,25 @@ static void app_set_up(struct px_app *app, const struct px_app_def *def) {
     atomic_init(&app->phase, PX_APP_INIT);
 }
 
+/* Where a standard stream is closed, what is opened next would take its place, and the log or an
+ * answer would be written into a socket. For reading alone: writing stays an error. */
+static void hold_streams(void) {
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    } while (fd >= 0 && fd < STDERR_FILENO);
+    if (fd > STDERR_FILENO) {
+        close(fd);
+    }
+}
+
 int px_app_main(const struct px_app_def *def, int argc, char **argv) {
     struct px_app app;
     struct px_err err = PX_ERR_INIT;
     int status;
 
+    hold_streams();
     app_set_up(&app, def);
     signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of that write, nothing more */
     signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow */

@@ -57,6 +57,29 @@ static void launch_ready(struct proc *p, const char *a, const char *b) {
     }
 }
 
+/* What it opens must not take the place of a closed stream, which the log is written to. */
+static void test_app_keeps_closed_streams_free(void **state PX_UNUSED) {
+    char self[512], path[64], to[64] = "";
+    ssize_t n = readlink(SELF, self, sizeof self - 1);
+    struct proc p;
+
+    assert_true(n > 0);
+    self[n] = '\0';
+    const char *argv[] = {"/bin/sh", "-c", "exec \"$0\" " TINY " <&- >&- 2>&-", self, NULL};
+    proc_start(&p, argv, NULL);
+    for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+        snprintf(path, sizeof path, "/proc/%ld/fd/%d", (long)p.pid, fd);
+        long end = now_ms() + WAIT * 1000;
+        do {
+            pause_ms(10);
+            n = readlink(path, to, sizeof to - 1);
+            to[n > 0 ? n : 0] = '\0';
+        } while (strcmp(to, "/dev/null") != 0 && now_ms() < end);
+        assert_string_equal(to, "/dev/null");
+    }
+    assert_int_equal(proc_stop(&p), 0);
+}
+
 static void test_app_sigterm_drains_in_order(void **state PX_UNUSED) {
     struct proc p;
 
@@ -280,6 +303,7 @@ static void test_app_names_its_instance(void **state PX_UNUSED) {
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_app_keeps_closed_streams_free),
         cmocka_unit_test(test_app_sigterm_drains_in_order),
         cmocka_unit_test(test_app_sigint_drains_too),
         cmocka_unit_test(test_app_second_signal_leaves_now),

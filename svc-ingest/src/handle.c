@@ -46,7 +46,9 @@ static void handle_wishes(struct ing_worker *w, const struct px_http_req *req) {
     bool may = who == ING_PROOF_ANY ||
                (who == ING_PROOF_KEYED && ing_sender_may(&w->sender, PX_SCOPE_ACK));
 
-    w->wishes.preferred = w->wishes.dry_run = px_req_names(req, "prefer", "handling=dry-run");
+    w->wishes.preferred = w->wishes.dry_run =
+        px_req_names(req, "prefer", "handling=dry-run") ||
+        px_req_names(req, "prefer", "handling=\"dry-run\""); /* RFC 7240 §2: the same */
     w->wishes.proof = may && px_str_is(px_req_header(req, "x-event-ack", NULL), "1");
 }
 

@@ -49,6 +49,8 @@ static void test_dry_run_tries_an_event_without_sending_it(void **state) {
          "\"bannerTag\",\"code\":\"missing_field\",\"message\":\"is required\"}],\"dropped\":[]}"},
         {"GET", "/visit?sid=null", "Prefer: respond-async\r\nPrefer: handling=dry-run\r\n", NULL,
          "\"field\":\"sid\",\"code\":\"junk_value\""},
+        {"GET", "/visit?sid=none", "Prefer: handling=\"dry-run\"\r\n", NULL, "\"dryRun\":true"},
+        {"POST", "/api/events?dry%52un=%31", JSON, "{" EVENT "}", "\"dryRun\":true"},
         {"GET", "/api/pixel/nothing?dryRun=1", NULL, NULL, "\"code\":\"unknown_event_type\""},
         {"POST", "/api/events?dryRun=1", JSON, "{" EVENT ",\"timestamp\":\"1999-01-01T00:00:00Z\"}",
          "{\"dryRun\":true,\"valid\":true,\"timestampReplaced\":true,"},
@@ -78,9 +80,9 @@ static void test_dry_run_tries_an_event_without_sending_it(void **state) {
     struct book after = book_of(*state);
     assert_memory_equal(&before, &after, sizeof before);
     assert_int_equal(ingest_rig_metric(*state, "px_events_dry_run_total{verdict=\"valid\"}"),
-                     valid + 2);
+                     valid + 3);
     assert_int_equal(ingest_rig_metric(*state, "px_events_dry_run_total{verdict=\"invalid\"}"),
-                     invalid + 4);
+                     invalid + 5);
 }
 
 static void test_dry_run_tries_a_batch(void **state) {

@@ -14,16 +14,23 @@ bool ing_dry_run_value(struct px_str text, bool *ret) {
     return true;
 }
 
+#define DRY_RUN_RAW 18 /* "dryRun", every letter of it escaped */
+
+static bool dry_run_plain(struct px_str raw, char buf[DRY_RUN_RAW], struct px_str *ret) {
+    return raw.n <= DRY_RUN_RAW && px_form_decode(raw, buf, ret) == PX_FORM_OK;
+}
+
 bool ing_dry_run_asked(struct px_str query, bool *ret) {
     struct px_form form = {.rest = query};
-    struct px_str name, value;
+    struct px_str name, value, plain;
+    char buf[DRY_RUN_RAW];
     bool has_value, seen = false, yes = false;
 
     while (px_form_next(&form, &name, &value, &has_value)) {
-        if (!px_str_is(name, "dryRun")) {
+        if (!dry_run_plain(name, buf, &plain) || !px_str_is(plain, "dryRun")) {
             continue;
         }
-        if (seen || !ing_dry_run_value(value, &yes)) {
+        if (seen || !dry_run_plain(value, buf, &plain) || !ing_dry_run_value(plain, &yes)) {
             return false;
         }
         seen = true;

@@ -120,11 +120,25 @@ static void test_dry_run_is_asked_in_so_many_words(void **state) {
         const char *query;
         int want; /* -1 = not understood */
     } rows[] = {
-        {"", 0},           {"a=1", 0},          {"dryrun=1", 0},
-        {"dryRun=1", 1},   {"dryRun=true", 1},  {"x=y&dryRun=1", 1},
-        {"dryRun=0", 0},   {"dryRun=false", 0}, {"dryRun", -1},
-        {"dryRun=", -1},   {"dryRun=yes", -1},  {"dryRun=TRUE", -1},
-        {"dryRun=01", -1}, {"dryRun=%31", -1},  {"dryRun=1&dryRun=1", -1},
+        {"", 0},
+        {"a=1", 0},
+        {"dryrun=1", 0},
+        {"dryRun=1", 1},
+        {"dryRun=true", 1},
+        {"x=y&dryRun=1", 1},
+        {"dryRun=0", 0},
+        {"dryRun=false", 0},
+        {"dryRun", -1},
+        {"dryRun=", -1},
+        {"dryRun=yes", -1},
+        {"dryRun=TRUE", -1},
+        {"dryRun=01", -1},
+        {"dryRun=%31", 1},
+        {"dryRun=1&dryRun=1", -1},
+        {"dry%52un=1", 1},
+        {"dryRun=%zz", -1},
+        {"dry%52un=0&dryRun=1", -1},
+        {"%64%72%79%52%75%6e=%66%61%6c%73%65", 0},
     };
     for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
         bool dry = false;

@@ -7,10 +7,9 @@
 #include "load.h"
 #include "peers.h"
 #include "stack.h"
+#include "target.h"
 
 #include <librdkafka/rdkafka.h>
-#include <stdio.h>
-#include <string.h>
 
 #define SPAN       INT64_C(1500000000)
 #define PARTITIONS 10
@@ -25,14 +24,6 @@ enum {
     AXUM,
     FASTAPI,
     TARGETS
-};
-
-struct target {
-    const char *name;
-    pid_t pid;
-    int port;
-    bool logs; /* acknowledges what the log has */
-    struct bench_runs cpu, rate, p50, p95;
 };
 
 /* Records in the topic, all partitions. */
@@ -65,59 +56,18 @@ static rd_kafka_t *reader(const char *brokers) {
 
 static void once(struct target *t, size_t connections, const struct px_str *requests,
                  rd_kafka_t *rk) {
-    const struct load_conf c = {.port = t->port,
-                                .connections = connections,
-                                .ns = SPAN,
-                                .requests = requests,
-                                .nrequests = 4096};
-    struct load_result r;
     int64_t before = t->logs ? stored(rk) : 0;
-    int64_t from = bench_cpu_of(t->pid);
-    load_run(&c, &r);
-    int64_t ns = bench_cpu_of(t->pid) - from;
-    if (r.other > 0 || r.ok == 0) {
-        bench_die(t->name, "an answer was not 200");
-    }
-    if (t->logs && stored(rk) - before < (int64_t)r.ok) {
+    uint64_t ok = target_ask(t, connections, SPAN, requests);
+    if (t->logs && stored(rk) - before < (int64_t)ok) {
         bench_die(t->name, "acknowledged more than the log has");
-    }
-    bench_add(&t->cpu, (double)ns / 1000 / (double)r.ok);
-    bench_add(&t->rate, (double)r.ok * 1e9 / (double)r.wall);
-    bench_add(&t->p50, r.p50 / 1000);
-    bench_add(&t->p95, r.p95 / 1000);
-}
-
-static void report(const struct target *t, const struct target *axum, size_t connections) {
-    const struct {
-        const char *what, *unit;
-        const struct bench_runs *runs;
-    } informs[] = {
-        {"rate", "requests/s", &t->rate}, {"p50", "ms", &t->p50}, {"p95", "ms", &t->p95}};
-    char name[96];
-    bool ours = strcmp(t->name, "svc-ingest") == 0;
-    (void)snprintf(name, sizeof name, "%s, %zu connections", t->name, connections);
-    bench_print(&(struct bench_figure){.bench = "peers",
-                                       .name = name,
-                                       .unit = "us CPU/request",
-                                       .runs = &t->cpu,
-                                       .reference_name = axum->name,
-                                       .reference = axum == t ? NULL : &axum->cpu,
-                                       .aim = ours ? AIM_OF_AXUM * bench_median(&axum->cpu) : 0,
-                                       .judged = ours});
-    for (size_t i = 0; i < PX_ARRAY_LEN(informs); i++) {
-        (void)snprintf(name, sizeof name, "%s, %zu connections: %s", t->name, connections,
-                       informs[i].what);
-        bench_print(&(struct bench_figure){
-            .bench = "peers", .name = name, .unit = informs[i].unit, .runs = informs[i].runs});
     }
 }
 
 static void measure(struct target *t, size_t connections, const struct px_str *requests,
                     rd_kafka_t *rk) {
     for (size_t i = 0; i < TARGETS; i++) {
-        t[i].cpu.n = t[i].rate.n = t[i].p50.n = t[i].p95.n = 0;
         once(&t[i], connections, requests, rk); /* warm: does not count */
-        t[i].cpu.n = t[i].rate.n = t[i].p50.n = t[i].p95.n = 0;
+        target_forget(&t[i]);
     }
     for (size_t rep = 0; rep < bench_reps(5); rep++) {
         for (size_t i = 0; i < TARGETS; i++) {
@@ -125,7 +75,12 @@ static void measure(struct target *t, size_t connections, const struct px_str *r
         }
     }
     for (size_t i = 0; i < TARGETS; i++) {
-        report(&t[i], &t[AXUM], connections);
+        target_report(&t[i],
+                      &(struct target_report){
+                          .bench = "peers",
+                          .connections = connections,
+                          .reference = &t[AXUM],
+                          .aim = i == INGEST ? AIM_OF_AXUM * bench_median(&t[AXUM].cpu) : 0});
     }
 }
 
@@ -150,7 +105,7 @@ int main(void) {
                      .port = fastapi.port,
                      .logs = true}};
     rd_kafka_t *rk = reader(s.bootstrap);
-    const struct px_str *requests = load_pixels(4096);
+    const struct px_str *requests = load_pixels(TARGET_REQUESTS);
     const size_t connections[] = {256, 32};
     for (size_t k = 0; k < PX_ARRAY_LEN(connections); k++) {
         measure(t, connections[k], requests, rk);

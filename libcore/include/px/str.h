@@ -62,6 +62,9 @@ bool px_str_ieq(struct px_str a, struct px_str b);
 
 /* px_str_find(s, c): index of the first ${c} in ${s}, or s.n. Threads: pure. */
 size_t px_str_find(struct px_str s, char c);
+/* px_str_part(rest, c): what stands in ${*rest} before its first ${c}, or all of it; it is taken
+ * off with that ${c}. Threads: pure. */
+struct px_str px_str_part(struct px_str *rest, char c);
 
 /* px_str_copy(s, dst, cap): NUL-terminated copy for a C-library border. False (and an empty
  * string) when ${s} holds a NUL or does not fit. Threads: pure. */

@@ -24,6 +24,13 @@ size_t px_str_find(struct px_str s, char c) {
     return at ? (size_t)(at - s.p) : s.n;
 }
 
+struct px_str px_str_part(struct px_str *rest, char c) {
+    size_t n = px_str_find(*rest, c), skip = n < rest->n ? n + 1 : n;
+    struct px_str part = {.p = rest->p, .n = n};
+    *rest = (struct px_str){.p = rest->p + skip, .n = rest->n - skip};
+    return part;
+}
+
 bool px_str_copy(struct px_str s, char *dst, size_t cap) {
     if (cap == 0) {
         return false;

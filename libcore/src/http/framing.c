@@ -64,12 +64,9 @@ bool px_gate_host(struct px_str v) {
 
 static void note_connection(struct px_http_req *r, struct px_str v) {
     while (v.n) {
-        size_t comma = px_str_find(v, ',');
-        struct px_str t = px_str_trim((struct px_str){.p = v.p, .n = comma});
+        struct px_str t = px_str_trim(px_str_part(&v, ','));
         r->says_close = r->says_close || px_str_ieq(t, PX_S("close"));
         r->says_keep = r->says_keep || px_str_ieq(t, PX_S("keep-alive"));
-        size_t skip = comma < v.n ? comma + 1 : comma;
-        v = (struct px_str){.p = v.p + skip, .n = v.n - skip};
     }
 }
 

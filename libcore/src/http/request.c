@@ -100,13 +100,10 @@ px_us px_req_received(const struct px_http_req *r) {
 /* ";q=0", ";q=0.0": named, but as not wanted. */
 static bool unwanted(struct px_str params) {
     while (params.n) {
-        size_t end = px_str_find(params, ';');
-        struct px_str one = px_str_trim((struct px_str){.p = params.p, .n = end});
+        struct px_str one = px_str_trim(px_str_part(&params, ';'));
         if (one.n >= 3 && (one.p[0] | 0x20) == 'q' && one.p[1] == '=') {
             return strspn(one.p + 2, "0.") >= one.n - 2;
         }
-        size_t skip = end < params.n ? end + 1 : end;
-        params = (struct px_str){.p = params.p + skip, .n = params.n - skip};
     }
     return false;
 }
@@ -120,17 +117,9 @@ static bool range_matches(struct px_str range, struct px_str prefix) {
     return !unwanted((struct px_str){.p = range.p + semi, .n = range.n - semi});
 }
 
-/* The part of *list before its first comma; the rest stays. */
-static struct px_str next_of(struct px_str *list) {
-    size_t comma = px_str_find(*list, ','), skip = comma < list->n ? comma + 1 : comma;
-    struct px_str one = {.p = list->p, .n = comma};
-    *list = (struct px_str){.p = list->p + skip, .n = list->n - skip};
-    return one;
-}
-
 static bool list_matches(struct px_str list, struct px_str prefix) {
     while (list.n) {
-        if (range_matches(next_of(&list), prefix)) {
+        if (range_matches(px_str_part(&list, ','), prefix)) {
             return true;
         }
     }
@@ -145,7 +134,7 @@ bool px_req_names(const struct px_http_req *r, const char *field, const char *wo
             continue;
         }
         for (struct px_str rest = px_req_view(r, f->value); rest.n;) {
-            struct px_str one = next_of(&rest);
+            struct px_str one = px_str_part(&rest, ',');
             one.n = px_str_find(one, ';');
             if (px_str_ieq(px_str_trim(one), want)) {
                 return true;

@@ -29,16 +29,6 @@ static const struct script_form {
      {.p = (const char *)script_packed, .n = sizeof script_packed}},
 };
 
-/* The piece before ${sep}, taken off ${rest} and trimmed. */
-static struct px_str script_next(struct px_str *rest, char sep) {
-    size_t n = px_str_find(*rest, sep);
-    struct px_str piece = {.p = rest->p, .n = n};
-    size_t skip = n < rest->n ? n + 1 : n;
-
-    *rest = (struct px_str){.p = rest->p + skip, .n = rest->n - skip};
-    return px_str_trim(piece);
-}
-
 /* "q=0", "q=0.000": not acceptable. */
 static bool script_is_zero(struct px_str weight) {
     if (weight.n < 3 || (weight.p[0] != 'q' && weight.p[0] != 'Q') || weight.p[1] != '=') {
@@ -56,9 +46,9 @@ bool ing_script_takes_gzip(struct px_str accept) {
     bool named = false, takes = false;
 
     while (accept.n) {
-        struct px_str item = script_next(&accept, ',');
-        struct px_str coding = script_next(&item, ';');
-        bool wanted = !script_is_zero(script_next(&item, ';'));
+        struct px_str item = px_str_part(&accept, ',');
+        struct px_str coding = px_str_trim(px_str_part(&item, ';'));
+        bool wanted = !script_is_zero(px_str_trim(px_str_part(&item, ';')));
         if (px_str_ieq(coding, PX_S("gzip"))) {
             named = true;
             takes = wanted;

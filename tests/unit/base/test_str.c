@@ -160,8 +160,23 @@ static void test_str_nearest(void **state PX_UNUSED) {
                                keys, n));
 }
 
+static void test_str_part_takes_off_what_stands_before_a_sign(void **state) {
+    (void)state;
+    struct px_str rest = PX_S("a,,b ,");
+
+    assert_true(px_str_is(px_str_part(&rest, ','), "a"));
+    assert_int_equal(px_str_part(&rest, ',').n, 0);
+    assert_true(px_str_is(px_str_part(&rest, ','), "b "));
+    assert_int_equal(rest.n, 0);
+    rest = PX_S("whole");
+    assert_true(px_str_is(px_str_part(&rest, ','), "whole"));
+    assert_int_equal(rest.n, 0);
+    assert_int_equal(px_str_part(&rest, ',').n, 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_str_part_takes_off_what_stands_before_a_sign),
         cmocka_unit_test(test_str_compares),
         cmocka_unit_test(test_str_copy_refuses_nul_and_overflow),
         cmocka_unit_test(test_str_utf8_table),

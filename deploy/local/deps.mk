@@ -6,7 +6,7 @@ DEPS_BUILD := git gcc make pkg-config libevent-dev librdkafka-dev unixodbc-dev l
 DEPS_RUN   := curl sqlite3
 DEPS_TEST  := $(DEPS_RUN) libcmocka-dev postgresql-15 default-jre-headless maven kcat iproute2 \
               clang-format-14 libhttp-parser-dev python3 python3-venv python3-avro python3-jsonschema python3-yaml tzdata openssl \
-              golang-go tdsodbc chromium chromium-driver python3-selenium
+              golang-go tdsodbc nginx-light haproxy chromium chromium-driver python3-selenium
 DEPS_FUZZ  := $(DEPS_TEST) clang-14 libclang-rt-14-dev
 DEPS_STACK := $(DEPS_RUN) postgresql-15 default-jre-headless maven kcat iproute2 openssl
 

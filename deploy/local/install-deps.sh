@@ -37,7 +37,24 @@ fi
 
 echo "  DEPS    installing:$missing"
 log=$(mktemp)
-trap 'rm -f "$log"' EXIT
+placed=''
+trap 'rm -f "$log"; [ -z "$placed" ] || $sudo rm -f "$placed"' EXIT
+trap 'exit 130' INT TERM HUP
+
+# Debian starts a server that it installs, and again with the machine. Tests start their own, at free ports, so neither
+# may happen to a server that was not here before. One that was stays as it is.
+servers=''
+for s in nginx haproxy postgresql; do
+    case $missing in
+    *" $s"*) [ -e "/lib/systemd/system/$s.service" ] || servers="$servers $s" ;;
+    esac
+done
+policy=/usr/sbin/policy-rc.d
+if [ -n "$servers" ] && [ ! -e "$policy" ]; then
+    placed=$policy
+    printf '#!/bin/sh\nexit 101\n' | $sudo tee "$policy" >/dev/null
+    $sudo chmod 755 "$policy"
+fi
 # One retry after a refresh: the package lists of a fresh machine are empty or old.
 install() {
     # shellcheck disable=SC2086 # the list is split on purpose
@@ -45,3 +62,6 @@ install() {
 }
 $sudo apt-get update >"$log" 2>&1 || { cat "$log" >&2; echo "apt-get update failed" >&2; exit 69; }
 install || { tail -n 30 "$log" >&2; echo "apt-get could not install:$missing" >&2; exit 69; }
+for s in $servers; do
+    [ ! -e "/lib/systemd/system/$s.service" ] || $sudo update-rc.d "$s" disable >"$log" 2>&1 || cat "$log" >&2
+done

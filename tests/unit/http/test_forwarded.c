@@ -215,6 +215,69 @@ static void test_forwarded_rfc7239_walks(void **state PX_UNUSED) {
     }
 }
 
+/* As nginx, HAProxy and balancers really write them, behind what a client can bring along. */
+static void test_forwarded_for_as_proxies_write_it(void **state PX_UNUSED) {
+    static const struct row rows[] = {
+        /* nginx joins the fields that came, empty ones too, and puts its peer behind them */
+        {"10.0.0.1", ", 198.51.100.1", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "1.1.1.1, ,, ,, 198.51.100.1", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "1.1.1.1, 2001:db8::9", "2001:db8::9", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "1.1.1.1, 198.51.100.1, 10.0.0.2", "198.51.100.1", PX_FWD_FOUND, 2},
+        {"10.0.0.1", "198.51.100.1, unix:", "10.0.0.1", PX_FWD_UNREADABLE, 1},
+        /* HAProxy adds a field; a socket for both families shows IPv4 in IPv6 form */
+        {"10.0.0.1", "1.1.1.1, ,|,,|2001:db8::9", "2001:db8::9", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "1.1.1.1|::ffff:198.51.100.1", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "|198.51.100.1|10.0.0.2", "198.51.100.1", PX_FWD_FOUND, 2},
+        /* HAProxy, then nginx */
+        {"10.0.0.1", "1.1.1.1, 198.51.100.1, 192.0.2.7", "198.51.100.1", PX_FWD_FOUND, 2},
+        /* balancers: no blank, client ports, all groups of IPv6, brackets; a port behind an IPv6
+         * address without brackets is told from it only where all groups are there */
+        {"10.0.0.1", "1.1.1.1,198.51.100.1:4711", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "198.51.100.1:4711, 10.0.0.2:80", "198.51.100.1", PX_FWD_FOUND, 2},
+        {"10.0.0.1", "2001:0db8:0000:0000:0000:0000:0000:0009", "2001:db8::9", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "1.1.1.1:1,[2001:db8::9]:4711", "2001:db8::9", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "2001:db8:1:2:3:4:5:9:50718", "10.0.0.1", PX_FWD_UNREADABLE, 1},
+        /* ones that hide who it was */
+        {"10.0.0.1", "1.1.1.1, unknown", "10.0.0.1", PX_FWD_HIDDEN, 1},
+        {"10.0.0.1", "1.1.1.1, -", "10.0.0.1", PX_FWD_UNREADABLE, 1},
+    };
+    struct px_fwd_policy policy = policy_of(PX_FWD_X_FORWARDED_FOR, TRUSTED);
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        walk_row(&policy, &rows[i], i);
+    }
+}
+
+static void test_forwarded_rfc7239_as_proxies_write_it(void **state PX_UNUSED) {
+    static const struct row rows[] = {
+        /* HAProxy's "option forwarded": behind the client's, or in a field of its own */
+        {"10.0.0.1", "proto=http;for=198.51.100.1", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "for=1.1.1.1,proto=https;for=198.51.100.1", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "for=\"|proto=http;for=198.51.100.1", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "for=1.1.1.1,|proto=http;for=\"[2001:db8::9]\"", "2001:db8::9", PX_FWD_FOUND,
+         1},
+        {"10.0.0.1", "proto=http;for=\"[2001:db8::9]:4711\"", "2001:db8::9", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "proto=http;for=\"[::ffff:198.51.100.1]\"", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1",
+         "proto=https;host=\"a.example:443\";by=\"10.0.0.7:443\";for=\"198.51.100.1:4711\"",
+         "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "for=198.51.100.1,proto=http;for=10.0.0.2", "198.51.100.1", PX_FWD_FOUND, 2},
+        {"10.0.0.1", "for=1.1.1.1,proto=http;for=unknown", "10.0.0.1", PX_FWD_HIDDEN, 1},
+        {"10.0.0.1", "proto=http;for=\"unknown:4711\"", "10.0.0.1", PX_FWD_HIDDEN, 1},
+        /* rules of one's own, as docs/ADDRESSES.md has them; and gateways */
+        {"10.0.0.1", "for=1.1.1.1|for=\"[2001:db8::9]\"", "2001:db8::9", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "for=1.1.1.1, ,|for=198.51.100.1", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "for=1.1.1.1|for=::ffff:198.51.100.1", "198.51.100.1", PX_FWD_FOUND, 1},
+        {"10.0.0.1", "by=203.0.113.5;for=198.51.100.1;host=a.example;proto=https", "198.51.100.1",
+         PX_FWD_FOUND, 1},
+    };
+    struct px_fwd_policy policy = policy_of(PX_FWD_FORWARDED, TRUSTED);
+
+    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
+        walk_row(&policy, &rows[i], i);
+    }
+}
+
 static void test_forwarded_trusts_nobody_by_default(void **state PX_UNUSED) {
     static const struct row rows[] = {
         {"127.0.0.1", "198.51.100.1", "127.0.0.1", PX_FWD_IGNORED, 0},
@@ -291,6 +354,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forwarded_for_walks),
         cmocka_unit_test(test_forwarded_rfc7239_walks),
+        cmocka_unit_test(test_forwarded_for_as_proxies_write_it),
+        cmocka_unit_test(test_forwarded_rfc7239_as_proxies_write_it),
         cmocka_unit_test(test_forwarded_trusts_nobody_by_default),
         cmocka_unit_test(test_forwarded_looks_at_so_many_hops),
         cmocka_unit_test(test_forwarded_steps_tell_the_walk),

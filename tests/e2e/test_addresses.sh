@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Who sent it: the real service behind real proxies, two of them in a row, and clients that lie. 127.0.0.9 is the client,
+# Who sent it: the real service behind proxies of our own (test_proxies.sh has nginx and HAProxy), two of them in a row,
+# and clients that lie; what is counted, kept, hashed and explained. 127.0.0.9 is the client,
 # 127.0.0.2 and 127.0.0.3 are the addresses that the proxies connect from. And every example of docs/ADDRESSES.md.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -107,7 +108,7 @@ has "a peer that is none: the remedy" "$(cat body)" 'is no address: write'
 
 python3 - "$root/docs/ADDRESSES.md" <<'END' >examples
 import re, sys
-for block in re.findall(r"```\n(.*?)```", open(sys.argv[1]).read(), re.S):
+for block in re.findall(r"^```\w*\n(.*?)^```$", open(sys.argv[1]).read(), re.S | re.M):
     command, _, output = block.partition("\n")
     if command.startswith("$ svc-ingest "):
         print(command[2:] + "\0" + output, end="\0")

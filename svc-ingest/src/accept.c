@@ -28,31 +28,31 @@ static enum ing_accepted accept_later(struct ing_worker *w, enum ing_busy why,
     return ING_LATER;
 }
 
-static enum ing_accepted accept_refuse(struct ing_worker *w, const struct ing_fields *f) {
-    ing_reject(w, px_catalog_find(w->world->catalog, f->raw.event_type), &w->verdict,
-               f->items ? ing_items_text(f->items) : f->source);
+static enum ing_accepted accept_refuse(struct ing_worker *w, struct ing_request *rq) {
+    ing_reject(w, rq, px_catalog_find(w->world->catalog, rq->fields->raw.event_type),
+               ing_request_text(rq));
     return ING_REFUSED;
 }
 
 /* Queue a judged event. */
-static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fields *f,
+static enum ing_accepted accept_send(struct ing_worker *w, struct ing_request *rq,
                                      const struct px_event *ev, struct ing_slot **ret_slot,
                                      enum ing_busy *ret_busy) {
     const struct px_event_type *type = px_catalog_find(w->world->catalog, ev->event_type);
-    px_us now = w->now; /* a deadline need not be younger than its request */
+    px_us now = rq->now; /* a deadline need not be younger than its request */
     struct ing_slot *s =
         ing_pending_take(&w->pending, now + w->world->conf->message_timeout + ING_REPLY_MARGIN);
     if (!s) {
         return accept_later(w, ING_BUSY_OVERLOADED, ret_busy);
     }
-    accept_fill(s, ev, type->index, now, w->wishes.proof);
-    s->w.retimed = w->verdict.time_replaced;
+    accept_fill(s, ev, type->index, now, rq->wishes.proof);
+    s->w.retimed = rq->verdict->time_replaced;
     enum ing_busy busy = ING_BUSY_UNAVAILABLE;
     enum px_code rc =
         ing_publish(w, ev, type->family, ing_pending_tag(&w->pending, s), &busy, NULL);
     if (rc == PX_OK) {
-        s->w.bytes = (uint32_t)w->value.n;
-        px_count(w->shard, ING_M_CLASSES, w->sender.traffic, 0, 1);
+        s->w.bytes = (uint32_t)w->scratch.value.n;
+        px_count(w->shard, ING_M_CLASSES, rq->sender.traffic, 0, 1);
         *ret_slot = s;
         return ING_QUEUED;
     }
@@ -64,49 +64,46 @@ static enum ing_accepted accept_send(struct ing_worker *w, const struct ing_fiel
         }
         return accept_later(w, busy, ret_busy);
     }
-    px_verdict_add(&w->verdict, PX_REASON_TOO_LARGE_FOR_LOG, "event");
-    return accept_refuse(w, f);
+    px_verdict_add(rq->verdict, PX_REASON_TOO_LARGE_FOR_LOG, "event");
+    return accept_refuse(w, rq);
 }
 
-enum px_code ing_judge(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
-                       struct px_event *ev) {
+enum px_code ing_judge(struct ing_worker *w, struct ing_request *rq, struct px_event *ev) {
     const struct ing_world *world = w->world;
     struct px_validate_args args = {
-        .catalog = world->catalog, .policy = &world->policy, .arena = &w->arena};
+        .catalog = world->catalog, .policy = &world->policy, .arena = &w->scratch.arena};
 
-    *ev = (struct px_event){.received_at = px_req_received(req)};
-    ev->id = w->asked.id = px_uuid_next(&w->uuids, ev->received_at);
-    w->asked.named = true; /* refused, the event is called so in the answer */
-    enum px_code rc = ing_claims_stamp(w, f);
-    w->verdict.nissues = 0;
-    w->verdict.dropped = 0;
-    w->verdict.time_replaced = false;
-    rc = rc ? rc : px_validate(&args, &f->raw, ev, &w->verdict);
+    *ev = (struct px_event){.received_at = rq->asked.received};
+    ev->id = rq->asked.id = px_uuid_next(&w->uuids, ev->received_at);
+    rq->asked.named = true; /* refused, the event is called so in the answer */
+    enum px_code rc = ing_claims_stamp(w, rq);
+    px_verdict_clear(rq->verdict);
+    rc = rc ? rc : px_validate(&args, &rq->fields->raw, ev, rq->verdict);
     if (rc == PX_NOMEM) {
         return rc;
     }
-    ing_fields_merge(&f->early, &w->verdict);
-    return w->verdict.nissues ? PX_INVALID : PX_OK;
+    ing_fields_merge(&rq->fields->early, rq->verdict);
+    return rq->verdict->nissues ? PX_INVALID : PX_OK;
 }
 
-enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
+enum ing_accepted ing_accept(struct ing_worker *w, struct ing_request *rq,
                              struct ing_slot **ret_slot, enum ing_busy *ret_busy) {
     PX_UNSET struct px_event ev; /* filled by ing_judge */
-    enum px_code rc = ing_judge(w, req, f, &ev);
+    enum px_code rc = ing_judge(w, rq, &ev);
 
     if (rc == PX_NOMEM) {
         return accept_later(w, ING_BUSY_OVERLOADED, ret_busy);
     }
     if (rc) {
-        return accept_refuse(w, f);
+        return accept_refuse(w, rq);
     }
     const struct px_event_type *type = px_catalog_find(w->world->catalog, ev.event_type);
-    unsigned dropped = f->dropped + w->verdict.dropped;
+    unsigned dropped = rq->fields->dropped + rq->verdict->dropped;
     if (dropped) {
         px_count(w->shard, ING_M_DROPPED, type->index, 0, dropped);
     }
-    if (w->verdict.time_replaced) {
+    if (rq->verdict->time_replaced) {
         px_count(w->shard, ING_M_TIME_REPLACED, 0, 0, 1);
     }
-    return accept_send(w, f, &ev, ret_slot, ret_busy);
+    return accept_send(w, rq, &ev, ret_slot, ret_busy);
 }

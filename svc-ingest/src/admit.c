@@ -3,7 +3,7 @@
 
 #include <px/log.h>
 
-static bool admit_deny(struct ing_worker *w, struct px_http_req *req, enum ing_denial d,
+static bool admit_deny(struct ing_worker *w, struct ing_request *rq, enum ing_denial d,
                        unsigned wait) {
     struct ing_refusal r = {.status = ing_denial_http(d),
                             .code = ing_denial_code(d),
@@ -11,20 +11,21 @@ static bool admit_deny(struct ing_worker *w, struct px_http_req *req, enum ing_d
                             .retryable = wait > 0,
                             .retry_after = wait,
                             .fields = ing_denial_http(d) == 401 ? ING_CHALLENGE : NULL,
-                            .image = w->route == ING_ROUTE_PIXEL && px_req_accepts(req, "image/")};
+                            .image = rq->to.route == ING_ROUTE_PIXEL &&
+                                     px_req_accepts(rq->req, "image/")};
 
     px_count(w->shard, ING_M_DENIED, d, 0, 1);
-    ing_reply_refusal(w, req, w->route, &r);
+    ing_reply_refusal(w, rq, &r);
     return false;
 }
 
-static bool admit_charge(struct ing_worker *w, struct px_http_req *req, unsigned cost,
+static bool admit_charge(struct ing_worker *w, struct ing_request *rq, unsigned cost,
                          unsigned paid) {
-    struct ing_charge c = {.now = w->now, .cost = cost, .paid = paid};
+    struct ing_charge c = {.now = rq->now, .cost = cost, .paid = paid};
     unsigned wait = 0;
-    enum ing_denial d = ing_guard_charge(&w->guard, &w->sender, w->route, &c, &wait);
+    enum ing_denial d = ing_guard_charge(&w->guard, &rq->sender, rq->to.route, &c, &wait);
 
-    return d == ING_ADMITTED || admit_deny(w, req, d, wait);
+    return d == ING_ADMITTED || admit_deny(w, rq, d, wait);
 }
 
 /* Of server keys: never the key, and not the address, but whose key it is about, if anybody's. */
@@ -39,28 +40,29 @@ static void admit_log(const struct ing_finding *f) {
     }
 }
 
-static bool admit_keys(struct ing_worker *w, struct px_http_req *req) {
-    struct ing_moment at = {.mono = w->now, .wall = px_req_received(req)};
+static bool admit_keys(struct ing_worker *w, struct ing_request *rq) {
+    struct ing_moment at = {.mono = rq->now, .wall = rq->asked.received};
     struct ing_presented p;
     struct ing_finding f;
 
-    ing_presented_of(&p, req, ing_guard_knows_sites(&w->guard));
-    ing_guard_identify(&w->guard, &p, &at, &w->sender, &f);
+    ing_presented_of(&p, rq->req, ing_guard_knows_sites(&w->guard));
+    ing_guard_identify(&w->guard, &p, &at, &rq->sender, &f);
     if (f.of_server) {
         admit_log(&f);
     }
-    return f.denial == ING_ADMITTED || admit_deny(w, req, f.denial, f.wait);
+    return f.denial == ING_ADMITTED || admit_deny(w, rq, f.denial, f.wait);
 }
 
-bool ing_admit(struct ing_worker *w, struct px_http_req *req, enum ing_route route) {
-    w->route = route;
-    w->now = px_mono(w->world->clock);
-    /* A preflight carries no keys, and what is behind other paths is for everybody. */
-    bool keys =
-        (route == ING_ROUTE_PIXEL || route == ING_ROUTE_EVENTS) && px_req_method(req) != PX_OPTIONS;
-    return (!keys || admit_keys(w, req)) && admit_charge(w, req, 1, 0);
+/* A preflight carries no keys, and what is behind other paths is for everybody. */
+static bool admit_asks_keys(const struct ing_request *rq) {
+    return (rq->to.route == ING_ROUTE_PIXEL || rq->to.route == ING_ROUTE_EVENTS) &&
+           px_req_method(rq->req) != PX_OPTIONS;
 }
 
-bool ing_admit_batch(struct ing_worker *w, struct px_http_req *req, unsigned n) {
-    return admit_charge(w, req, n, 1);
+bool ing_admit(struct ing_worker *w, struct ing_request *rq) {
+    return (!admit_asks_keys(rq) || admit_keys(w, rq)) && admit_charge(w, rq, 1, 0);
+}
+
+bool ing_admit_batch(struct ing_worker *w, struct ing_request *rq, unsigned n) {
+    return admit_charge(w, rq, n, 1);
 }

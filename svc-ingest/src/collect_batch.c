@@ -16,7 +16,7 @@ struct px_str ing_batch_scope(struct ing_worker *w, const struct px_raw_event *r
     for (size_t i = 0; i < PX_ARRAY_LEN(part); i++) {
         n += sizeof part[i].n + part[i].n;
     }
-    char *p = px_arena_alloc(&w->arena, n);
+    char *p = px_arena_alloc(&w->scratch.arena, n);
     struct px_str scope = {.p = p, .n = n};
     for (size_t i = 0; p && i < PX_ARRAY_LEN(part); i++) {
         memcpy(p, &part[i].n, sizeof part[i].n);
@@ -36,13 +36,13 @@ static void batch_echo(struct ing_item *item, struct px_str id) {
 }
 
 /* Judge and queue item ${i}. */
-static void batch_accept(struct ing_worker *w, struct px_http_req *req, struct ing_batch *b,
+static void batch_accept(struct ing_worker *w, struct ing_request *rq, struct ing_batch *b,
                          uint32_t i) {
     struct ing_item *item = &b->items[i];
     struct ing_slot *slot = NULL;
     enum ing_busy busy = ING_BUSY_OVERLOADED;
 
-    switch (ing_accept(w, req, &w->fields, &slot, &busy)) {
+    switch (ing_accept(w, rq, &slot, &busy)) {
     case ING_QUEUED:
         item->id = slot->w.id;
         item->retimed = slot->w.retimed;
@@ -51,34 +51,33 @@ static void batch_accept(struct ing_worker *w, struct px_http_req *req, struct i
         b->refs++;
         return;
     case ING_REFUSED:
-        ing_collect_names(&w->fields, &w->verdict);
-        ing_batch_reject(b, i, w->verdict.issues[0].reason, w->verdict.issues[0].field);
+        ing_collect_names(rq->fields, rq->verdict);
+        ing_batch_reject(b, i, rq->verdict->issues[0].reason, rq->verdict->issues[0].field);
         break;
     case ING_LATER:
         ing_batch_retry(b, i, busy);
         break;
     }
-    item->id = ing_asked_id(w);
+    item->id = ing_request_id(w, rq);
 }
 
-/* Read item ${i} into w->fields; false when it has its outcome already. */
-static bool batch_read(struct ing_worker *w, const struct ing_batch_ask *a, struct ing_batch *b,
-                       uint32_t i) {
+/* Read item ${i} into rq->fields; false when it has its outcome already. */
+static bool batch_read(struct ing_worker *w, struct ing_request *rq, const struct ing_batch_ask *a,
+                       struct ing_batch *b, uint32_t i) {
     const struct px_jnode *node = NULL;
-    enum px_code rc = ing_items_next(a->items, &node, NULL);
+    enum px_code rc = ing_items_next(rq->items, &node, NULL);
 
     if (rc == PX_INVALID) {
-        w->verdict.nissues = 0;
-        px_verdict_add(&w->verdict, PX_REASON_BAD_JSON, "event");
-        w->asked.named = false; /* each has an id of its own */
-        ing_reject(w, NULL, &w->verdict, ing_items_text(a->items));
-        b->items[i].id = ing_asked_id(w);
+        ing_request_fault(rq, PX_REASON_BAD_JSON, "event");
+        rq->asked.named = false; /* each has an id of its own */
+        ing_reject(w, rq, NULL, ing_request_text(rq));
+        b->items[i].id = ing_request_id(w, rq);
         ing_batch_reject(b, i, PX_REASON_BAD_JSON, "event");
         return false;
     }
-    rc = rc ? rc : ing_collect_read(w->world->catalog, node, &w->arena, &w->fields, NULL);
+    rc = rc ? rc : ing_collect_read(w->world->catalog, node, &w->scratch.arena, rq->fields, NULL);
     if (rc == PX_OK && a->key.n) {
-        rc = ing_collect_item_key(&w->fields, a->key, i, &w->arena);
+        rc = ing_collect_item_key(rq->fields, a->key, i, &w->scratch.arena);
     }
     if (rc) {
         px_count(w->shard, ING_M_UNAVAILABLE, ING_BUSY_OVERLOADED, 0, 1);
@@ -86,22 +85,21 @@ static bool batch_read(struct ing_worker *w, const struct ing_batch_ask *a, stru
         ing_batch_retry(b, i, ING_BUSY_OVERLOADED);
         return false;
     }
-    w->fields.items = a->items;
     return true;
 }
 
-static void batch_item(struct ing_worker *w, struct px_http_req *req, struct ing_batch *b,
+static void batch_item(struct ing_worker *w, struct ing_request *rq, struct ing_batch *b,
                        uint32_t i, struct px_map *seen) {
     uint64_t *place = NULL;
 
-    batch_echo(&b->items[i], w->fields.raw.client_event_id);
-    struct px_str scope = ing_batch_scope(w, &w->fields.raw);
+    batch_echo(&b->items[i], rq->fields->raw.client_event_id);
+    struct px_str scope = ing_batch_scope(w, &rq->fields->raw);
     if (scope.n && (place = px_map_get(seen, scope))) {
         px_count(w->shard, ING_M_DUPLICATES, 0, 0, 1);
         ing_batch_duplicate(b, i, (uint32_t)*place);
         return;
     }
-    batch_accept(w, req, b, i);
+    batch_accept(w, rq, b, i);
     /* A refused item does not use up its id: a mended one may follow in the same request. Without
      * memory a repeat goes to the log too, where the same id makes it harmless. */
     bool fresh;
@@ -110,30 +108,29 @@ static void batch_item(struct ing_worker *w, struct px_http_req *req, struct ing
     }
 }
 
-void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
+void ing_collect_batch(struct ing_worker *w, struct ing_request *rq,
                        const struct ing_batch_ask *a) {
-    struct ing_batch *b = ing_batch_new(a->n, px_req_received(req));
+    struct ing_batch *b = ing_batch_new(a->n, rq->asked.received);
     if (!b) {
         struct ing_refusal r = ing_refusal_busy(ING_BUSY_OVERLOADED);
         px_count(w->shard, ING_M_UNAVAILABLE, ING_BUSY_OVERLOADED, 0, a->n);
-        ing_reply_refusal(w, req, ING_ROUTE_EVENTS, &r);
+        ing_reply_refusal(w, rq, &r);
         return;
     }
-    b->source = w->asked.source;
+    b->source = rq->asked.source;
     PX_DEFER(px_map_fini) struct px_map seen;
     px_map_init(&seen, ING_BATCH_MAX);
     for (uint32_t i = 0; i < a->n; i++) {
-        if (batch_read(w, a, b, i)) {
-            batch_item(w, req, b, i, &seen);
+        if (batch_read(w, rq, a, b, i)) {
+            batch_item(w, rq, b, i, &seen);
         }
     }
-    w->fields.items = NULL;
     if (b->waiting) {
-        b->ticket = px_http_defer(req);
+        b->ticket = px_http_defer(rq->req);
         b->deferred = true;
     } else {
         struct px_http_reply reply = ing_batch_answer(b, &w->answer);
-        ing_reply(w, req, ING_ROUTE_EVENTS, &reply);
+        ing_reply(w, rq, &reply);
     }
     ing_batch_unref(b);
 }

@@ -17,46 +17,46 @@ void ing_answer_req(struct ing_worker *w, const struct px_http_req *req) {
     ing_answer_for(&w->answer, &cors);
 }
 
-static void handle_plain(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
-                         struct ing_refusal r) {
-    r.image = route == ING_ROUTE_PIXEL && px_req_accepts(req, "image/");
-    ing_reply_refusal(w, req, route, &r);
+static void handle_plain(struct ing_worker *w, struct ing_request *rq, struct ing_refusal r) {
+    r.image = rq->to.route == ING_ROUTE_PIXEL && px_req_accepts(rq->req, "image/");
+    ing_reply_refusal(w, rq, &r);
 }
 
-static void handle_preflight(struct ing_worker *w, struct px_http_req *req,
-                             const struct ing_match *m) {
-    struct px_http_reply reply = ing_answer_preflight(&w->answer, m->allow);
+static void handle_preflight(struct ing_worker *w, struct ing_request *rq) {
+    struct px_http_reply reply = ing_answer_preflight(&w->answer, rq->to.allow);
 
-    ing_reply(w, req, m->route, &reply);
+    ing_reply(w, rq, &reply);
 }
 
 static bool handle_method_ok(enum ing_route route, enum px_method method) {
     return route == ING_ROUTE_EVENTS ? method == PX_POST : method == PX_GET || method == PX_HEAD;
 }
 
-static void handle_page(struct ing_worker *w, struct px_http_req *req, enum ing_page page) {
-    const struct ing_document *d = &w->world->pages->v[page];
-    struct px_http_reply reply = ing_answer_document(&w->answer, d, ing_page_held(d->etag, req));
+static void handle_page(struct ing_worker *w, struct ing_request *rq) {
+    const struct ing_document *d = &w->world->pages->v[rq->to.page];
+    struct px_http_reply reply =
+        ing_answer_document(&w->answer, d, ing_page_held(d->etag, rq->req));
 
-    ing_reply(w, req, ING_ROUTE_PAGE, &reply);
+    ing_reply(w, rq, &reply);
 }
 
-static void handle_wishes(struct ing_worker *w, const struct px_http_req *req) {
+static struct ing_wishes handle_wishes(const struct ing_worker *w, const struct ing_request *rq) {
     enum ing_proof who = (enum ing_proof)w->world->conf->ack_proof;
     bool may = who == ING_PROOF_ANY ||
-               (who == ING_PROOF_KEYED && ing_sender_may(&w->sender, PX_SCOPE_ACK));
+               (who == ING_PROOF_KEYED && ing_sender_may(&rq->sender, PX_SCOPE_ACK));
+    bool dry = px_req_names(rq->req, "prefer", "handling=dry-run") ||
+               px_req_names(rq->req, "prefer", "handling=\"dry-run\""); /* RFC 7240 §2: the same */
 
-    w->wishes.preferred = w->wishes.dry_run =
-        px_req_names(req, "prefer", "handling=dry-run") ||
-        px_req_names(req, "prefer", "handling=\"dry-run\""); /* RFC 7240 §2: the same */
-    w->wishes.proof = may && px_str_is(px_req_header(req, "x-event-ack", NULL), "1");
+    return (struct ing_wishes){
+        .preferred = dry,
+        .dry_run = dry,
+        .proof = may && px_str_is(px_req_header(rq->req, "x-event-ack", NULL), "1")};
 }
 
-static void handle_sender(struct ing_worker *w, const struct px_http_req *req) {
-    ing_sender_of(&w->sender, &w->finder, req);
-    px_count(w->shard, ING_M_CLIENT, w->sender.found, 0, 1);
-    if (w->sender.found == PX_FWD_IGNORED &&
-        ing_sender_hint(&w->finder, &w->sender, px_mono(w->world->clock))) {
+static void handle_sender(struct ing_worker *w, struct ing_request *rq) {
+    ing_sender_of(&rq->sender, &w->finder, rq->req);
+    px_count(w->shard, ING_M_CLIENT, rq->sender.found, 0, 1);
+    if (ing_sender_hint(&w->finder, &rq->sender, rq->now)) {
         px_log(PX_LOG_WARN, "client.proxy_not_trusted",
                PX_F_C("http.field", px_fwd_header_name(w->world->proxies->header)),
                PX_F_C("remedy", "a peer in this network forwards requests of others, and counts as "
@@ -65,41 +65,39 @@ static void handle_sender(struct ing_worker *w, const struct px_http_req *req) {
 }
 
 void ing_handle(struct ing_worker *w, struct px_http_req *req) {
-    struct ing_match m = ing_route(w->world->catalog, px_req_path(req));
+    PX_UNSET struct ing_request rq;
     enum px_method method = px_req_method(req);
 
-    px_arena_reset(&w->arena);
-    w->asked = (struct ing_asked){.source = "events", .received = px_req_received(req)};
-    ing_answer_req(w, req);
-    handle_sender(w, req);
-    if (!ing_admit(w, req, m.route)) {
+    ing_request_begin(w, &rq, req, px_req_path(req));
+    handle_sender(w, &rq);
+    if (!ing_admit(w, &rq)) {
         return;
     }
-    ing_sender_classify(&w->sender, req, w->classes);
-    handle_wishes(w, req);
-    if (m.route == ING_ROUTE_OTHER && ing_explain_asked(w, req)) {
-        ing_explain_answer(w, req);
-    } else if (m.route == ING_ROUTE_OTHER) {
-        handle_plain(w, req, m.route,
+    ing_sender_classify(&rq.sender, req, w->classes);
+    rq.wishes = handle_wishes(w, &rq);
+    if (rq.to.route == ING_ROUTE_OTHER && ing_explain_asked(w, req)) {
+        ing_explain_answer(w, &rq);
+    } else if (rq.to.route == ING_ROUTE_OTHER) {
+        handle_plain(w, &rq,
                      (struct ing_refusal){.status = 404,
                                           .code = "not_found",
                                           .detail = "There is nothing at this path."});
     } else if (method == PX_OPTIONS) {
-        handle_preflight(w, req, &m);
-    } else if (!handle_method_ok(m.route, method)) {
-        handle_plain(w, req, m.route,
+        handle_preflight(w, &rq);
+    } else if (!handle_method_ok(rq.to.route, method)) {
+        handle_plain(w, &rq,
                      (struct ing_refusal){.status = 405,
                                           .code = "method_not_allowed",
                                           .detail = "This path does not take this method.",
-                                          .allow = m.allow});
-    } else if (m.route == ING_ROUTE_PIXEL) {
-        ing_pixel(w, req, m.type);
-    } else if (m.route == ING_ROUTE_PAGE) {
-        handle_page(w, req, m.page);
-    } else if (m.route == ING_ROUTE_SCRIPT) {
-        ing_script(w, req);
+                                          .allow = rq.to.allow});
+    } else if (rq.to.route == ING_ROUTE_PIXEL) {
+        ing_pixel(w, &rq);
+    } else if (rq.to.route == ING_ROUTE_PAGE) {
+        handle_page(w, &rq);
+    } else if (rq.to.route == ING_ROUTE_SCRIPT) {
+        ing_script(w, &rq);
     } else {
-        ing_collect(w, req);
+        ing_collect(w, &rq);
     }
 }
 
@@ -135,31 +133,27 @@ static struct px_str handle_blame(const struct px_http_req *req, bool body, stru
 }
 
 /* An event, or several, that were too large for the gate: counted and recorded like others. */
-static void handle_oversized(struct ing_worker *w, enum px_http_refusal why,
-                             const struct px_http_req *req, const struct ing_match *m) {
+static void handle_oversized(struct ing_worker *w, struct ing_request *rq, enum px_http_refusal why,
+                             struct px_str query) {
     enum px_reason reason;
-    struct px_str path, query;
+    uint64_t length = px_req_length(rq->req);
 
-    if ((m->route != ING_ROUTE_PIXEL && m->route != ING_ROUTE_EVENTS) ||
+    if ((rq->to.route != ING_ROUTE_PIXEL && rq->to.route != ING_ROUTE_EVENTS) ||
         !handle_reason(why, &reason)) {
         return;
     }
     bool body = reason == PX_REASON_BODY_TOO_LARGE;
-    handle_seen(req, &path, &query);
-    w->asked.source = m->route == ING_ROUTE_PIXEL ? "pixel" : "events";
-    w->asked.bytes = body && px_req_length(req) < INT64_MAX ? (int64_t)px_req_length(req) : 0;
+    rq->asked.bytes = body && length < INT64_MAX ? (int64_t)length : 0;
     if (why == PX_REFUSED_LINE_TOO_LONG) {
-        w->asked.limit = (int64_t)px_http_default_limits.request_line;
+        rq->asked.limit = (int64_t)px_http_default_limits.request_line;
     }
-    w->verdict.nissues = 0;
-    px_verdict_add(&w->verdict, reason, body ? "body" : "query");
-    ing_reject(w, m->type, &w->verdict, handle_blame(req, body, query));
+    ing_request_fault(rq, reason, body ? "body" : "query");
+    ing_reject(w, rq, rq->to.type, handle_blame(rq->req, body, query));
 }
 
 void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct px_http_req *req) {
+    PX_UNSET struct ing_request rq;
     struct px_str path, query;
-    handle_seen(req, &path, &query);
-    struct ing_match m = ing_route(w->world->catalog, path);
     struct ing_refusal r = {.status = px_http_refusal_status(why),
                             .code = px_http_refusal_code(why),
                             .detail = px_http_refusal_text(why),
@@ -168,10 +162,9 @@ void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct p
     if (why == PX_REFUSED_OVERLOADED) {
         r.retry_after = ing_busy_retry(ING_BUSY_OVERLOADED);
     }
-
-    w->asked = (struct ing_asked){.received = px_req_received(req)};
-    ing_answer_req(w, req);
+    handle_seen(req, &path, &query);
+    ing_request_begin(w, &rq, req, path);
     px_count(w->shard, ING_M_HTTP_REFUSED, why, 0, 1);
-    handle_oversized(w, why, req, &m);
-    handle_plain(w, req, m.route, r);
+    handle_oversized(w, &rq, why, query);
+    handle_plain(w, &rq, r);
 }

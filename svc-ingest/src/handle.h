@@ -1,10 +1,11 @@
-/* The steps of one request inside a worker, in the order of the data flow. All run on the worker's
+/* The steps of one request inside a worker, in the order of the data flow. A step gets the worker
+ * and the request in hand, and leaves in that what the next ones need. All run on the worker's
  * thread; none blocks. */
 #ifndef ING_HANDLE_H
 #define ING_HANDLE_H
 
 #include "batch.h"
-#include "items.h"
+#include "request.h"
 #include "worker.h"
 
 /* ing_handle(w, req): the HTTP handler: routes, then ing_pixel or ing_collect. */
@@ -17,61 +18,59 @@ void ing_handle_refused(struct ing_worker *w, enum px_http_refusal why, struct p
  * has gone. */
 void ing_answer_req(struct ing_worker *w, const struct px_http_req *req);
 
-void ing_pixel(struct ing_worker *w, struct px_http_req *req, const struct px_event_type *type);
-void ing_collect(struct ing_worker *w, struct px_http_req *req);
-/* ing_collect_batch(w, req, a): ${a}: 1 to 500 events. ${a}->key: of Idempotency-Key, at most
- * ING_BATCH_KEY_MAX bytes; n = 0 = none. */
+void ing_pixel(struct ing_worker *w, struct ing_request *rq);
+void ing_collect(struct ing_worker *w, struct ing_request *rq);
+/* ing_collect_batch(w, rq, a): ${a}: 1 to 500 events, which rq->items gives. ${a}->key: of
+ * Idempotency-Key, at most ING_BATCH_KEY_MAX bytes; n = 0 = none. */
 struct ing_batch_ask {
-    struct ing_items *items;
     uint32_t n;
     struct px_str key;
 };
-void ing_collect_batch(struct ing_worker *w, struct px_http_req *req,
-                       const struct ing_batch_ask *a);
+void ing_collect_batch(struct ing_worker *w, struct ing_request *rq, const struct ing_batch_ask *a);
 /* ing_batch_scope(w, raw): what a sender's id is unique in: type, player and the id itself, in
- * w->arena; n = 0: no id, or no memory. */
+ * w->scratch.arena; n = 0: no id, or no memory. */
 struct px_str ing_batch_scope(struct ing_worker *w, const struct px_raw_event *raw);
 
 /* --- admit.c -----------------------------------------------------------------------------------
  */
-/* ing_admit(w, req, route): may w->sender send a request, which costs as much as one event? False:
- * it was answered, and counted. */
-bool ing_admit(struct ing_worker *w, struct px_http_req *req, enum ing_route route);
-/* ing_admit_batch(w, req, n): the same of ${n} events, one of which is paid for. */
-bool ing_admit_batch(struct ing_worker *w, struct px_http_req *req, unsigned n);
+/* ing_admit(w, rq): may its sender send a request, which costs as much as one event? False: it was
+ * answered, and counted. Finds the sender's keys. */
+bool ing_admit(struct ing_worker *w, struct ing_request *rq);
+/* ing_admit_batch(w, rq, n): the same of ${n} events, one of which is paid for. */
+bool ing_admit_batch(struct ing_worker *w, struct ing_request *rq, unsigned n);
 
 /* --- claims.c ----------------------------------------------------------------------------------
  */
-/* ing_claims_stamp(w, f): put w->sender into ${f}, and what ${f} says of it itself (address, time)
- * where its key allows that; else f->early says why not. Errors: PX_NOMEM. */
-PX_MUST_USE enum px_code ing_claims_stamp(struct ing_worker *w, struct ing_fields *f);
+/* ing_claims_stamp(w, rq): put the sender into rq->fields, and what they say of it themselves
+ * (address, time) where its key allows that; else fields->early says why not. Errors: PX_NOMEM. */
+PX_MUST_USE enum px_code ing_claims_stamp(struct ing_worker *w, struct ing_request *rq);
 
 /* --- accept.c: raw fields -> judged event -> message in the producer's queue --------------------
  */
 enum ing_accepted {
     ING_QUEUED,  /* *ret_slot waits; the caller fills slot->w but for what accept fills */
-    ING_REFUSED, /* w->verdict says why; counted and recorded */
+    ING_REFUSED, /* rq->verdict says why; counted and recorded */
     ING_LATER,   /* *ret_busy says why; counted */
 };
-/* ing_accept(w, req, f, ret_slot, ret_busy): judge ${f} as an event of w->sender, and queue it.
+/* ing_accept(w, rq, ret_slot, ret_busy): judge rq->fields as an event of its sender, and queue it.
  * Fills slot->w.id, .received, .started, .type, .client_id, .proof, .pixel = false, .batch = NULL.
  */
-enum ing_accepted ing_accept(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f,
+enum ing_accepted ing_accept(struct ing_worker *w, struct ing_request *rq,
                              struct ing_slot **ret_slot, enum ing_busy *ret_busy);
 
-/* ing_judge(w, req, f, ev): the first half of ing_accept: ${f} by the catalog, into *ev when it is
- * valid and into w->verdict; counts nothing. Errors: PX_INVALID (see w->verdict), PX_NOMEM. */
-PX_MUST_USE enum px_code ing_judge(struct ing_worker *w, struct px_http_req *req,
-                                   struct ing_fields *f, struct px_event *ev);
+/* ing_judge(w, rq, ev): the first half of ing_accept: rq->fields by the catalog, into *ev when they
+ * are valid and into rq->verdict; counts nothing. Errors: PX_INVALID (see the verdict), PX_NOMEM.
+ */
+PX_MUST_USE enum px_code ing_judge(struct ing_worker *w, struct ing_request *rq,
+                                   struct px_event *ev);
 
 /* --- dry.c: judged, answered, and nothing else ---------------------------------------------------
  */
-void ing_dry_pixel(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f);
-void ing_dry_collect(struct ing_worker *w, struct px_http_req *req, struct ing_fields *f);
-void ing_dry_batch(struct ing_worker *w, struct px_http_req *req, const struct ing_batch_ask *a);
-/* ing_dry_verdict: one event whose fate is in w->verdict already. */
-void ing_dry_verdict(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
-                     const struct ing_fields *f);
+void ing_dry_pixel(struct ing_worker *w, struct ing_request *rq);
+void ing_dry_collect(struct ing_worker *w, struct ing_request *rq);
+void ing_dry_batch(struct ing_worker *w, struct ing_request *rq, const struct ing_batch_ask *a);
+/* ing_dry_verdict: one event whose fate is in rq->verdict already. */
+void ing_dry_verdict(struct ing_worker *w, struct ing_request *rq);
 
 /* --- publish.c ---------------------------------------------------------------------------------
  */
@@ -99,12 +98,10 @@ struct ing_refused {
 };
 /* ing_reject_of(w, r): count a refusal by its first reason and, within the rate, record it. Of
  * ${r->payload} an excerpt is kept, and nothing where it may hold personal data.
- * ing_reject(w, type, v, payload): of the request in hand. */
+ * ing_reject(w, rq, type, payload): of the request in hand, for what rq->verdict says. */
 void ing_reject_of(struct ing_worker *w, const struct ing_refused *r);
-void ing_reject(struct ing_worker *w, const struct px_event_type *type, const struct px_verdict *v,
+void ing_reject(struct ing_worker *w, struct ing_request *rq, const struct px_event_type *type,
                 struct px_str payload);
-/* ing_asked_id(w): the id that the answer to the request in hand gives; made at the first call. */
-struct px_uuid ing_asked_id(struct ing_worker *w);
 /* ing_reject_excerpt(n): how many of ${n} bytes are kept: a tenth, but of small payloads up to 128
  * bytes, and never more than 512. Threads: pure. */
 size_t ing_reject_excerpt(size_t n);
@@ -119,11 +116,10 @@ bool ing_reject_shows_personal(struct px_str s);
 /* --- settle.c ----------------------------------------------------------------------------------
  */
 /* ing_reply: answer now, and count it. */
-void ing_reply(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
+void ing_reply(struct ing_worker *w, const struct ing_request *rq,
                const struct px_http_reply *reply);
-/* ing_reply_refusal: build ${r} with a fresh request id, answer, count. */
-void ing_reply_refusal(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
-                       struct ing_refusal *r);
+/* ing_reply_refusal: build ${r} with the request's id, answer, count. */
+void ing_reply_refusal(struct ing_worker *w, struct ing_request *rq, struct ing_refusal *r);
 /* ing_settle_report(w, report): what the log says about one message; conf.report of the producer.
  */
 void ing_settle_report(struct ing_worker *w, const struct px_report *report);

@@ -65,7 +65,7 @@ enum px_code ing_publish_open(struct ing_worker *w, struct px_err *reterr) {
             return rc;
         }
     }
-    px_buf_init(&w->value, PUBLISH_VALUE_MAX);
+    px_buf_init(&w->scratch.value, PUBLISH_VALUE_MAX);
     return PX_OK;
 }
 
@@ -76,7 +76,7 @@ void ing_publish_close(struct ing_worker *w, px_us wait) {
     }
     px_free(w->topics);
     w->topics = NULL;
-    px_buf_fini(&w->value);
+    px_buf_fini(&w->scratch.value);
 }
 
 static enum ing_busy publish_busy(enum px_code code) {
@@ -109,12 +109,12 @@ enum px_code ing_publish(struct ing_worker *w, const struct px_event *ev,
                          struct px_err *reterr) {
     const struct ing_topics *to = publish_topics(w, family);
 
-    px_buf_reset(&w->value);
-    px_event_write(ev, to->ids.events, &w->value);
-    enum px_code rc = px_buf_ok(&w->value, reterr);
+    px_buf_reset(&w->scratch.value);
+    px_event_write(ev, to->ids.events, &w->scratch.value);
+    enum px_code rc = px_buf_ok(&w->scratch.value, reterr);
     struct px_header trace = {.name = "traceparent", .value = ev->traceparent};
     struct px_record record = {.key = ev->player_id,
-                               .value = px_buf_view(&w->value),
+                               .value = px_buf_view(&w->scratch.value),
                                .headers = &trace,
                                .nheaders = ev->traceparent.n ? 1 : 0,
                                .tag = tag};

@@ -166,14 +166,6 @@ int64_t ing_reject_limit(const struct px_event_type *type, const struct px_issue
     }
 }
 
-struct px_uuid ing_asked_id(struct ing_worker *w) {
-    if (!w->asked.named) {
-        w->asked.id = px_uuid_next(&w->uuids, px_wall(w->world->clock));
-        w->asked.named = true;
-    }
-    return w->asked.id;
-}
-
 static struct px_str reject_kept(const struct ing_refused *r) {
     struct px_str kept = {.p = r->payload.p, .n = ing_reject_excerpt(r->payload.n)}, seen = kept;
 
@@ -193,10 +185,10 @@ static bool reject_send(struct ing_worker *w, const struct ing_refused *r,
                         const struct px_dead_letter *letter) {
     const struct ing_topics *to = reject_topics(w, r->type);
 
-    px_buf_reset(&w->value);
-    px_dead_letter_write(letter, to->ids.dead, &w->value);
-    struct px_record record = {.value = px_buf_view(&w->value), .tag = ING_TAG_DLQ};
-    return px_buf_ok(&w->value, NULL) == PX_OK &&
+    px_buf_reset(&w->scratch.value);
+    px_dead_letter_write(letter, to->ids.dead, &w->scratch.value);
+    struct px_record record = {.value = px_buf_view(&w->scratch.value), .tag = ING_TAG_DLQ};
+    return px_buf_ok(&w->scratch.value, NULL) == PX_OK &&
            px_producer_send(w->producer, to->dead, &record, NULL) == PX_OK;
 }
 
@@ -237,11 +229,12 @@ void ing_reject_of(struct ing_worker *w, const struct ing_refused *r) {
     }
 }
 
-void ing_reject(struct ing_worker *w, const struct px_event_type *type, const struct px_verdict *v,
+void ing_reject(struct ing_worker *w, struct ing_request *rq, const struct px_event_type *type,
                 struct px_str payload) {
-    (void)ing_asked_id(w);
-    ing_reject_of(
-        w,
-        &(struct ing_refused){
-            .type = type, .v = v, .payload = payload, .bytes = w->asked.bytes, .asked = w->asked});
+    (void)ing_request_id(w, rq);
+    ing_reject_of(w, &(struct ing_refused){.type = type,
+                                           .v = rq->verdict,
+                                           .payload = payload,
+                                           .bytes = rq->asked.bytes,
+                                           .asked = rq->asked});
 }

@@ -8,19 +8,18 @@ static void settle_count(struct ing_worker *w, enum ing_route route, int status)
     px_count(w->shard, ING_M_HTTP_REQUESTS, route, (size_t)(status / 100 - 1), 1);
 }
 
-void ing_reply(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
+void ing_reply(struct ing_worker *w, const struct ing_request *rq,
                const struct px_http_reply *reply) {
-    settle_count(w, route, reply->status);
-    px_http_reply(req, reply);
+    settle_count(w, rq->to.route, reply->status);
+    px_http_reply(rq->req, reply);
 }
 
-void ing_reply_refusal(struct ing_worker *w, struct px_http_req *req, enum ing_route route,
-                       struct ing_refusal *r) {
-    struct px_uuid id = ing_asked_id(w);
+void ing_reply_refusal(struct ing_worker *w, struct ing_request *rq, struct ing_refusal *r) {
+    struct px_uuid id = ing_request_id(w, rq);
 
     r->request_id = &id;
     struct px_http_reply reply = ing_answer_refusal(&w->answer, r);
-    ing_reply(w, req, route, &reply);
+    ing_reply(w, rq, &reply);
 }
 
 /* What became of one queued event. */

@@ -177,8 +177,8 @@ enum px_code ing_worker_open(struct ing_worker *w, const struct ing_world *world
     w->index = index;
     w->ended = -1;
     w->shard = px_metrics_shard(world->metrics, index);
-    px_arena_init(&w->arena, WORKER_ARENA_MAX);
-    px_buf_init(&w->inflated, ING_BODY_MAX);
+    px_arena_init(&w->scratch.arena, WORKER_ARENA_MAX);
+    px_buf_init(&w->scratch.inflated, ING_BODY_MAX);
     ing_answer_init(&w->answer);
     ing_bucket_init(&w->dlq_bucket,
                     (world->conf->dlq_rate + (int64_t)world->workers - 1) / (int64_t)world->workers,
@@ -301,8 +301,8 @@ void ing_worker_close(struct ing_worker *w) {
     }
     ing_guard_close(&w->guard);
     ing_pending_fini(&w->pending);
-    px_arena_fini(&w->arena);
-    px_buf_fini(&w->inflated);
+    px_arena_fini(&w->scratch.arena);
+    px_buf_fini(&w->scratch.inflated);
     ing_answer_fini(&w->answer);
     ing_address_fini(&w->finder.address);
     ing_classes_free(w->classes);

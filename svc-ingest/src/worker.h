@@ -42,20 +42,14 @@ struct ing_world {
     uint64_t explain_key[2]; /* of the tickets for /api/explain-ip; drawn at start */
 };
 
-/* What a request asks for beside its event. */
-struct ing_wishes {
-    bool proof;     /* and is allowed to */
-    bool dry_run;   /* judge and answer, take nothing */
-    bool preferred; /* Prefer said so */
-};
-
-/* What the record of a refusal says of the request in hand. */
-struct ing_asked {
-    const char *source;   /* how it was sent: "pixel", "events", "json", "batch", "ndjson" */
-    px_us received;       /* wall clock */
-    struct px_uuid id;    /* as its answer names it; see ing_asked_id */
-    bool named;           /* there is one */
-    int64_t bytes, limit; /* of what the gate refused: all of it, and the limit; 0 = not known */
+/* Memory that one request after another uses: it is kept because it has grown, and nothing in it
+ * outlives the turn in which it was filled. */
+struct ing_scratch {
+    struct px_arena arena;    /* what a request's events need while they are read and judged */
+    struct px_buf inflated;   /* a body that came compressed */
+    struct ing_fields fields; /* what a request points to as its fields */
+    struct px_verdict verdict;
+    struct px_buf value; /* one encoded message */
 };
 
 /* A token bucket: at most `rate` a second, one second's worth at once. */
@@ -107,22 +101,11 @@ struct ing_worker {
     uint32_t unstored;     /* events in a row that the log did not take, up to ING_UNSTORED_MANY */
     struct ing_changes changes;
 
-    struct px_arena arena;  /* of one request */
-    struct px_buf value;    /* one encoded message */
-    struct px_buf inflated; /* body of the request in hand, when it was compressed */
-    struct ing_answer answer;
     struct ing_finder finder;
     struct ing_guard guard;
     struct ing_classes *classes;
-    /* Of the request in hand: who sent it, what it asks, where it goes, and when that was looked at
-     * (mono clock). */
-    struct ing_sender sender;
-    struct ing_asked asked;
-    enum ing_route route;
-    px_us now;
-    struct ing_wishes wishes;
-    struct ing_fields fields;
-    struct px_verdict verdict;
+    struct ing_scratch scratch;
+    struct ing_answer answer; /* scratch too: the answer that is being written */
 
     pthread_t thread;
     int ended;         /* eventfd: readable when the loop has returned */

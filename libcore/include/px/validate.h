@@ -43,7 +43,7 @@ struct px_issue {
     enum px_reason reason;
     char field[64]; /* the sender's name of it: "playerId", "attributes.s" */
 };
-/* The caller zeroes a verdict; issues that it found itself (a bad escape) may be in it before
+/* The caller clears a verdict; issues that it found itself (a bad escape) may be in it before
  * px_validate adds its own. */
 struct px_verdict {
     struct px_issue issues[PX_MAX_ISSUES]; /* empty when the event was accepted */
@@ -57,6 +57,12 @@ struct px_validate_policy {
     px_us max_future; /* 5 minutes                                      */
 };
 
+/* px_verdict_clear(v): nothing is wrong, left out or replaced, whatever ${v} held. */
+static inline void px_verdict_clear(struct px_verdict *v) {
+    v->nissues = 0;
+    v->dropped = 0;
+    v->time_replaced = false;
+}
 /* px_verdict_add(v, reason, field): note one more issue (the first PX_MAX_ISSUES are kept). */
 void px_verdict_add(struct px_verdict *v, enum px_reason reason, const char *field);
 

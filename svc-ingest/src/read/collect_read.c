@@ -120,10 +120,9 @@ enum px_code ing_collect_read(const struct px_catalog *cat, const struct px_jnod
                               struct px_arena *arena, struct ing_fields *ret,
                               struct px_err *reterr) {
     ret->raw = (struct px_raw_event){0};
-    ret->early.nissues = 0;
+    px_verdict_clear(&ret->early);
     ret->dropped = 0;
     ret->keyed = false;
-    ret->source = (struct px_str){0};
     if (px_json_type(node) != PX_JSON_OBJECT) {
         px_verdict_add(&ret->early, PX_REASON_BAD_TYPE, "event");
         return PX_OK;

@@ -9,8 +9,6 @@
 
 #define ING_DROPPED_NAMES 16
 
-struct ing_items;
-
 struct ing_fields {
     struct px_raw_event raw; /* its source_ip: what the event itself says, not yet believed */
     struct px_verdict early; /* what reading found wrong */
@@ -19,10 +17,6 @@ struct ing_fields {
     struct px_str dry_run; /* pixels: the parameter as it came; .p NULL = none */
     bool dry;              /* and what it asks for */
     bool keyed;            /* the sender's id came from Idempotency-Key */
-    /* The bytes it was read from, for the record of a refusal; n = 0 = none. Set by the caller. */
-    struct px_str source;
-    /* Of an event of a batch instead: ing_items_text tells its bytes. NULL = source holds them. */
-    struct ing_items *items;
 };
 
 /* ing_fields_attr(type, name): the place of ${name} in the type's allow-list, or -1. */

@@ -129,12 +129,11 @@ enum px_code ing_pixel_read(const struct px_event_type *type, struct px_str quer
         return PX_FAIL(reterr, PX_NOMEM, "no memory for a query of %zu bytes", query.n);
     }
     ret->raw = (struct px_raw_event){.event_type = px_str_c(type->name)};
-    ret->early.nissues = 0;
+    px_verdict_clear(&ret->early);
     ret->dropped = 0;
     ret->dry_run = (struct px_str){0};
     ret->dry = false;
     ret->keyed = false;
-    ret->source = (struct px_str){0};
     struct pixel_reader r = {.type = type, .scratch = scratch, .seen = seen, .out = ret};
     struct px_form form = {.rest = query};
     struct px_str name, value;

@@ -337,16 +337,16 @@ bool ing_explain_asked(const struct ing_worker *w, const struct px_http_req *req
            ing_ticket_ok(w->world->explain_key, ticket, px_req_received(req) / PX_US_PER_S);
 }
 
-void ing_explain_answer(struct ing_worker *w, struct px_http_req *req) {
+void ing_explain_answer(struct ing_worker *w, const struct ing_request *rq) {
     struct px_fwd_walk walk;
     struct explain x = {.policy = w->world->proxies,
                         .walk = &walk,
                         .mode = w->finder.address.mode,
-                        .kept = w->sender.address};
+                        .kept = rq->sender.address};
 
-    ing_sender_walk(w->world->proxies, req, &walk);
+    ing_sender_walk(w->world->proxies, rq->req, &walk);
     ing_answer_start(&w->answer);
     explain_json(&x, &w->answer.body);
     struct px_http_reply reply = ing_answer_json(&w->answer, 0);
-    ing_reply(w, req, ING_ROUTE_OTHER, &reply);
+    ing_reply(w, rq, &reply);
 }

@@ -28,8 +28,8 @@ void ing_ticket_make(const uint64_t key[2], int64_t until, char out[ING_EXPLAIN_
 bool ing_ticket_ok(const uint64_t key[2], struct px_str s, int64_t now);
 
 /* ing_explain_asked(w, req): is this GET ING_EXPLAIN_PATH?ticket=... with a good ticket? To anyone
- * else the path does not exist. ing_explain_answer(w, req): answer it. */
+ * else the path does not exist. ing_explain_answer(w, rq): answer it. */
 bool ing_explain_asked(const struct ing_worker *w, const struct px_http_req *req);
-void ing_explain_answer(struct ing_worker *w, struct px_http_req *req);
+void ing_explain_answer(struct ing_worker *w, const struct ing_request *rq);
 
 #endif

@@ -2,8 +2,6 @@
  * client takes, or 304. Two constant answers: nothing is allocated or computed per request. */
 #include "script.h"
 
-#include "handle.h"
-
 #include "px_js.inc"
 
 /* One entity tag for each form: a strong one names exactly these bytes. */
@@ -59,17 +57,17 @@ bool ing_script_takes_gzip(struct px_str accept) {
     return takes;
 }
 
-void ing_script(struct ing_worker *w, struct px_http_req *req) {
-    bool packed = ing_script_takes_gzip(px_req_header(req, "accept-encoding", NULL));
+void ing_script(struct ing_worker *w, const struct ing_request *rq) {
+    bool packed = ing_script_takes_gzip(px_req_header(rq->req, "accept-encoding", NULL));
     const struct script_form *form = &script_forms[packed];
     struct px_http_reply reply = {.status = 200,
                                   .type = "text/javascript; charset=utf-8",
                                   .fields = form->fields,
                                   .body = form->body};
 
-    if (ing_page_held(form->tag, req)) {
+    if (ing_page_held(form->tag, rq->req)) {
         reply.status = 304;
         reply.type = NULL;
     }
-    ing_reply(w, req, ING_ROUTE_SCRIPT, &reply);
+    ing_reply(w, rq, &reply);
 }

@@ -2,10 +2,10 @@
 #ifndef ING_SCRIPT_H
 #define ING_SCRIPT_H
 
-#include "worker.h"
+#include "handle.h"
 
-/* ing_script(w, req): answer GET or HEAD of the script. Threads: the worker's. */
-void ing_script(struct ing_worker *w, struct px_http_req *req);
+/* ing_script(w, rq): answer GET or HEAD of the script. Threads: the worker's. */
+void ing_script(struct ing_worker *w, const struct ing_request *rq);
 
 /* ing_script_takes_gzip(accept): whether a value of Accept-Encoding (n = 0: none) lets us pack.
  * Source: RFC 9110 12.5.3. Threads: pure. */

@@ -75,7 +75,7 @@ void ing_handle(struct ing_worker *w, struct px_http_req *req) {
     }
     ing_sender_classify(&rq.sender, req, w->classes);
     rq.wishes = handle_wishes(w, &rq);
-    if (rq.to.route == ING_ROUTE_OTHER && ing_explain_asked(w, req)) {
+    if (rq.to.route == ING_ROUTE_OTHER && ing_explain_asked(w, &rq)) {
         ing_explain_answer(w, &rq);
     } else if (rq.to.route == ING_ROUTE_OTHER) {
         handle_plain(w, &rq,

@@ -1,7 +1,7 @@
-/* What events keep of an address, whom options trust, and who may ask for a walk. */
+/* What events keep of an address, and whom options trust. */
 #include "unit.h"
 
-#include "explain.h"
+#include "sender.h"
 
 #include "proc.h"
 
@@ -131,29 +131,6 @@ static void test_address_hints_once_an_hour(void **state) {
     assert_true(ing_sender_hint(&f, &near, now + PX_US_PER_HOUR));
 }
 
-static void test_address_tickets(void **state) {
-    static const uint64_t key[2] = {1, 2}, other[2] = {1, 3};
-    char ticket[ING_EXPLAIN_TICKET], wrong[ING_EXPLAIN_TICKET + 1] = "";
-    const int64_t now = 1795000000;
-    (void)state;
-
-    ing_ticket_make(key, now + 300, ticket);
-    assert_true(ing_ticket_ok(key, px_str_c(ticket), now));
-    assert_true(ing_ticket_ok(key, px_str_c(ticket), now + 300));
-    assert_false(ing_ticket_ok(key, px_str_c(ticket), now + 301));
-    assert_false(ing_ticket_ok(key, px_str_c(ticket), now - 1)); /* nobody makes such ones */
-    assert_false(ing_ticket_ok(other, px_str_c(ticket), now));
-    for (size_t i = 0; i < strlen(ticket); i++) {
-        memcpy(wrong, ticket, sizeof ticket);
-        wrong[i] = wrong[i] == '1' ? '2' : '1';
-        assert_false(ing_ticket_ok(key, px_str_c(wrong), now));
-        assert_false(ing_ticket_ok(key, (struct px_str){.p = ticket, .n = i}, now));
-    }
-    snprintf(wrong, sizeof wrong, "%s0", ticket);
-    assert_false(ing_ticket_ok(key, px_str_c(wrong), now));
-    assert_false(ing_ticket_ok(key, PX_S(""), now));
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_address_modes),
@@ -161,7 +138,6 @@ int main(void) {
         cmocka_unit_test(test_address_needs_its_key),
         cmocka_unit_test(test_address_trusts_by_name),
         cmocka_unit_test(test_address_hints_once_an_hour),
-        cmocka_unit_test(test_address_tickets),
     };
     return cmocka_run_group_tests_name("svc-ingest/address", tests, NULL, NULL);
 }

@@ -121,7 +121,12 @@ struct px_str px_req_seen_line(const struct px_http_req *r);
 struct px_str px_req_seen_body(const struct px_http_req *r);
 uint64_t px_req_length(const struct px_http_req *r);
 bool px_req_accepts(const struct px_http_req *r,
-                    const char *type_prefix); /* "image/": named in Accept */
+                    const char *type_prefix); /* "image/": named in Accept, and wanted */
+/* px_weight_wants(element, ret_name): is ${element} of a list like that of Accept wanted? False:
+ * its parameter q, wherever it stands, is 0. The first q counts, and one that is no weight is as
+ * good as none. *ret_name: what stands before the parameters, trimmed. Threads: pure. Source: RFC
+ * 9110 12.4.2, 12.5.1. */
+bool px_weight_wants(struct px_str element, struct px_str *ret_name);
 
 /* --- the reply ------------------------------------------------------------------------------ */
 struct px_http_reply {

@@ -1,8 +1,6 @@
 /* Views of a request for the program: offsets become strings here. Pure. */
 #include "http_priv.h"
 
-#include <string.h>
-
 enum px_method px_req_method(const struct px_http_req *r) {
     return r->method;
 }
@@ -97,24 +95,12 @@ px_us px_req_received(const struct px_http_req *r) {
     return r->received;
 }
 
-/* ";q=0", ";q=0.0": named, but as not wanted. */
-static bool unwanted(struct px_str params) {
-    while (params.n) {
-        struct px_str one = px_str_trim(px_str_part(&params, ';'));
-        if (one.n >= 3 && (one.p[0] | 0x20) == 'q' && one.p[1] == '=') {
-            return strspn(one.p + 2, "0.") >= one.n - 2;
-        }
-    }
-    return false;
-}
-
 static bool range_matches(struct px_str range, struct px_str prefix) {
-    size_t semi = px_str_find(range, ';');
-    struct px_str type = px_str_trim((struct px_str){.p = range.p, .n = semi});
-    if (type.n < prefix.n || !px_str_ieq((struct px_str){.p = type.p, .n = prefix.n}, prefix)) {
-        return false;
-    }
-    return !unwanted((struct px_str){.p = range.p + semi, .n = range.n - semi});
+    struct px_str type;
+    bool wanted = px_weight_wants(range, &type);
+
+    return wanted && type.n >= prefix.n &&
+           px_str_ieq((struct px_str){.p = type.p, .n = prefix.n}, prefix);
 }
 
 static bool list_matches(struct px_str list, struct px_str prefix) {

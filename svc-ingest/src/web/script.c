@@ -27,26 +27,12 @@ static const struct script_form {
      {.p = (const char *)script_packed, .n = sizeof script_packed}},
 };
 
-/* "q=0", "q=0.000": not acceptable. */
-static bool script_is_zero(struct px_str weight) {
-    if (weight.n < 3 || (weight.p[0] != 'q' && weight.p[0] != 'Q') || weight.p[1] != '=') {
-        return false;
-    }
-    for (size_t i = 2; i < weight.n; i++) {
-        if (weight.p[i] != '0' && weight.p[i] != '.') {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool ing_script_takes_gzip(struct px_str accept) {
     bool named = false, takes = false;
 
     while (accept.n) {
-        struct px_str item = px_str_part(&accept, ',');
-        struct px_str coding = px_str_trim(px_str_part(&item, ';'));
-        bool wanted = !script_is_zero(px_str_trim(px_str_part(&item, ';')));
+        struct px_str coding;
+        bool wanted = px_weight_wants(px_str_part(&accept, ','), &coding);
         if (px_str_ieq(coding, PX_S("gzip"))) {
             named = true;
             takes = wanted;

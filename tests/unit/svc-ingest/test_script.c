@@ -18,6 +18,8 @@ static void test_script_is_packed_for_whom_it_may_be(void **state) {
         {"gzip;q=0", false},
         {"gzip; q=0.000, *", false},
         {"*, gzip;q=0", false},
+        {"gzip;level=9;q=0", false},
+        {"gzip;q=.", true},
         {"*;q=0", false},
         {"identity", false},
         {"br, deflate", false},

@@ -6,7 +6,7 @@ BENCH_BIN    := $(patsubst tests/bench/%.c,$(BUILD)/bench/%,$(BENCH_ALL))
 BENCH_LIB    := $(BUILD)/lib/bench.a
 $(BENCH_LIB): $(call objects,$(BENCH_COMMON))
 
-$(BUILD)/obj/tests/bench/%.o: EXTRA_CPPFLAGS = -Itests/support -Isvc-aggregator/src $(LLHTTP_INC)
+$(BUILD)/obj/tests/bench/%.o: EXTRA_CPPFLAGS = -Itests/support $(AGGREGATOR_INC) $(LLHTTP_INC)
 $(BUILD)/bench/%: LIBS = $(BENCH_WRAP) $(TEST_LIBS)
 # The responder on libevent's own HTTP server.
 $(BUILD)/bench/bench_peers: BENCH_WRAP = -levent_extra

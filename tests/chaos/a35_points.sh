@@ -8,7 +8,7 @@ cd "$root" || exit 1
 
 arguments() { grep -rhoE 'PX_FAILPOINT\([^)]+\)' libcore/src svc-*/src --include='*.c' | sed 's/^PX_FAILPOINT(//; s/)$//' | sort -u; }
 operators() { # the names that store.c makes points of: its own tables, then the rows of rollups.yaml
-    sed -nE 's/.*op_add\(o, "([a-z_]+)"\).*/\1/p' svc-aggregator/src/store.c
+    sed -nE 's/.*op_add\(o, "([a-z_]+)"\).*/\1/p' svc-aggregator/src/event/store.c
     sed -nE 's/^  - name: ([a-z_]+)$/\1/p' schemas/rollups.yaml
 }
 points() {

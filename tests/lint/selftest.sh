@@ -231,7 +231,39 @@ planted layers svc-ingest/src/other.c:3 'a look inside a room' <<'X'
 #include "face.h"
 #include "inner.h"
 X
+mkdir "$tree/svc-ingest/src/second" "$tree/svc-ingest/src/third"
+for h in beside all; do printf '/* %s. */\n#ifndef ING_%s_H\n#define ING_%s_H\n#endif\n' $h $h $h >"$tree/svc-ingest/src/$h.h"; done
+echo 'svc-ingest/second : room beside.h |' >>"$tree/libcore/layers.txt"
+planted layers svc-ingest/src/second/a.c:3 'a room that knows the inside of another' <<'X'
+/* A file of a room. */
+#include "face.h"
+#include "inner.h"
+X
+planted layers svc-ingest/src/room/a.c:3 'a room that knows what it must not' <<'X'
+/* A file of a room. */
+#include "inner.h"
+#include "all.h"
+X
+planted layers svc-ingest/src/third/a.c:1 'a folder of a service without a row' <<'X'
+/* A file of no room. */
+X
+echo 'svc-ingest/third : |' >>"$tree/libcore/layers.txt"
+planted layers svc-ingest/src/third/a.c:2 'a room that knows a room it must not' <<'X'
+/* A file of a room. */
+#include "face.h"
+X
+printf '/* A file of a room. */\n#include "beside.h"\n#include "face.h"\n' >"$tree/svc-ingest/src/second/a.c"
+if out=$(cd "$tree" && sh tests/lint/layers.sh | grep src/second); then
+    printf '%s\n' "$out"
+    result 'not ok' "layers accepts what a room may know"
+else
+    result ok "layers accepts what a room may know"
+fi
 sed -i '$d' "$tree/libcore/layers.txt"
+rm -r "$tree/svc-ingest/src/second" "$tree/svc-ingest/src/third" "$tree/svc-ingest/src/beside.h" "$tree/svc-ingest/src/all.h"
+{ cat "$tree/libcore/layers.txt"; echo 'svc-ingest/up : third | gone.h'; } >"$tree/in"
+planted layers "libcore/layers.txt:$(grep -c '' "$tree/in")" 'a room that looks into one that is not above it' <"$tree/in"
+sed -i '/^svc-ingest\/room/d;/^svc-ingest\/second/d' "$tree/libcore/layers.txt"
 rm -r "$tree/svc-ingest/src/room"
 planted layers libcore/include/px/stray.h:1 'a header that no layer owns' <<'X'
 /* Planted. */

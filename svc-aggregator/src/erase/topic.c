@@ -2,7 +2,7 @@
  * fingerprint as key. */
 #include "topic.h"
 
-#include "replay_send.h"
+#include "send.h"
 
 #include <px/json.h>
 #include <px/jsonw.h>

@@ -5,7 +5,7 @@
 
 #include "decode.h"
 #include "redact.h"
-#include "replay_send.h"
+#include "send.h"
 #include "replay_sql.h"
 #include "shelf.h"
 

@@ -1,7 +1,7 @@
 /* The producer of a command (a replay, an erasure): writes a few records and waits until the log
  * has them. */
-#ifndef AGG_REPLAY_SEND_H
-#define AGG_REPLAY_SEND_H
+#ifndef AGG_SEND_H
+#define AGG_SEND_H
 
 #include <px/clock.h>
 #include <px/kafka.h>

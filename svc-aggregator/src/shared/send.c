@@ -1,5 +1,5 @@
 /* Writes records to a topic and waits for their acknowledgements; see the header. */
-#include "replay_send.h"
+#include "send.h"
 
 #include <px/mem.h>
 

@@ -152,18 +152,15 @@ static enum px_code choose(struct px_cli *cli, const char *name, const char *cho
                            const char *value, struct px_err *reterr) {
     struct px_str rest = px_str_c(choices);
 
-    for (;;) {
-        struct px_str one = {.p = rest.p, .n = px_str_find(rest, '|')};
+    do {
+        struct px_str one = px_str_part(&rest, '|');
         if (!value || px_str_is(one, value)) {
             bool fits = px_str_copy(one, cli->arg, sizeof cli->arg);
             px_assert(fits);
             return PX_OK;
         }
-        if (one.n == rest.n) {
-            return PX_FAIL(reterr, PX_USAGE, "--%s=%.40s: write one of %s", name, value, choices);
-        }
-        rest = (struct px_str){.p = rest.p + one.n + 1, .n = rest.n - one.n - 1};
-    }
+    } while (rest.n);
+    return PX_FAIL(reterr, PX_USAGE, "--%s=%.40s: write one of %s", name, value, choices);
 }
 
 static enum px_code set_mode(struct px_cli *cli, enum px_cli_mode mode, const char *name,

@@ -42,11 +42,8 @@ static void print_remedy(const char *remedy, int indent, struct px_buf *out) {
     struct px_str rest = px_str_c(remedy);
 
     while (rest.n > 0) {
-        size_t end = px_str_find(rest, '\n');
-        size_t skip = end < rest.n ? end + 1 : end;
-        px_buf_printf(out, "%*s%.*s\n", indent, "", (int)end, rest.p);
-        rest.p += skip;
-        rest.n -= skip;
+        struct px_str line = px_str_part(&rest, '\n');
+        px_buf_printf(out, "%*s%.*s\n", indent, "", (int)line.n, line.p);
     }
 }
 

@@ -31,11 +31,7 @@ static bool *find(struct px_str name) {
 static void read_names(void) {
     struct px_str rest = px_str_c(getenv("PX_DEFECT"));
     while (rest.n) {
-        struct px_str name = {.p = rest.p, .n = px_str_find(rest, ',')};
-        *find(name) = true;
-        size_t taken = name.n < rest.n ? name.n + 1 : name.n;
-        rest.p += taken;
-        rest.n -= taken;
+        *find(px_str_part(&rest, ',')) = true;
     }
 }
 

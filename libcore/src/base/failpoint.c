@@ -44,21 +44,9 @@ static _Noreturn void bad_spec(struct px_str spec) {
     abort();
 }
 
-/* Cuts ${s} at the first ${c}; what follows it is returned (empty when there is none). */
-static struct px_str cut(struct px_str *s, char c) {
-    size_t at = px_str_find(*s, c);
-    struct px_str rest = {.p = s->p + at, .n = s->n - at};
-    if (rest.n) {
-        rest.p++;
-        rest.n--;
-    }
-    s->n = at;
-    return rest;
-}
-
-static bool read_action(struct px_str text, struct point *p) {
-    struct px_str times = cut(&text, '@');
-    struct px_str arg = cut(&text, ':');
+static bool read_action(struct px_str times, struct point *p) {
+    struct px_str arg = px_str_part(&times, '@');
+    struct px_str text = px_str_part(&arg, ':');
     p->at = 1;
     if (times.n && !px_parse_i64(times, 1, INT32_MAX, &p->at)) {
         return false;
@@ -76,14 +64,12 @@ static bool read_action(struct px_str text, struct point *p) {
 static void read_points(void) {
     struct px_str all = px_str_c(getenv("PX_FAILPOINTS_AT"));
     while (all.n) {
-        struct px_str rest = cut(&all, ';');
-        struct px_str name = all;
-        struct px_str action = cut(&name, '=');
+        struct px_str spec = px_str_part(&all, ';'), action = spec;
+        struct px_str name = px_str_part(&action, '=');
         if (n_points == POINTS_MAX || name.n == 0 || !read_action(action, &points[n_points])) {
-            bad_spec(all);
+            bad_spec(spec);
         }
         points[n_points++].name = name;
-        all = rest;
     }
 }
 

@@ -84,17 +84,13 @@ static bool parse_size(const struct parse *p, int64_t *ret) {
 static bool parse_enum(const struct parse *p, int *ret) {
     struct px_str rest = px_str_c(p->o->choices);
 
-    for (int i = 0;; i++) {
-        size_t end = px_str_find(rest, '|');
-        if (px_str_eq(p->text, (struct px_str){.p = rest.p, .n = end})) {
+    for (int i = 0; rest.n; i++) {
+        if (px_str_eq(p->text, px_str_part(&rest, '|'))) {
             *ret = i;
             return true;
         }
-        if (end == rest.n) {
-            return refuse(p, "is none of %s", p->o->choices, "");
-        }
-        rest = (struct px_str){.p = rest.p + end + 1, .n = rest.n - end - 1};
     }
+    return refuse(p, "is none of %s", p->o->choices, "");
 }
 
 static bool parse_str(const struct parse *p, const char **ret) {

@@ -77,10 +77,7 @@ static enum px_code add(struct px_keyring *ring, const struct line *l, struct px
 /* The next line that says something; false at the end. */
 static bool next_line(struct px_str *rest, struct line *l) {
     while (rest->n > 0) {
-        size_t end = px_str_find(*rest, '\n');
-        struct px_str one = {.p = rest->p, .n = end};
-        size_t past = end < rest->n ? end + 1 : end;
-        *rest = (struct px_str){.p = rest->p + past, .n = rest->n - past};
+        struct px_str one = px_str_part(rest, '\n');
         l->no++;
         one.n -= one.n > 0 && one.p[one.n - 1] == '\r';
         one = px_str_trim(one);

@@ -8,10 +8,7 @@
 bool px_form_next(struct px_form *f, struct px_str *ret_name, struct px_str *ret_value,
                   bool *ret_has_value) {
     while (f->rest.n) {
-        size_t end = px_str_find(f->rest, '&');
-        struct px_str piece = {.p = f->rest.p, .n = end};
-        size_t skip = end < f->rest.n ? end + 1 : end;
-        f->rest = (struct px_str){.p = f->rest.p + skip, .n = f->rest.n - skip};
+        struct px_str piece = px_str_part(&f->rest, '&');
         if (piece.n == 0) {
             continue;
         }

@@ -177,14 +177,10 @@ static enum px_code px_kafka_property_set(rd_kafka_conf_t *c, struct px_str item
 static enum px_code px_kafka_properties(rd_kafka_conf_t *c, struct px_str all,
                                         struct px_err *reterr) {
     while (all.n) {
-        size_t end = px_str_find(all, ';');
-        struct px_str item = px_str_trim((struct px_str){.p = all.p, .n = end});
+        struct px_str item = px_str_trim(px_str_part(&all, ';'));
         if (item.n && px_kafka_property_set(c, item, reterr)) {
             return PX_CONFIG;
         }
-        size_t step = end < all.n ? end + 1 : end;
-        all.p += step;
-        all.n -= step;
     }
     return PX_OK;
 }
@@ -205,16 +201,12 @@ static bool px_kafka_port_good(struct px_str server) {
 
 static enum px_code px_kafka_servers_check(struct px_str all, struct px_err *reterr) {
     while (all.n) {
-        size_t end = px_str_find(all, ',');
-        struct px_str item = px_str_trim((struct px_str){.p = all.p, .n = end});
+        struct px_str item = px_str_trim(px_str_part(&all, ','));
         if (!px_kafka_port_good(item)) {
             return PX_FAIL(reterr, PX_CONFIG,
                            "Kafka:BootstrapServers: \"%.*s\" has no port from 1 to 65535",
                            (int)(item.n > 100 ? 100 : item.n), item.p);
         }
-        size_t step = end < all.n ? end + 1 : end;
-        all.p += step;
-        all.n -= step;
     }
     return PX_OK;
 }

@@ -217,9 +217,7 @@ static enum px_code gate(const char *base, struct px_str text, struct px_err *re
     unsigned state = 0;
     unsigned number = 0;
     while (text.n) {
-        struct px_str line = {text.p, px_str_find(text, '\n')};
-        size_t step = line.n + (line.n < text.n);
-        text = (struct px_str){text.p + step, text.n - step};
+        struct px_str line = px_str_part(&text, '\n');
         if (line.n && line.p[line.n - 1] == '\r') {
             line.n--;
         }

@@ -30,18 +30,11 @@ static struct px_str proc_read(const char *path, char *buf, size_t cap) {
 
 /* The ${i}-th word (from 0) of ${s} as a number. */
 static bool word_number(struct px_str s, size_t i, int64_t *ret) {
-    for (;; i--) {
-        size_t end = px_str_find(s, ' ');
-        if (i == 0) {
-            size_t line = px_str_find(s, '\n');
-            s.n = end < line ? end : line;
-            return px_parse_i64(s, 0, INT64_MAX, ret);
-        }
-        if (end == s.n) {
-            return false;
-        }
-        s = (struct px_str){.p = s.p + end + 1, .n = s.n - end - 1};
+    for (; i > 0; i--) {
+        (void)px_str_part(&s, ' ');
     }
+    s = px_str_part(&s, ' ');
+    return px_parse_i64(px_str_part(&s, '\n'), 0, INT64_MAX, ret);
 }
 
 static void cpu_seconds(struct px_buf *out) {

@@ -80,10 +80,7 @@ static enum px_code read_header(struct px_migration *m, struct px_err *reterr) {
     struct px_str rest = px_buf_view(&m->text);
     m->runs_with_from = m->version;
     while (rest.n >= 2 && memcmp(rest.p, "--", 2) == 0) {
-        size_t end = px_str_find(rest, '\n');
-        struct px_str line = {.p = rest.p, .n = end};
-        size_t skip = end < rest.n ? end + 1 : end;
-        rest = (struct px_str){.p = rest.p + skip, .n = rest.n - skip};
+        struct px_str line = px_str_part(&rest, '\n');
         if (line.n < sizeof key - 1 || memcmp(line.p, key, sizeof key - 1) != 0) {
             continue;
         }

@@ -76,8 +76,7 @@ static bool is_local(const char *host) {
     static const char *const local[] = {"localhost", "::1"};
     struct px_str rest = px_str_c(host);
     while (rest.n > 0) {
-        size_t end = px_str_find(rest, ',');
-        struct px_str one = {.p = rest.p, .n = end};
+        struct px_str one = px_str_part(&rest, ',');
         bool yes =
             one.n == 0 || one.p[0] == '/' || one.p[0] == '@' ||
             (one.n > 4 && memcmp(one.p, "127.", 4) == 0 && strspn(one.p, "0123456789.") >= one.n);
@@ -87,8 +86,6 @@ static bool is_local(const char *host) {
         if (!yes) {
             return false;
         }
-        size_t skip = end < rest.n ? end + 1 : end;
-        rest = (struct px_str){.p = rest.p + skip, .n = rest.n - skip};
     }
     return true;
 }

@@ -37,11 +37,7 @@ static struct px_str next_word(struct px_str *line) {
 
 static bool next_line(struct px_str *rest, struct px_str *ret) {
     while (rest->n > 0) {
-        size_t end = px_str_find(*rest, '\n');
-        size_t skip = end < rest->n ? end + 1 : end;
-        *ret = (struct px_str){.p = rest->p, .n = end};
-        rest->p += skip;
-        rest->n -= skip;
+        *ret = px_str_part(rest, '\n');
         if (ret->n > 0 && ret->p[0] != '#') {
             return true;
         }

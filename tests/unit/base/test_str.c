@@ -162,8 +162,9 @@ static void test_str_nearest(void **state PX_UNUSED) {
 
 static void test_str_part_takes_off_what_stands_before_a_sign(void **state) {
     (void)state;
-    struct px_str rest = PX_S("a,,b ,");
+    struct px_str rest = PX_S(",a,,b ,"), nothing = {.p = NULL};
 
+    assert_int_equal(px_str_part(&rest, ',').n, 0);
     assert_true(px_str_is(px_str_part(&rest, ','), "a"));
     assert_int_equal(px_str_part(&rest, ',').n, 0);
     assert_true(px_str_is(px_str_part(&rest, ','), "b "));
@@ -172,6 +173,8 @@ static void test_str_part_takes_off_what_stands_before_a_sign(void **state) {
     assert_true(px_str_is(px_str_part(&rest, ','), "whole"));
     assert_int_equal(rest.n, 0);
     assert_int_equal(px_str_part(&rest, ',').n, 0);
+    assert_int_equal(px_str_part(&nothing, ',').n, 0);
+    assert_int_equal(nothing.n, 0);
 }
 
 int main(void) {

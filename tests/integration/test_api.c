@@ -385,17 +385,12 @@ static void ask_status(struct api_rig *f, const char *target, int want) {
 
 /* Started before the migration: not ready, 503, and fine as soon as the tables are there. */
 static void test_api_waits_for_the_tables(void **state) {
-    struct api_rig late = {.dialect = "sqlite"};
+    struct api_rig late;
     struct http_answer h;
+    char name[40];
 
-    snprintf(late.connection, sizeof(late.connection), "Driver={SQLite3};Database=%s/late-%s.db",
-             proc_tmpdir(), ((struct api_rig *)*state)->dialect);
-    late.conf = (struct px_sql_conf){.dialect = 0,
-                                     .connection = late.connection,
-                                     .password = "",
-                                     .statement_timeout = 20 * PX_US_PER_S,
-                                     .lock_timeout = 5 * PX_US_PER_S,
-                                     .zone = "UTC"};
+    snprintf(name, sizeof(name), "late-%s", ((struct api_rig *)*state)->dialect);
+    api_rig_sqlite(&late, name);
     assert_int_equal(px_sql_open(&late.conf, PX_SQL_WRITE, &late.sql, NULL), PX_OK);
     api_rig_start(&late);
     int admin = (int)proc_log_int(&late.api, "http.listening", "admin.port", 20);
@@ -405,8 +400,7 @@ static void test_api_waits_for_the_tables(void **state) {
     ask_status(&late, "/api/metrics?from=2025-01-01&to=2025-01-02", 503);
     api_rig_seed(&late);
     ask_status(&late, "/api/metrics?from=2025-01-01&to=2025-01-02", 200);
-    assert_int_equal(proc_stop(&late.api), 0);
-    px_sql_close(late.sql);
+    api_rig_close(&late);
 }
 
 /* A database thread that hangs keeps its request; whoever asked is answered all the same. */
@@ -430,36 +424,25 @@ static void test_api_answers_what_hangs(void **state) {
 
 static struct api_rig fixture;
 
-static int setup_sqlite(void **state) {
-    fixture = (struct api_rig){.dialect = "sqlite"};
-    snprintf(fixture.connection, sizeof(fixture.connection), "Driver={SQLite3};Database=%s/api.db",
-             proc_tmpdir());
-    fixture.conf = (struct px_sql_conf){.dialect = 0,
-                                        .connection = fixture.connection,
-                                        .password = "",
-                                        .statement_timeout = 20 * PX_US_PER_S,
-                                        .lock_timeout = 5 * PX_US_PER_S,
-                                        .zone = "UTC"};
+static int begin(void **state) {
     api_rig_seed(&fixture);
     api_rig_start(&fixture);
     *state = &fixture;
     return 0;
+}
+
+static int setup_sqlite(void **state) {
+    api_rig_sqlite(&fixture, "api");
+    return begin(state);
 }
 
 static int setup_postgres(void **state) {
-    fixture = (struct api_rig){.dialect = "postgresql"};
-    test_pg_conf(&fixture.conf);
-    api_rig_seed(&fixture);
-    api_rig_start(&fixture);
-    *state = &fixture;
-    return 0;
+    api_rig_postgres(&fixture);
+    return begin(state);
 }
 
 static int teardown(void **state) {
-    struct api_rig *f = *state;
-
-    proc_stop(&f->api);
-    px_sql_close(f->sql);
+    api_rig_close(*state);
     return 0;
 }
 

@@ -261,29 +261,17 @@ static int begin(void **state) {
 }
 
 static int setup_sqlite(void **state) {
-    fixture = (struct api_rig){.dialect = "sqlite"};
-    snprintf(fixture.connection, sizeof(fixture.connection), "Driver={SQLite3};Database=%s/api.db",
-             proc_tmpdir());
-    fixture.conf = (struct px_sql_conf){.dialect = 0,
-                                        .connection = fixture.connection,
-                                        .password = "",
-                                        .statement_timeout = 20 * PX_US_PER_S,
-                                        .lock_timeout = 5 * PX_US_PER_S,
-                                        .zone = "UTC"};
+    api_rig_sqlite(&fixture, "api");
     return begin(state);
 }
 
 static int setup_postgres(void **state) {
-    fixture = (struct api_rig){.dialect = "postgresql"};
-    test_pg_conf(&fixture.conf);
+    api_rig_postgres(&fixture);
     return begin(state);
 }
 
 static int teardown(void **state) {
-    struct api_rig *f = *state;
-
-    assert_int_equal(proc_stop(&f->api), 0);
-    px_sql_close(f->sql);
+    api_rig_close(*state);
     return 0;
 }
 

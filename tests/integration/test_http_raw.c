@@ -216,16 +216,14 @@ static void test_raw_ingest_answers_each_row(void **state) {
 }
 
 static void test_raw_metrics_api_answers_each_row(void **state) {
-    static struct api_rig rig = {.dialect = "sqlite"};
+    struct api_rig rig;
     (void)state; /* what is asked for needs no tables */
-    snprintf(rig.connection, sizeof rig.connection, "Driver={SQLite3};Database=%s/raw.db",
-             proc_tmpdir());
-    rig.conf = (struct px_sql_conf){.connection = rig.connection, .password = ""};
+    api_rig_sqlite(&rig, "raw");
     api_rig_start(&rig);
 
     check_rows(rig.port, RAW_METRICS, 200);
 
-    assert_int_equal(proc_stop(&rig.api), 0);
+    api_rig_close(&rig);
 }
 
 int main(void) {

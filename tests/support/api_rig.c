@@ -12,6 +12,27 @@
 #include <px/migrate.h>
 
 #include "http_client.h"
+#include "postgres.h"
+
+/* --- one of each dialect
+ * --------------------------------------------------------------------------- */
+
+void api_rig_sqlite(struct api_rig *f, const char *name) {
+    *f = (struct api_rig){.dialect = "sqlite"};
+    snprintf(f->connection, sizeof(f->connection), "Driver={SQLite3};Database=%s/%s.db",
+             proc_tmpdir(), name);
+    f->conf = (struct px_sql_conf){.dialect = 0,
+                                   .connection = f->connection,
+                                   .password = "",
+                                   .statement_timeout = 20 * PX_US_PER_S,
+                                   .lock_timeout = 5 * PX_US_PER_S,
+                                   .zone = "UTC"};
+}
+
+void api_rig_postgres(struct api_rig *f) {
+    *f = (struct api_rig){.dialect = "postgresql"};
+    test_pg_conf(&f->conf);
+}
 
 /* --- seeding
  * ----------------------------------------------------------------------------------------- */
@@ -151,6 +172,14 @@ void api_rig_start(struct api_rig *f) {
         proc_log_show(&f->api);
         fail_msg("svc-metrics-api did not start");
     }
+}
+
+void api_rig_close(struct api_rig *f) {
+    if (f->api.pid > 0) {
+        assert_int_equal(proc_stop(&f->api), 0);
+    }
+    px_sql_close(f->sql);
+    f->sql = NULL;
 }
 
 /* --- asking

@@ -34,10 +34,17 @@ struct api_answer {
 /* Counts of seeded day ${i}: visits 10 + i % 7, registrations i % 5, deposits i % 3. */
 int64_t api_rig_count(const char *type, int64_t i);
 
+/* api_rig_sqlite(f, name): an empty rig on the file ${name}.db of the program's folder.
+ * api_rig_postgres(f): on a fresh database of test_pg_start's server. ${f} may not move. */
+void api_rig_sqlite(struct api_rig *f, const char *name);
+void api_rig_postgres(struct api_rig *f);
+
 /* api_rig_seed(f): migrate f->conf's database and fill it. api_rig_start(f): run the service on it.
  * Both fail the test when they cannot. */
 void api_rig_seed(struct api_rig *f);
 void api_rig_start(struct api_rig *f);
+/* api_rig_close(f): SIGTERM, unless the test stopped the service: it must leave with 0. */
+void api_rig_close(struct api_rig *f);
 void api_rig_exec(struct api_rig *f, const char *fmt, ...) PX_PRINTF(2, 3);
 /* api_rig_progress(f, looked_at, lag): one partition, looked at then, ${lag} events behind. */
 void api_rig_progress(struct api_rig *f, const char *looked_at, int lag);

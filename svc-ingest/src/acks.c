@@ -3,6 +3,7 @@
  * after the start and says so in the log, because a broker that is away must not delay anything. */
 #include "schemas.h"
 
+#include <px/kafka_access.h>
 #include <px/log.h>
 
 #include <stdio.h>
@@ -10,19 +11,20 @@
 
 #define ACKS_TIMEOUT (3 * PX_US_PER_S)
 
-/* Topic of family ${i} and what the cluster says of it. */
-static enum px_code acks_describe(const struct ing_svc *svc, size_t i, char topic[300],
-                                  struct px_topic_info *info, struct px_err *reterr) {
-    if (!ing_schemas_topic(svc, i, false, topic, 300)) {
-        return PX_FAIL(reterr, PX_CONFIG, "the parts of the topic name make it too long");
-    }
-    return px_kafka_describe(&svc->world.conf->kafka, topic, ACKS_TIMEOUT, info, reterr);
+#define ACKS_TOPIC_MAX 300
+
+/* The name of family ${i}'s topic into ${topic}. */
+static enum px_code acks_topic(const struct ing_svc *svc, size_t i, char topic[ACKS_TOPIC_MAX],
+                               struct px_err *reterr) {
+    return ing_schemas_topic(svc, i, false, topic, ACKS_TOPIC_MAX)
+               ? PX_OK
+               : PX_FAIL(reterr, PX_CONFIG, "the parts of the topic name make it too long");
 }
 
 enum px_code ing_probe_min_isr(void *arg, struct px_probe_out *out, struct px_err *reterr) {
     const struct ing_svc *svc = arg;
     int64_t want = svc->world.conf->ack_min_isr;
-    char topic[300];
+    char topic[ACKS_TOPIC_MAX];
     struct px_topic_info info = {0};
 
     if (want == 0 || !svc->catalog) {
@@ -31,7 +33,9 @@ enum px_code ing_probe_min_isr(void *arg, struct px_probe_out *out, struct px_er
         return PX_OK;
     }
     for (size_t i = 0; i < px_catalog_families(svc->catalog); i++) {
-        enum px_code rc = acks_describe(svc, i, topic, &info, reterr);
+        enum px_code rc = acks_topic(svc, i, topic, reterr);
+        rc = rc ? rc
+                : px_kafka_describe(&svc->world.conf->kafka, topic, ACKS_TIMEOUT, &info, reterr);
         if (rc) {
             return rc;
         }
@@ -47,15 +51,23 @@ enum px_code ing_probe_min_isr(void *arg, struct px_probe_out *out, struct px_er
     return PX_OK;
 }
 
+/* Who stops the service must not wait for a broker that does not answer. */
+static bool acks_stop(void *arg) {
+    return px_app_draining(arg);
+}
+
 static void *acks_look(void *arg) {
     const struct ing_svc *svc = arg;
-    char topic[300];
+    char topic[ACKS_TOPIC_MAX];
+    struct px_topic_look look = {
+        .topic = topic, .timeout = ACKS_TIMEOUT, .stop = acks_stop, .arg = svc->app};
     struct px_topic_info info;
 
-    for (size_t i = 0; i < px_catalog_families(svc->catalog); i++) {
+    for (size_t i = 0; i < px_catalog_families(svc->catalog) && !acks_stop(svc->app); i++) {
         /* An error here is the producers' to tell, who meet it too. */
-        if (acks_describe(svc, i, topic, &info, NULL) || info.min_isr < 0 ||
-            (info.min_isr > 1 && info.replication > 1)) {
+        if (acks_topic(svc, i, topic, NULL) ||
+            px_kafka_describe_unless(&svc->world.conf->kafka, &look, &info, NULL) ||
+            info.min_isr < 0 || (info.min_isr > 1 && info.replication > 1)) {
             continue;
         }
         px_log(PX_LOG_WARN, "ingest.acks_weak", PX_F_C("kafka.topic", topic),

@@ -49,7 +49,7 @@ void ing_service_versions(struct px_buf *out);
 PX_MUST_USE enum px_code ing_service_schema(void *svc, const char *value, struct px_err *reterr);
 
 /* acks.c. ing_acks_begin: look at the topics' copies and log what is weak, beside the run; waits
- * for nothing. ing_acks_end: wait for that, a few seconds at most when no broker answers. Threads:
+ * for nothing. ing_acks_end: wait for that; draining cuts it short, so a second at most. Threads:
  * main. The probe kafka.min_isr. */
 void ing_acks_begin(struct ing_svc *svc);
 void ing_acks_end(struct ing_svc *svc);

@@ -174,6 +174,19 @@ static void test_ingest_drains_without_a_broker(void **state) {
     mock_kafka_stop(r.mock);
 }
 
+/* What looks at the topics' copies after the start waits for a broker, up to three seconds; who
+ * stops the service does not. */
+static void test_ingest_stops_at_once_before_a_broker_was_found(void **state) {
+    static const char *const sets[] = {"Kafka:BootstrapServers=127.0.0.1:1", NULL};
+    (void)state;
+    struct ingest_rig r;
+    ingest_rig_open(&r, sets);
+    long from = now_ms();
+    assert_int_equal(proc_stop(&r.proc), 0);
+    assert_true(now_ms() - from < 2000);
+    mock_kafka_stop(r.mock);
+}
+
 static void test_ingest_and_load_agree_about_a_whole_run(void **state) {
     (void)state;
     struct ingest_rig r;
@@ -199,6 +212,7 @@ int main(void) {
         cmocka_unit_test(test_ingest_drains_on_sigterm),
         cmocka_unit_test(test_ingest_drains_all_workers_on_sigterm),
         cmocka_unit_test(test_ingest_drains_without_a_broker),
+        cmocka_unit_test(test_ingest_stops_at_once_before_a_broker_was_found),
         cmocka_unit_test(test_ingest_and_load_agree_about_a_whole_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,7 @@
 #include "kafka_bench.h"
 #include "kafka_reader.h"
 #include "proc.h"
+#include <px/kafka_access.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <cmocka.h>
@@ -76,6 +77,38 @@ static void test_kafka_describe_unreachable(void **state) {
     assert_int_equal(px_kafka_describe(&k, "t", PX_US_PER_S, &info, &err), PX_CONFIG);
 }
 
+static bool stop_at_fifth(void *arg) {
+    int *asked = arg;
+    return ++*asked >= 5;
+}
+
+/* Whoever waits says when it is enough: of a broker that refuses, and of one that never answers. */
+static void test_kafka_describe_is_stopped(void **state) {
+    (void)state;
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    int mute = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(mute, (struct sockaddr *)&a, sizeof a), 0);
+    assert_int_equal(listen(mute, 8), 0);
+    assert_int_equal(getsockname(mute, (struct sockaddr *)&a, &n), 0);
+    const int ports[] = {refusing_port(), ntohs(a.sin_port)};
+    for (size_t i = 0; i < PX_ARRAY_LEN(ports); i++) {
+        char address[32];
+        int asked = 0;
+        snprintf(address, sizeof address, "127.0.0.1:%d", ports[i]);
+        struct px_kafka_conf k = {.bootstrap = address, .properties = ""};
+        struct px_topic_look look = {
+            .topic = "t", .timeout = 20 * PX_US_PER_S, .stop = stop_at_fifth, .arg = &asked};
+        struct px_topic_info info;
+        struct px_err err = PX_ERR_INIT;
+        px_us start = kafka_bench_now();
+        assert_int_equal(px_kafka_describe_unless(&k, &look, &info, &err), PX_CANCELLED);
+        assert_true(kafka_bench_now() - start < 5 * PX_US_PER_S);
+        assert_non_null(strstr(err.msg, address));
+    }
+    close(mute);
+}
+
 /* --- the dev broker --------------------------------------------------------------------------- */
 
 static void devbroker_value(const char *path, const char *name, char *out, size_t cap) {
@@ -142,6 +175,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kafka_describe_topic),
         cmocka_unit_test(test_kafka_describe_unreachable),
+        cmocka_unit_test(test_kafka_describe_is_stopped),
         cmocka_unit_test(test_kafka_devbroker),
         cmocka_unit_test(test_kafka_devbroker_usage),
     };

@@ -1,5 +1,6 @@
 /* May this program do what it must on the cluster: are its credentials whole, does a broker take
- * them, may it read and write? For --check: every question blocks and leaves no trace. */
+ * them, may it read and write? And looks at a topic beyond px_kafka_describe. Every question blocks
+ * and leaves no trace. */
 #ifndef PX_KAFKA_ACCESS_H
 #define PX_KAFKA_ACCESS_H
 
@@ -60,5 +61,18 @@ struct px_topic_ask {
 PX_MUST_USE enum px_code px_kafka_topic_setting(const struct px_kafka_conf *c,
                                                 const struct px_topic_ask *ask, struct px_buf *out,
                                                 struct px_err *reterr);
+
+/* px_kafka_describe_unless(c, look, ret, reterr): px_kafka_describe, which ends early when
+ * look->stop says so: after a tenth of a second while no broker is reached, after one when a broker
+ * is, and does not answer. Errors: those, PX_CANCELLED. */
+struct px_topic_look {
+    const char *topic; /* NULL = cluster only */
+    px_us timeout;
+    bool (*stop)(void *arg); /* NULL = nobody stops it; called every now and then */
+    void *arg;
+};
+PX_MUST_USE enum px_code px_kafka_describe_unless(const struct px_kafka_conf *c,
+                                                  const struct px_topic_look *look,
+                                                  struct px_topic_info *ret, struct px_err *reterr);
 
 #endif

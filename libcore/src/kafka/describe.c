@@ -9,11 +9,22 @@
 /* --- describe --------------------------------------------------------------------------------- */
 
 static void px_look_cluster_id(struct px_look *l, struct px_topic_info *info) {
-    char *id = rd_kafka_clusterid(l->rk, px_look_left(l));
+    char *id;
+    do {
+        id = rd_kafka_clusterid(l->rk, px_look_wait(l));
+    } while (!id && px_look_left(l) > 1);
     snprintf(info->cluster_id, sizeof info->cluster_id, "%s", id ? id : "");
     if (id) {
         rd_kafka_mem_free(l->rk, id);
     }
+}
+
+static rd_kafka_event_t *px_look_poll(const struct px_look *l, rd_kafka_queue_t *q) {
+    rd_kafka_event_t *ev;
+    do {
+        ev = rd_kafka_queue_poll(q, px_look_wait(l));
+    } while (!ev && px_look_left(l) > 1);
+    return ev;
 }
 
 static bool px_look_setting_of(const rd_kafka_ConfigResource_t *r, const char *name,
@@ -36,7 +47,7 @@ static bool px_look_setting_text(struct px_look *l, const char *topic, const cha
     rd_kafka_queue_t *q = rd_kafka_queue_new(l->rk);
     rd_kafka_ConfigResource_t *r = rd_kafka_ConfigResource_new(RD_KAFKA_RESOURCE_TOPIC, topic);
     rd_kafka_DescribeConfigs(l->rk, &r, 1, NULL, q);
-    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, px_look_left(l));
+    rd_kafka_event_t *ev = px_look_poll(l, q);
     const rd_kafka_DescribeConfigs_result_t *res =
         ev ? rd_kafka_event_DescribeConfigs_result(ev) : NULL;
     if (res && !rd_kafka_event_error(ev)) {
@@ -74,24 +85,36 @@ enum px_code px_kafka_topic_setting(const struct px_kafka_conf *c, const struct 
     return px_buf_ok(out, reterr);
 }
 
-enum px_code px_kafka_describe(const struct px_kafka_conf *c, const char *topic, px_us timeout,
-                               struct px_topic_info *ret, struct px_err *reterr) {
-    PX_DEFER(px_look_close) struct px_look l = {.rk = NULL};
+enum px_code px_kafka_describe_unless(const struct px_kafka_conf *c,
+                                      const struct px_topic_look *look, struct px_topic_info *ret,
+                                      struct px_err *reterr) {
+    PX_DEFER(px_look_close)
+    struct px_look l = {.rk = NULL, .stop = look->stop, .arg = look->arg};
     struct px_topic_info info = {.min_isr = -1};
-    enum px_code rc = px_look_open(&l, c, timeout, reterr);
+    enum px_code rc = px_look_open(&l, c, look->timeout, reterr);
     if (rc == PX_OK) {
-        rc = px_look_metadata(&l, topic, &info, reterr);
+        rc = px_look_metadata(&l, look->topic, &info, reterr);
     }
     if (rc != PX_OK) {
         return rc;
     }
     px_look_cluster_id(&l, &info);
     int64_t isr;
-    if (topic && l.controller && px_look_setting(&l, topic, "min.insync.replicas", &isr)) {
+    if (look->topic && l.controller &&
+        px_look_setting(&l, look->topic, "min.insync.replicas", &isr)) {
         info.min_isr = (int)isr;
+    }
+    if (px_look_stopped(&l)) { /* perhaps before the last answer */
+        return px_look_fail(&l, RD_KAFKA_RESP_ERR__TIMED_OUT, reterr);
     }
     *ret = info;
     return PX_OK;
+}
+
+enum px_code px_kafka_describe(const struct px_kafka_conf *c, const char *topic, px_us timeout,
+                               struct px_topic_info *ret, struct px_err *reterr) {
+    const struct px_topic_look look = {.topic = topic, .timeout = timeout};
+    return px_kafka_describe_unless(c, &look, ret, reterr);
 }
 
 /* --- create ----------------------------------------------------------------------------------- */
@@ -133,7 +156,7 @@ static enum px_code px_create_send(struct px_look *l, const struct px_topic_spec
     }
     rd_kafka_queue_t *q = rd_kafka_queue_new(l->rk);
     rd_kafka_CreateTopics(l->rk, &nt, 1, NULL, q);
-    rd_kafka_event_t *ev = rd_kafka_queue_poll(q, px_look_left(l));
+    rd_kafka_event_t *ev = px_look_poll(l, q);
     enum px_code rc = px_create_outcome(ev, t->name, reterr);
     if (ev) {
         rd_kafka_event_destroy(ev);

@@ -6,6 +6,9 @@
 #include <stdio.h>
 
 #define PX_LOOK_FIRST_MS 400
+/* When somebody may stop it: the shortest and the longest that one call waits. */
+#define PX_LOOK_SLICE_MS 100
+#define PX_LOOK_MOST_MS  800
 
 static void px_look_error(rd_kafka_t *rk, int err, const char *reason, void *opaque) {
     struct px_look *l = opaque;
@@ -35,9 +38,18 @@ static int px_look_verify(rd_kafka_t *rk, const char *broker, int32_t id, int *x
     return 0;
 }
 
+bool px_look_stopped(const struct px_look *l) {
+    return l->stop && l->stop(l->arg);
+}
+
 int px_look_left(const struct px_look *l) {
     px_us left = l->deadline - px_mono(&px_clock_system);
-    return left < PX_US_PER_MS ? 1 : px_kafka_ms(left);
+    return left < PX_US_PER_MS || px_look_stopped(l) ? 1 : px_kafka_ms(left);
+}
+
+int px_look_wait(const struct px_look *l) {
+    int left = px_look_left(l);
+    return l->stop && left > PX_LOOK_SLICE_MS ? PX_LOOK_SLICE_MS : left;
 }
 
 void px_look_close(struct px_look *l) {
@@ -185,6 +197,10 @@ static enum px_code px_look_fail_other(const struct px_look *l, rd_kafka_resp_er
 }
 
 enum px_code px_look_fail(struct px_look *l, rd_kafka_resp_err_t err, struct px_err *reterr) {
+    if (px_look_stopped(l)) {
+        return PX_FAIL(reterr, PX_CANCELLED, "the look at Kafka at %.80s was stopped",
+                       l->conf->bootstrap);
+    }
     rd_kafka_poll(l->rk, 0); /* runs px_look_error */
     pthread_mutex_lock(&l->lock);
     enum px_code rc =
@@ -255,16 +271,18 @@ static bool px_look_refused(struct px_look *l) {
     return refused || px_kafka_code(l->err) == PX_DENIED || (hint && hint->final);
 }
 
-/* The library tries again what can never succeed, until time is up: look at the reason in between.
- */
+/* The library tries again what can never succeed, until time is up: look at the reason in between,
+ * and whether to stop. A call that waits for an answer has asked, and the next one asks anew: so
+ * these become longer. One that finds no broker to ask does not, and need not. */
 static rd_kafka_resp_err_t px_look_ask(struct px_look *l, rd_kafka_topic_t *t,
                                        const struct rd_kafka_metadata **ret) {
     rd_kafka_resp_err_t err;
-    int wait = PX_LOOK_FIRST_MS;
+    int wait = l->stop ? PX_LOOK_SLICE_MS : PX_LOOK_FIRST_MS;
     do {
         int left = px_look_left(l);
         err = rd_kafka_metadata(l->rk, 0, t, ret, wait < left ? wait : left);
-        wait *= 2;
+        bool longer = err != RD_KAFKA_RESP_ERR__TRANSPORT && !(l->stop && wait >= PX_LOOK_MOST_MS);
+        wait *= longer ? 2 : 1;
     } while (err && !px_look_refused(l) && px_look_left(l) > 1);
     return err;
 }

@@ -13,6 +13,8 @@ struct px_look {
     rd_kafka_t *rk;
     const struct px_kafka_conf *conf;
     px_us deadline;
+    bool (*stop)(void *arg); /* true: time is up; NULL = nobody asks. Set before it is opened */
+    void *arg;
     bool controller; /* a broker takes admin requests; the mock's controller is nobody */
     rd_kafka_resp_err_t err;
     char text[256];
@@ -30,9 +32,14 @@ PX_MUST_USE enum px_code px_look_open_group(struct px_look *l, const struct px_k
                                             const char *group, px_us timeout,
                                             struct px_err *reterr);
 void px_look_close(struct px_look *l); /* for PX_DEFER */
-/* px_look_left(l): milliseconds up to the deadline, at least 1. */
+/* px_look_left(l): milliseconds up to the deadline, at least 1. px_look_wait(l): how many of them
+ * one call may wait before it is asked again whether to stop. px_look_stopped(l): it was stopped.
+ */
 int px_look_left(const struct px_look *l);
-/* px_look_fail(l, err, reterr): PX_DENIED or PX_UNAVAILABLE, with the reason behind ${err}. */
+int px_look_wait(const struct px_look *l);
+bool px_look_stopped(const struct px_look *l);
+/* px_look_fail(l, err, reterr): PX_DENIED or PX_UNAVAILABLE, with the reason behind ${err};
+ * PX_CANCELLED when it was stopped. */
 enum px_code px_look_fail(struct px_look *l, rd_kafka_resp_err_t err, struct px_err *reterr);
 /* px_look_metadata(l, topic, info, reterr): brokers, and with ${topic} its partitions and copies;
  * notes whether a broker takes admin requests. Errors: as px_kafka_describe. */

@@ -44,19 +44,39 @@ void px_history_compare(const struct px_migrations *m, const struct px_history *
     }
 }
 
-enum px_code px_migrate_status(struct px_sql *s, const char *dir, struct px_migration_state *ret,
-                               struct px_err *reterr) {
-    PX_DEFER(px_migrations_fini) struct px_migrations m = {.v = NULL};
-    PX_DEFER(px_history_fini) struct px_history h = {.v = NULL};
+/* Files and database side by side. */
+struct standing {
+    struct px_migrations m;
+    struct px_history h;
+    struct px_migration_state state;
+};
+
+static void standing_fini(struct standing *st) {
+    px_history_fini(&st->h);
+    px_migrations_fini(&st->m);
+}
+
+static enum px_code look(struct px_sql *s, const char *dir, struct standing *st,
+                         struct px_err *reterr) {
     struct px_foreign foreign = {.there = false};
-    enum px_code code = px_migrations_load(dir, px_sql_dialect(s)->name, &m, reterr);
-    code = code ? code : px_history_load(s, &h, reterr);
-    if (!code && h.n == 0) {
+    enum px_code code = px_migrations_load(dir, px_sql_dialect(s)->name, &st->m, reterr);
+    code = code ? code : px_history_load(s, &st->h, reterr);
+    if (!code && st->h.n == 0) {
         code = px_foreign_load(s, &foreign, reterr);
     }
     if (!code) {
-        px_history_compare(&m, &h, ret);
-        ret->foreign = foreign.there;
+        px_history_compare(&st->m, &st->h, &st->state);
+        st->state.foreign = foreign.there;
+    }
+    return code;
+}
+
+enum px_code px_migrate_status(struct px_sql *s, const char *dir, struct px_migration_state *ret,
+                               struct px_err *reterr) {
+    PX_DEFER(standing_fini) struct standing st = {.m = {.v = NULL}};
+    enum px_code code = look(s, dir, &st, reterr);
+    if (!code) {
+        *ret = st.state;
     }
     return code;
 }
@@ -137,28 +157,20 @@ static void plan_of(const struct px_migrations *m, const struct px_history *h, s
 
 enum px_code px_migrate_text(struct px_sql *s, const char *dir, bool plan, struct px_buf *out,
                              struct px_err *reterr) {
-    PX_DEFER(px_migrations_fini) struct px_migrations m = {.v = NULL};
-    PX_DEFER(px_history_fini) struct px_history h = {.v = NULL};
-    struct px_foreign foreign = {.there = false};
-    enum px_code code = px_migrations_load(dir, px_sql_dialect(s)->name, &m, reterr);
-    code = code ? code : px_history_load(s, &h, reterr);
-    if (!code && h.n == 0) {
-        code = px_foreign_load(s, &foreign, reterr);
-    }
+    PX_DEFER(standing_fini) struct standing st = {.m = {.v = NULL}};
+    enum px_code code = look(s, dir, &st, reterr);
     if (code) {
         return code;
     }
-    struct px_migration_state state;
-    px_history_compare(&m, &h, &state);
     if (plan) {
-        plan_of(&m, &h, out);
+        plan_of(&st.m, &st.h, out);
     } else {
-        list(&m, &h, px_sql_dialect(s)->name, out);
+        list(&st.m, &st.h, px_sql_dialect(s)->name, out);
     }
-    if (state.drift[0]) {
-        px_buf_printf(out, "%sDRIFT: %s\n", plan ? "-- " : "", state.drift);
+    if (st.state.drift[0]) {
+        px_buf_printf(out, "%sDRIFT: %s\n", plan ? "-- " : "", st.state.drift);
     }
-    if (foreign.there) {
+    if (st.state.foreign) {
         px_buf_printf(out,
                       "%sgolang-migrate made this database: go on with it, or --migrate=adopt\n",
                       plan ? "-- " : "");

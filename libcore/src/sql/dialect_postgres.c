@@ -169,12 +169,8 @@ static enum px_code classify_connect(const char *message) {
     return contains_any(message, config, PX_ARRAY_LEN(config)) ? PX_CONFIG : PX_SQL_LOST;
 }
 
-/* First row whose prefix fits; longer prefixes come first. */
 static enum px_code classify(const char sqlstate[6], int native, const char *message) {
-    static const struct {
-        const char *prefix;
-        enum px_code code;
-    } table[] = {
+    static const struct px_sqlstate table[] = {
         {"57014", PX_TIMEOUT},  {"57P0", PX_SQL_LOST},  {"25P03", PX_SQL_LOST},
         {"25006", PX_SQL_LOST}, {"26000", PX_SQL_LOST}, {"28", PX_DENIED},
         {"42501", PX_DENIED},   {"42P01", PX_SCHEMA},   {"42703", PX_SCHEMA},
@@ -193,12 +189,7 @@ static enum px_code classify(const char sqlstate[6], int native, const char *mes
     if (strncmp(sqlstate, "0A000", 5) == 0 && strstr(message, "cached plan")) {
         return PX_SQL_LOST;
     }
-    for (size_t i = 0; i < PX_ARRAY_LEN(table); i++) {
-        if (strncmp(sqlstate, table[i].prefix, strlen(table[i].prefix)) == 0) {
-            return table[i].code;
-        }
-    }
-    return PX_SQL;
+    return px_sqlstate_code(table, PX_ARRAY_LEN(table), sqlstate);
 }
 
 static bool refused(const char sqlstate[6], int native) {

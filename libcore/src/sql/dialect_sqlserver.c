@@ -150,10 +150,7 @@ static enum px_code by_native(int native) {
 }
 
 static enum px_code classify(const char sqlstate[6], int native, const char *message) {
-    static const struct {
-        const char *prefix;
-        enum px_code code;
-    } table[] = {
+    static const struct px_sqlstate table[] = {
         {"28", PX_DENIED},     {"08", PX_SQL_LOST},  {"HYT01", PX_SQL_LOST}, {"HYT00", PX_TIMEOUT},
         {"HY008", PX_TIMEOUT}, {"40", PX_SQL_RETRY}, {"22", PX_SQL_DATA},    {"23", PX_SQL_DATA},
         {"42S02", PX_SCHEMA},  {"42S22", PX_SCHEMA}, {"S1T00", PX_TIMEOUT},
@@ -165,12 +162,7 @@ static enum px_code classify(const char sqlstate[6], int native, const char *mes
     if (strstr(message, "Login timeout")) {
         return PX_SQL_LOST;
     }
-    for (size_t i = 0; i < PX_ARRAY_LEN(table); i++) {
-        if (strncmp(sqlstate, table[i].prefix, strlen(table[i].prefix)) == 0) {
-            return table[i].code;
-        }
-    }
-    return PX_SQL;
+    return px_sqlstate_code(table, PX_ARRAY_LEN(table), sqlstate);
 }
 
 static bool refused(const char sqlstate[6], int native) {

@@ -64,6 +64,13 @@ enum px_code px_sql_diag(struct px_sql *s, SQLSMALLINT type, SQLHANDLE handle, c
 /* px_sql_note(s, code, err): what a failure means for connection and transaction. */
 void px_sql_note(struct px_sql *s, const struct px_err *err);
 bool px_sql_ok(SQLRETURN rc);
+/* px_sqlstate_code(table, n, sqlstate): for px_dialect.classify: of the first row whose prefix
+ * fits, so longer prefixes come first; PX_SQL when none does. */
+struct px_sqlstate {
+    const char *prefix;
+    enum px_code code;
+};
+enum px_code px_sqlstate_code(const struct px_sqlstate *table, size_t n, const char sqlstate[6]);
 /* px_sql_timed(s, h): the next execution of ${h} takes no longer than s->query_timeout.
  * px_sql_drain(h): read whatever results are left; SQL_NO_DATA, or the failure behind them. */
 void px_sql_timed(const struct px_sql *s, SQLHSTMT h);

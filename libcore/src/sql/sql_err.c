@@ -8,6 +8,15 @@ bool px_sql_ok(SQLRETURN rc) {
     return rc == SQL_SUCCESS || rc == SQL_SUCCESS_WITH_INFO;
 }
 
+enum px_code px_sqlstate_code(const struct px_sqlstate *table, size_t n, const char sqlstate[6]) {
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(sqlstate, table[i].prefix, strlen(table[i].prefix)) == 0) {
+            return table[i].code;
+        }
+    }
+    return PX_SQL;
+}
+
 /* "[unixODBC][Driver Manager]text" -> "text" */
 static const char *skip_origins(const char *m) {
     while (*m == '[') {

@@ -4,48 +4,33 @@
 
 #include "agg.h"
 #include "receipt.h"
+#include "stop.h"
 
 #include <px/event.h>
 #include <px/log.h>
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
-#include <time.h>
 
 #define ID_MAX   128 /* as svc-ingest takes it */
 #define FILE_MAX (64 << 10)
-
-/* --- stopping -----------------------------------------------------------------------------------
- */
-static bool pause_or_stop(void *arg, px_us span) {
-    const sigset_t *set = arg;
-    struct timespec t = {.tv_sec = span / PX_US_PER_S, .tv_nsec = span % PX_US_PER_S * 1000};
-    int got;
-    while ((got = sigtimedwait(set, NULL, &t)) < 0 && errno == EINTR) {
-    }
-    return got > 0;
-}
 
 typedef enum px_code work_fn(struct agg_eraser *r, const char *arg, struct px_err *reterr);
 
 static enum px_code with_eraser(struct agg *a, enum px_sql_use use, work_fn *work, const char *arg,
                                 struct px_err *reterr) {
-    sigset_t set, before;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGTERM);
-    (void)sigaddset(&set, SIGINT);
-    if (pthread_sigmask(SIG_BLOCK, &set, &before) != 0) {
-        return px_err_errno(reterr, PX_INTERNAL, PX_HERE, "pthread_sigmask");
-    }
+    struct agg_stop stop;
     struct agg_eraser r;
-    enum px_code rc = agg_eraser_open(a, use, &r, reterr);
-    r.unlink.beside.pause = pause_or_stop;
-    r.unlink.beside.arg = &set;
+    enum px_code rc = agg_stop_begin(&stop, reterr);
+    if (rc != PX_OK) {
+        return rc;
+    }
+    rc = agg_eraser_open(a, use, &r, reterr);
+    r.unlink.beside.pause = agg_stop_pause;
+    r.unlink.beside.arg = &stop;
     rc = rc == PX_OK ? work(&r, arg, reterr) : rc;
     agg_eraser_close(&r);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    agg_stop_end(&stop);
     if (rc == PX_CANCELLED) { /* ends a service with 0; here that would read as "erased" */
         return PX_FAIL(reterr, PX_TIMEOUT,
                        "asked to stop before it was done; the next run goes on");

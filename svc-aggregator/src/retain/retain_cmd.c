@@ -3,11 +3,9 @@
 #include "agg.h"
 
 #include "settings.h"
+#include "stop.h"
 
-#include <errno.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 
 #define AGG_TEXT_MAX (1 << 20)
 
@@ -30,22 +28,6 @@ enum px_code agg_retain_open(const struct agg *a, bool run, struct agg_retain *r
     return PX_OK;
 }
 
-static void stop_signals(sigset_t *set) {
-    (void)sigemptyset(set);
-    (void)sigaddset(set, SIGTERM);
-    (void)sigaddset(set, SIGINT);
-}
-
-/* A signal that waits since the last look ends the pause as well. */
-static bool pause_or_stop(void *arg, px_us span) {
-    const sigset_t *set = arg;
-    struct timespec t = {.tv_sec = span / PX_US_PER_S, .tv_nsec = span % PX_US_PER_S * 1000};
-    int got;
-    while ((got = sigtimedwait(set, NULL, &t)) < 0 && errno == EINTR) {
-    }
-    return got > 0;
-}
-
 static enum px_code print(const struct agg_retained *ret, bool plan, bool json,
                           struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf out = PX_BUF_INIT(AGG_TEXT_MAX);
@@ -54,9 +36,10 @@ static enum px_code print(const struct agg_retained *ret, bool plan, bool json,
     return rc == PX_OK ? px_app_print(px_buf_view(&out), reterr) : rc;
 }
 
-static enum px_code work(const struct agg *a, bool run, sigset_t *set, struct px_err *reterr) {
+static enum px_code work(const struct agg *a, bool run, struct agg_stop *stop,
+                         struct px_err *reterr) {
     struct agg_retained ret = {.n = 0};
-    struct agg_retain r = {.pause = pause_or_stop, .arg = set};
+    struct agg_retain r = {.pause = agg_stop_pause, .arg = stop};
     struct px_err err = PX_ERR_INIT;
     enum px_code rc = agg_retain_open(a, run, &r, &err);
     if (rc == PX_OK) {
@@ -79,12 +62,11 @@ static enum px_code work(const struct agg *a, bool run, sigset_t *set, struct px
 
 enum px_code agg_retention(void *svc, const char *arg, struct px_err *reterr) {
     const struct agg *a = svc;
-    sigset_t set, before;
-    stop_signals(&set);
-    if (pthread_sigmask(SIG_BLOCK, &set, &before) != 0) {
-        return px_err_errno(reterr, PX_INTERNAL, PX_HERE, "pthread_sigmask");
+    struct agg_stop stop;
+    enum px_code rc = agg_stop_begin(&stop, reterr);
+    if (rc == PX_OK) {
+        rc = work(a, strcmp(arg, "run") == 0, &stop, reterr);
+        agg_stop_end(&stop);
     }
-    enum px_code rc = work(a, strcmp(arg, "run") == 0, &set, reterr);
-    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc;
 }

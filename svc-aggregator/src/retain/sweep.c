@@ -81,12 +81,7 @@ static enum px_code prepare(struct px_sql *s, const struct px_expiry *x,
                             struct px_stmt **ret, struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(AGG_SQL_MAX);
     render(px_sql_dialect(s), x, &text);
-    enum px_code rc = px_buf_ok(&text, reterr);
-    rc = rc == PX_OK ? px_sql_prepare(s, px_buf_view(&text), ret, reterr) : rc;
-    if (rc != PX_OK) {
-        PX_IGNORE(px_err_context(reterr, "%s", x->table)); /* the code is already in rc */
-    }
-    return rc;
+    return agg_prepare(s, &text, x->table, ret, reterr);
 }
 
 static enum px_code sweep_open(struct sweep *w, struct px_err *reterr) {

@@ -17,8 +17,8 @@ void agg_table_fini(struct agg_table *t) {
     *t = (struct agg_table){0};
 }
 
-static enum px_code prepare(struct px_sql *s, struct px_buf *text, const char *what,
-                            struct px_stmt **ret, struct px_err *reterr) {
+enum px_code agg_prepare(struct px_sql *s, struct px_buf *text, const char *what,
+                         struct px_stmt **ret, struct px_err *reterr) {
     enum px_code rc = px_buf_ok(text, reterr);
     if (rc == PX_OK) {
         rc = px_sql_prepare(s, px_buf_view(text), ret, reterr);
@@ -32,14 +32,14 @@ static enum px_code prepare(struct px_sql *s, struct px_buf *text, const char *w
 enum px_code agg_table_prepare(struct agg_table *t, struct px_sql *s, struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(AGG_SQL_MAX);
     t->render(px_sql_dialect(s), t->def, &text);
-    return prepare(s, &text, t->def->table, &t->st, reterr);
+    return agg_prepare(s, &text, t->def->table, &t->st, reterr);
 }
 
 enum px_code agg_table_prepare_fence(struct agg_table *t, struct px_sql *s, struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(AGG_SQL_MAX);
     const struct px_dialect *d = px_sql_dialect(s);
     d->fence(d, &text);
-    return prepare(s, &text, t->def->table, &t->st, reterr);
+    return agg_prepare(s, &text, t->def->table, &t->st, reterr);
 }
 
 void agg_table_forget(struct agg_table *t) {
@@ -82,5 +82,5 @@ enum px_code agg_stmt(struct px_sql *s, enum px_statement which, struct px_stmt 
                       struct px_err *reterr) {
     PX_DEFER(px_buf_fini) struct px_buf text = PX_BUF_INIT(AGG_SQL_MAX);
     px_statement_render(which, px_sql_dialect(s), &text);
-    return prepare(s, &text, px_statement_name(which), ret, reterr);
+    return agg_prepare(s, &text, px_statement_name(which), ret, reterr);
 }

@@ -38,6 +38,10 @@ PX_MUST_USE enum px_code agg_table_store(struct agg_table *t, struct px_err *ret
  * there, or the error says what is missing. Errors: PX_SQL*, PX_SCHEMA, PX_DENIED. */
 PX_MUST_USE enum px_code agg_table_try(struct agg_table *t, struct px_err *reterr);
 
+/* agg_prepare(s, text, what, ret, reterr): prepare what was rendered into ${text}; ${what} is named
+ * when that fails. Errors: PX_SQL*, PX_NOMEM, PX_TOO_LARGE. */
+PX_MUST_USE enum px_code agg_prepare(struct px_sql *s, struct px_buf *text, const char *what,
+                                     struct px_stmt **ret, struct px_err *reterr);
 /* agg_stmt(s, which, ret, reterr): prepare one of px/statements.h. */
 PX_MUST_USE enum px_code agg_stmt(struct px_sql *s, enum px_statement which, struct px_stmt **ret,
                                   struct px_err *reterr);

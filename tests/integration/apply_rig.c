@@ -5,6 +5,7 @@
 #include <px/event_avro.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #ifdef __SANITIZE_ADDRESS__
@@ -80,6 +81,20 @@ void rig_close(struct rig *r) {
     px_catalog_free(r->catalog);
     agg_status_fini(&r->status);
     sql_fixture_close(&r->db);
+}
+
+int rig_setup(void **state) {
+    struct rig *r = calloc(1, sizeof *r);
+    *state = r;
+    rig_open(r, rig_dialect());
+    return 0;
+}
+
+int rig_teardown(void **state) {
+    struct rig *r = *state;
+    rig_close(r);
+    free(r);
+    return 0;
 }
 
 enum px_code rig_take(struct rig *r, struct agg_core *core, int64_t low, int64_t high,
@@ -177,6 +192,14 @@ void rig_ledger_holds(struct rig *r) {
     assert_string_equal(out, "");
     assert_int_equal(sql_int(r->db.s, "SELECT count(*) FROM partition_ledger"),
                      sql_int(r->db.s, "SELECT count(*) FROM consumer_offsets"));
+}
+
+void rig_expect(struct rig *r, const char *query, const char *want) {
+    char out[4096];
+    sql_text(r->db.s, query, out, sizeof out);
+    if (strcmp(out, want) != 0) {
+        fail_msg("%s\n  gave   %s\n  wanted %s", query, out, want);
+    }
 }
 
 void rig_dump(struct rig *r, char *out, size_t cap) {

@@ -40,6 +40,9 @@ struct rig_event {
 /* rig_open(r, d): a migrated database, the partitions taken from offset 0. */
 void rig_open(struct rig *r, const struct px_dialect *d);
 void rig_close(struct rig *r);
+/* For cmocka: a rig of its own per test, on rig_dialect(). */
+int rig_setup(void **state);
+int rig_teardown(void **state);
 /* rig_core(r, core, owner): one more process on the same database (a rival); free with
  * agg_core_fini. */
 void rig_core(struct rig *r, struct agg_core *core, const char *owner);
@@ -66,6 +69,8 @@ enum px_code rig_try(struct rig *r, struct px_err *reterr);
 void rig_ledger_holds(struct rig *r);
 /* rig_dump(r, out, cap): every table that events move, as text in a fixed order. */
 void rig_dump(struct rig *r, char *out, size_t cap);
+/* rig_expect(r, query, want): the rows of ${query}, as sql_text gives them, are ${want}. */
+void rig_expect(struct rig *r, const char *query, const char *want);
 
 /* rig_each_dialect(run): call ${run} for each dialect of this build; a missing server skips. The
  * dialect under test is rig_dialect(). Returns the failures of all runs. */

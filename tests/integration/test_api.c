@@ -419,33 +419,6 @@ static void test_api_answers_what_hangs(void **state) {
     assert_int_equal(proc_stop(&slow.api), 0);
 }
 
-/* --- one group per database
- * ------------------------------------------------------------------------------ */
-
-static struct api_rig fixture;
-
-static int begin(void **state) {
-    api_rig_seed(&fixture);
-    api_rig_start(&fixture);
-    *state = &fixture;
-    return 0;
-}
-
-static int setup_sqlite(void **state) {
-    api_rig_sqlite(&fixture, "api");
-    return begin(state);
-}
-
-static int setup_postgres(void **state) {
-    api_rig_postgres(&fixture);
-    return begin(state);
-}
-
-static int teardown(void **state) {
-    api_rig_close(*state);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_api_conversion_rates),
@@ -467,7 +440,8 @@ int main(void) {
         cmocka_unit_test(test_api_loop_tells_how_it_is),
         cmocka_unit_test(test_api_check_and_stop),
     };
-    int failed = cmocka_run_group_tests_name("api on sqlite", tests, setup_sqlite, teardown);
+    int failed =
+        cmocka_run_group_tests_name("api on sqlite", tests, api_rig_setup_sqlite, api_rig_teardown);
 
     const char *none = test_pg_start();
     if (none) {
@@ -476,7 +450,8 @@ int main(void) {
     }
     /* in SQLite nobody who reads waits for anybody */
     const struct CMUnitTest locks[] = {cmocka_unit_test(test_api_answers_what_hangs)};
-    failed += cmocka_run_group_tests_name("api on postgresql", tests, setup_postgres, teardown);
-    return failed + cmocka_run_group_tests_name("api on postgresql, locked", locks, setup_postgres,
-                                                teardown);
+    failed += cmocka_run_group_tests_name("api on postgresql", tests, api_rig_setup_postgres,
+                                          api_rig_teardown);
+    return failed + cmocka_run_group_tests_name("api on postgresql, locked", locks,
+                                                api_rig_setup_postgres, api_rig_teardown);
 }

@@ -247,34 +247,6 @@ static void test_traffic_refusals(void **state) {
     }
 }
 
-/* --- one group per database --------------------------------------------------------------------
- */
-
-static struct api_rig fixture;
-
-static int begin(void **state) {
-    api_rig_seed(&fixture);
-    seed_classes(&fixture);
-    api_rig_start(&fixture);
-    *state = &fixture;
-    return 0;
-}
-
-static int setup_sqlite(void **state) {
-    api_rig_sqlite(&fixture, "api");
-    return begin(state);
-}
-
-static int setup_postgres(void **state) {
-    api_rig_postgres(&fixture);
-    return begin(state);
-}
-
-static int teardown(void **state) {
-    api_rig_close(*state);
-    return 0;
-}
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_traffic_of_a_funnel),
@@ -284,13 +256,15 @@ int main(void) {
         cmocka_unit_test(test_traffic_refusals),
         cmocka_unit_test(test_traffic_of_days_whose_classes_do_not_add_up),
     };
-    int failed = cmocka_run_group_tests_name("traffic on sqlite", tests, setup_sqlite, teardown);
+    api_rig_seed_also(seed_classes);
+    int failed = cmocka_run_group_tests_name("traffic on sqlite", tests, api_rig_setup_sqlite,
+                                             api_rig_teardown);
     const char *none = test_pg_start();
 
     if (none) {
         printf("ok - traffic on postgresql # SKIP %s\n", none);
         return failed;
     }
-    return failed +
-           cmocka_run_group_tests_name("traffic on postgresql", tests, setup_postgres, teardown);
+    return failed + cmocka_run_group_tests_name("traffic on postgresql", tests,
+                                                api_rig_setup_postgres, api_rig_teardown);
 }

@@ -6,28 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int setup(void **state) {
-    struct rig *r = calloc(1, sizeof *r);
-    *state = r;
-    rig_open(r, rig_dialect());
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct rig *r = *state;
-    rig_close(r);
-    free(r);
-    return 0;
-}
-
-static void expect(struct rig *r, const char *query, const char *want) {
-    char out[4096];
-    sql_text(r->db.s, query, out, sizeof out);
-    if (strcmp(out, want) != 0) {
-        fail_msg("%s\n  gave   %s\n  wanted %s", query, out, want);
-    }
-}
-
 static const char dispositions[] =
     "SELECT disposition, count(*) FROM events GROUP BY disposition ORDER BY disposition";
 
@@ -39,11 +17,12 @@ static void test_apply_two_identical_pixels_count_once(void **state) {
     rig_add(r, &(struct rig_event){0, "visit", "p1", "b1", NULL});
     rig_settle(r);
 
-    expect(r, dispositions, "counted|1\nrepeat|2");
-    expect(r, "SELECT event_type, count FROM daily_metrics", "visit|1");
-    expect(r, "SELECT event_type, banner_tag, count FROM event_summary", "visit|b1|1");
-    expect(r, "SELECT counted, repeated, next_offset FROM partition_ledger WHERE partition_id = 0",
-           "1|2|3");
+    rig_expect(r, dispositions, "counted|1\nrepeat|2");
+    rig_expect(r, "SELECT event_type, count FROM daily_metrics", "visit|1");
+    rig_expect(r, "SELECT event_type, banner_tag, count FROM event_summary", "visit|b1|1");
+    rig_expect(r,
+               "SELECT counted, repeated, next_offset FROM partition_ledger WHERE partition_id = 0",
+               "1|2|3");
     rig_ledger_holds(r);
 }
 
@@ -55,10 +34,10 @@ static void test_apply_duplicate_moves_last_event_at_only(void **state) {
     rig_add(r, &(struct rig_event){0, "visit", "p1", "b1", "e1"});
     rig_settle(r);
 
-    expect(r, dispositions, "counted|1\nduplicate|1");
-    expect(r, "SELECT count FROM daily_metrics", "1");
-    expect(r, "SELECT count(*) FROM minute_summary", "1");
-    expect(r, "SELECT count(*) FROM players WHERE last_event_at > first_seen", "1");
+    rig_expect(r, dispositions, "counted|1\nduplicate|1");
+    rig_expect(r, "SELECT count FROM daily_metrics", "1");
+    rig_expect(r, "SELECT count(*) FROM minute_summary", "1");
+    rig_expect(r, "SELECT count(*) FROM players WHERE last_event_at > first_seen", "1");
     rig_ledger_holds(r);
 }
 
@@ -75,10 +54,10 @@ static void test_apply_retry_after_midnight(void **state) {
     rig_add(r, &(struct rig_event){0, "visit", "p1", "b1", "e2"});
     rig_settle(r);
 
-    expect(r, "SELECT event_date, count FROM daily_metrics ORDER BY event_date",
-           "2024-10-04|1\n2024-10-05|1");
-    expect(r, "SELECT disposition FROM events ORDER BY \"offset\"",
-           "counted\nduplicate\ncounted\nrepeat");
+    rig_expect(r, "SELECT event_date, count FROM daily_metrics ORDER BY event_date",
+               "2024-10-04|1\n2024-10-05|1");
+    rig_expect(r, "SELECT disposition FROM events ORDER BY \"offset\"",
+               "counted\nduplicate\ncounted\nrepeat");
     rig_ledger_holds(r);
 }
 
@@ -90,10 +69,10 @@ static void test_apply_same_id_other_banner_is_conflict(void **state) {
     rig_add(r, &(struct rig_event){0, "visit", "p1", "b2", "e1"});
     rig_settle(r);
 
-    expect(r, dispositions, "conflict|1\ncounted|1");
-    expect(r, "SELECT banner_tag, count FROM event_summary", "b1|1");
-    expect(r, "SELECT count(*) FROM players WHERE last_event_at = first_seen", "1");
-    expect(r, "SELECT count(*) FROM dedupe_day", "1");
+    rig_expect(r, dispositions, "conflict|1\ncounted|1");
+    rig_expect(r, "SELECT banner_tag, count FROM event_summary", "b1|1");
+    rig_expect(r, "SELECT count(*) FROM players WHERE last_event_at = first_seen", "1");
+    rig_expect(r, "SELECT count(*) FROM dedupe_day", "1");
     rig_ledger_holds(r);
 }
 
@@ -107,13 +86,13 @@ static void test_apply_two_deposits_of_one_day(void **state) {
     rig_add(r, &(struct rig_event){0, "deposit", "p1", "b1", "d1"});
     rig_settle(r);
 
-    expect(r, "SELECT disposition FROM events ORDER BY \"offset\"",
-           "counted\nrepeat\nduplicate\nrepeat\nduplicate");
-    expect(r, "SELECT count FROM daily_metrics", "1");
-    expect(r, "SELECT total_deposits FROM players", "2");
-    expect(r,
-           "SELECT count(*) FROM players WHERE deposit_at IS NOT NULL AND registration_at IS NULL",
-           "1");
+    rig_expect(r, "SELECT disposition FROM events ORDER BY \"offset\"",
+               "counted\nrepeat\nduplicate\nrepeat\nduplicate");
+    rig_expect(r, "SELECT count FROM daily_metrics", "1");
+    rig_expect(r, "SELECT total_deposits FROM players", "2");
+    rig_expect(
+        r, "SELECT count(*) FROM players WHERE deposit_at IS NOT NULL AND registration_at IS NULL",
+        "1");
     rig_ledger_holds(r);
 }
 
@@ -126,10 +105,11 @@ static void test_apply_banners_add_up_to_days(void **state) {
     rig_add(r, &(struct rig_event){1, "registration", "p3", "b1", "e1"});
     rig_settle(r);
 
-    expect(r, "SELECT event_type, count FROM daily_metrics ORDER BY 1", "registration|1\nvisit|4");
-    expect(r, "SELECT event_type, SUM(count) FROM event_summary GROUP BY event_type ORDER BY 1",
-           "registration|1\nvisit|4");
-    expect(r, "SELECT count(*) FROM players WHERE registration_at IS NOT NULL", "1");
+    rig_expect(r, "SELECT event_type, count FROM daily_metrics ORDER BY 1",
+               "registration|1\nvisit|4");
+    rig_expect(r, "SELECT event_type, SUM(count) FROM event_summary GROUP BY event_type ORDER BY 1",
+               "registration|1\nvisit|4");
+    rig_expect(r, "SELECT count(*) FROM players WHERE registration_at IS NOT NULL", "1");
     rig_ledger_holds(r);
 }
 
@@ -141,11 +121,12 @@ static void test_apply_players_keep_first_and_last(void **state) {
     rig_add(r, &(struct rig_event){0, "registration", "p1", "b1", NULL});
     rig_settle(r);
 
-    expect(r,
-           "SELECT count(*) FROM players p WHERE first_seen = registration_at AND last_event_at = "
-           "(SELECT max(created_at) FROM events)",
-           "1");
-    expect(
+    rig_expect(
+        r,
+        "SELECT count(*) FROM players p WHERE first_seen = registration_at AND last_event_at = "
+        "(SELECT max(created_at) FROM events)",
+        "1");
+    rig_expect(
         r,
         "SELECT count(*) FROM consumer_offsets WHERE max_event_at = (SELECT max(received_at) FROM "
         "events)",
@@ -165,11 +146,11 @@ static void test_apply_poison_and_holes_are_accounted_for(void **state) {
     rig_add(r, &(struct rig_event){0, "visit", "p2", "b1", NULL});
     rig_settle(r);
 
-    expect(r,
-           "SELECT counted, dead_lettered, hole, next_offset FROM partition_ledger WHERE "
-           "partition_id = 0",
-           "2|4|2|8");
-    expect(r, "SELECT count(*) FROM events", "2");
+    rig_expect(r,
+               "SELECT counted, dead_lettered, hole, next_offset FROM partition_ledger WHERE "
+               "partition_id = 0",
+               "2|4|2|8");
+    rig_expect(r, "SELECT count(*) FROM events", "2");
     rig_ledger_holds(r);
 }
 
@@ -191,15 +172,15 @@ static void test_apply_keeps_every_character(void **state) {
     }
     rig_settle(r);
 
-    expect(r, dispositions, "counted|8");
-    expect(r, "SELECT banner_tag, count FROM event_summary", "\xf0\x9f\x8e\xb0|8");
-    expect(r, "SELECT count(*) FROM players", "8");
+    rig_expect(r, dispositions, "counted|8");
+    rig_expect(r, "SELECT banner_tag, count FROM event_summary", "\xf0\x9f\x8e\xb0|8");
+    rig_expect(r, "SELECT count(*) FROM players", "8");
     for (size_t i = 0; i < PX_ARRAY_LEN(players); i++) {
         char query[200], want[100];
         snprintf(query, sizeof query,
                  "SELECT player_id, client_event_id FROM events WHERE \"offset\" = %zu", i);
         snprintf(want, sizeof want, "%s|%s", players[i], players[i]);
-        expect(r, query, want);
+        rig_expect(r, query, want);
     }
     rig_ledger_holds(r);
 }
@@ -213,8 +194,8 @@ static void test_apply_without_raw_rows(void **state) {
     rig_add(r, &(struct rig_event){0, "visit", "p1", "b1", NULL});
     rig_settle(r);
 
-    expect(r, "SELECT count(*) FROM events", "0");
-    expect(r, "SELECT count FROM daily_metrics", "1");
+    rig_expect(r, "SELECT count(*) FROM events", "0");
+    rig_expect(r, "SELECT count FROM daily_metrics", "1");
     rig_ledger_holds(r);
 }
 
@@ -257,11 +238,11 @@ static void test_apply_does_not_depend_on_cuts(void **state) {
         }
         r->ids = (struct px_uuid_gen){0};
         stream(r, cuts[i]);
-        expect(r,
-               "SELECT (SELECT count(*) FROM events WHERE disposition = 'counted') - (SELECT "
-               "SUM(count) FROM daily_metrics)",
-               "0");
-        expect(
+        rig_expect(r,
+                   "SELECT (SELECT count(*) FROM events WHERE disposition = 'counted') - (SELECT "
+                   "SUM(count) FROM daily_metrics)",
+                   "0");
+        rig_expect(
             r,
             "SELECT count(*) FROM (SELECT event_type, SUM(count) AS n FROM event_summary GROUP BY "
             "event_type EXCEPT SELECT event_type, SUM(count) FROM daily_metrics GROUP BY "
@@ -278,7 +259,7 @@ static void test_apply_does_not_depend_on_cuts(void **state) {
     free(other);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         TEST(test_apply_two_identical_pixels_count_once),

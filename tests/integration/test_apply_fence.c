@@ -15,20 +15,6 @@
 
 #define DUMP_MAX (1 << 18)
 
-static int setup(void **state) {
-    struct rig *r = calloc(1, sizeof *r);
-    *state = r;
-    rig_open(r, rig_dialect());
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct rig *r = *state;
-    rig_close(r);
-    free(r);
-    return 0;
-}
-
 static bool on_server(void) {
     return strcmp(rig_dialect()->name, "postgresql") == 0;
 }
@@ -355,7 +341,7 @@ static void test_fence_doubtful_commit_that_did_not(void **state) {
     assert_true(px_metrics_value(r->metrics, AGG_M_FAILURES, AGG_RECONNECT, 0) >= 1);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         TEST(test_fence_stops_a_former_owner),

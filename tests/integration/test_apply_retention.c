@@ -51,14 +51,6 @@ static void in_zone(struct world *w, const char *name) {
     check(px_zone_load(name, &w->rig.zone, &e), &e);
 }
 
-static void expect(struct rig *r, const char *query, const char *want) {
-    char out[4096];
-    sql_text(r->db.s, query, out, sizeof out);
-    if (strcmp(out, want) != 0) {
-        fail_msg("%s\n  gave   %s\n  wanted %s", query, out, want);
-    }
-}
-
 static bool pauses(void *arg, px_us span) {
     struct world *w = arg;
     (void)span;
@@ -139,21 +131,21 @@ static void test_retention_bounds_are_whole_days(void **state) {
 
     retain(w);
 
-    expect(r, "SELECT count(*), CAST(MIN(created_at) AS text) FROM events",
-           strcmp(rig_dialect()->name, "sqlite") == 0 ? "12|2024-10-12 12:00:00.000000"
-                                                      : "12|2024-10-12 12:00:00+00");
-    expect(r, "SELECT MIN(day), count(*) FROM dedupe_day", "2024-10-08|24");
-    expect(r, "SELECT MIN(seen_day), count(*) FROM dedupe_event", "2024-10-06|20");
-    expect(r, "SELECT MIN(event_date), count(*) FROM daily_metrics", "2024-10-05|22");
-    expect(r, "SELECT MIN(event_date), count(*) FROM event_summary", "2024-10-05|33");
-    expect(r, "SELECT MIN(event_date), count(*) FROM class_summary", "2024-10-05|33");
-    expect(r, "SELECT count(*) FROM minute_summary", "27");
-    expect(r, "SELECT count(*) FROM players", "3");
-    expect(r, "SELECT name, value FROM px_settings WHERE name <> 'day_zone' ORDER BY name",
-           "claims_from|2024-10-08\nclass_summary_complete_from|2024-10-05\n"
-           "daily_metrics_complete_from|2024-10-05\n"
-           "event_summary_complete_from|2024-10-05\nminute_summary_complete_from|2024-10-07\n"
-           "raw_complete_from|2024-10-12");
+    rig_expect(r, "SELECT count(*), CAST(MIN(created_at) AS text) FROM events",
+               strcmp(rig_dialect()->name, "sqlite") == 0 ? "12|2024-10-12 12:00:00.000000"
+                                                          : "12|2024-10-12 12:00:00+00");
+    rig_expect(r, "SELECT MIN(day), count(*) FROM dedupe_day", "2024-10-08|24");
+    rig_expect(r, "SELECT MIN(seen_day), count(*) FROM dedupe_event", "2024-10-06|20");
+    rig_expect(r, "SELECT MIN(event_date), count(*) FROM daily_metrics", "2024-10-05|22");
+    rig_expect(r, "SELECT MIN(event_date), count(*) FROM event_summary", "2024-10-05|33");
+    rig_expect(r, "SELECT MIN(event_date), count(*) FROM class_summary", "2024-10-05|33");
+    rig_expect(r, "SELECT count(*) FROM minute_summary", "27");
+    rig_expect(r, "SELECT count(*) FROM players", "3");
+    rig_expect(r, "SELECT name, value FROM px_settings WHERE name <> 'day_zone' ORDER BY name",
+               "claims_from|2024-10-08\nclass_summary_complete_from|2024-10-05\n"
+               "daily_metrics_complete_from|2024-10-05\n"
+               "event_summary_complete_from|2024-10-05\nminute_summary_complete_from|2024-10-07\n"
+               "raw_complete_from|2024-10-12");
     assert_int_equal(agg_retained_rows(&w->got), 24 + 12 + 4 + 2 + 3 + 3 + 9);
     rig_ledger_holds(r);
 }
@@ -188,7 +180,7 @@ static void test_retention_plan_touches_nothing(void **state) {
     px_sql_close(r.sql);
     rig_dump(&w->rig, after, DUMP_MAX);
     assert_string_equal(before, after);
-    expect(&w->rig, "SELECT count(*) FROM px_settings WHERE name <> 'day_zone'", "0");
+    rig_expect(&w->rig, "SELECT count(*) FROM px_settings WHERE name <> 'day_zone'", "0");
     int64_t planned = agg_retained_rows(&w->got);
     retain(w);
     assert_int_equal(planned, agg_retained_rows(&w->got));
@@ -205,11 +197,11 @@ static void test_retention_stops_between_transactions_and_goes_on(void **state) 
 
     assert_true(w->got.stopped);
     assert_int_equal(agg_retained_rows(&w->got), 14); /* two batches of seven */
-    expect(&w->rig, "SELECT count(*) FROM events", "22");
+    rig_expect(&w->rig, "SELECT count(*) FROM events", "22");
     retain(w);
     assert_false(w->got.stopped);
-    expect(&w->rig, "SELECT count(*) FROM events", "12");
-    expect(&w->rig, "SELECT MIN(day), count(*) FROM dedupe_day", "2024-10-08|24");
+    rig_expect(&w->rig, "SELECT count(*) FROM events", "12");
+    rig_expect(&w->rig, "SELECT MIN(day), count(*) FROM dedupe_day", "2024-10-08|24");
 }
 
 /* Clocks in Berlin go back at 01:00 UTC of 27 October 2024: that day begins at 22:00 UTC of the
@@ -227,31 +219,31 @@ static void test_retention_cuts_days_in_the_zone(void **state) {
         rig_add(r, &(struct rig_event){0, "visit", "p1", i % 2 ? "b1" : "b2", NULL});
         rig_settle(r);
     }
-    expect(r, "SELECT event_date, count FROM daily_metrics ORDER BY 1",
-           "2024-10-25|1\n2024-10-26|2\n2024-10-27|2\n2024-10-28|1");
+    rig_expect(r, "SELECT event_date, count FROM daily_metrics ORDER BY 1",
+               "2024-10-25|1\n2024-10-26|2\n2024-10-27|2\n2024-10-28|1");
     w->rig.conf.retain_minutes = w->rig.conf.retain_dedupe;
     assert_true(px_parse_instant(PX_S("2024-10-30T22:59:59Z"), &r->clock.wall_now));
     look(r);
     retain(w); /* three days before 23:59:59 of the 30th is 23:59:59 of the 27th: the 27th stays */
-    expect(r, "SELECT value FROM px_settings WHERE name = 'raw_complete_from'", "2024-10-27");
-    expect(r, "SELECT count(*) FROM events", "3");
+    rig_expect(r, "SELECT value FROM px_settings WHERE name = 'raw_complete_from'", "2024-10-27");
+    rig_expect(r, "SELECT count(*) FROM events", "3");
 
     px_clock_fake_advance(&r->clock, PX_US_PER_S); /* midnight */
     look(r);
     retain(w);
 
-    expect(r, "SELECT value FROM px_settings WHERE name = 'raw_complete_from'", "2024-10-28");
-    expect(r, "SELECT count(*) FROM events", "1");
+    rig_expect(r, "SELECT value FROM px_settings WHERE name = 'raw_complete_from'", "2024-10-28");
+    rig_expect(r, "SELECT count(*) FROM events", "1");
     assert_true(px_parse_instant(PX_S("2024-11-03T22:59:59Z"), &r->clock.wall_now));
     look(r);
     retain(w); /* seven days: claims of the 27th stay to the last second */
-    expect(r, "SELECT day, count(*) FROM dedupe_day GROUP BY day ORDER BY day",
-           "2024-10-27|2\n2024-10-28|1");
+    rig_expect(r, "SELECT day, count(*) FROM dedupe_day GROUP BY day ORDER BY day",
+               "2024-10-27|2\n2024-10-28|1");
     px_clock_fake_advance(&r->clock, PX_US_PER_S);
     look(r);
     retain(w);
-    expect(r, "SELECT day, count(*) FROM dedupe_day GROUP BY day ORDER BY day", "2024-10-28|1");
-    expect(r, "SELECT count(*) FROM minute_summary", "1");
+    rig_expect(r, "SELECT day, count(*) FROM dedupe_day GROUP BY day ORDER BY day", "2024-10-28|1");
+    rig_expect(r, "SELECT count(*) FROM minute_summary", "1");
 }
 
 static void test_retention_makes_old_events_late(void **state) {
@@ -269,17 +261,17 @@ static void test_retention_makes_old_events_late(void **state) {
 
     totals(r, after);
     assert_string_equal(before, after);
-    expect(r, "SELECT late FROM partition_ledger WHERE partition_id = 0", "2");
-    expect(r, "SELECT count(*) FROM events WHERE player_id = 'p9'", "0");
-    expect(r, "SELECT count(*) FROM players WHERE player_id = 'p9'", "0");
-    expect(r, "SELECT MIN(day), count(*) FROM dedupe_day", "2024-10-08|24");
-    expect(r, "SELECT count(*) FROM dedupe_event", "20");
+    rig_expect(r, "SELECT late FROM partition_ledger WHERE partition_id = 0", "2");
+    rig_expect(r, "SELECT count(*) FROM events WHERE player_id = 'p9'", "0");
+    rig_expect(r, "SELECT count(*) FROM players WHERE player_id = 'p9'", "0");
+    rig_expect(r, "SELECT MIN(day), count(*) FROM dedupe_day", "2024-10-08|24");
+    rig_expect(r, "SELECT count(*) FROM dedupe_event", "20");
     assert_int_equal(px_metrics_value(r->metrics, AGG_M_APPLIED,
                                       px_catalog_find(r->catalog, PX_S("deposit"))->index, PX_LATE),
                      2);
     rig_add_at(r, &(struct rig_event){0, "deposit", "p9", "b9", "young"}, now - 7 * PX_US_PER_DAY);
     rig_settle(r);
-    expect(r, "SELECT disposition FROM events WHERE player_id = 'p9'", "counted");
+    rig_expect(r, "SELECT disposition FROM events WHERE player_id = 'p9'", "counted");
     rig_ledger_holds(r);
 }
 
@@ -305,8 +297,8 @@ static void test_retention_counts_no_replay_twice(void **state) {
 
     totals(r, after);
     assert_string_equal(before, after);
-    expect(r, "SELECT SUM(late), SUM(counted), SUM(rewound) FROM partition_ledger", "12|36|36");
-    expect(r, "SELECT MIN(day), count(*) FROM dedupe_day", "2024-10-08|24");
+    rig_expect(r, "SELECT SUM(late), SUM(counted), SUM(rewound) FROM partition_ledger", "12|36|36");
+    rig_expect(r, "SELECT MIN(day), count(*) FROM dedupe_day", "2024-10-08|24");
     r->clock.wall_now = end;
     rig_ledger_holds(r);
 }
@@ -329,14 +321,14 @@ static void test_retention_keeps_the_claims_of_senders_ahead(void **state) {
         look(r);
         if (round == 0) {
             retain(w);
-            expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-08");
+            rig_expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-08");
             totals(r, before);
             again(r, 0);
         }
     }
     totals(r, after);
     assert_string_equal(before, after);
-    expect(r, "SELECT SUM(late), SUM(duplicate) FROM partition_ledger", "0|2");
+    rig_expect(r, "SELECT SUM(late), SUM(duplicate) FROM partition_ledger", "0|2");
     rig_ledger_holds(r);
 }
 
@@ -350,12 +342,12 @@ static void test_retention_waits_for_unread_events(void **state) {
     retain(w);
 
     assert_true(w->got.bounds.claims_from < w->got.bounds.claims_wanted);
-    expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-12");
-    expect(r, "SELECT MIN(event_date) FROM daily_metrics", "2024-10-11");
-    expect(r, "SELECT count(*) FROM events", "0"); /* raw rows are of events that were read */
+    rig_expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-12");
+    rig_expect(r, "SELECT MIN(event_date) FROM daily_metrics", "2024-10-11");
+    rig_expect(r, "SELECT count(*) FROM events", "0"); /* raw rows are of events that were read */
     look(r);
     retain(w);
-    expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-14");
+    rig_expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-14");
 }
 
 static void put_progress(struct rig *r, const char *log, int partition, const char *looked_at,
@@ -381,13 +373,13 @@ static void test_retention_asks_every_partition_of_the_newest_log(void **state) 
     put_progress(r, "b-new", 0, "2024-10-08 12:00:00.000000", "");
     put_progress(r, "b-new", 1, "2024-10-15 12:00:00.000000", "");
     retain(w);
-    expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-05");
+    rig_expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-05");
 
     sql_do(r->db.s, "UPDATE consumer_offsets SET looked_at = '2024-10-15 12:00:00.000000' WHERE "
                     "log_id = 'b-new'");
     put_progress(r, "b-new", 2, "2024-10-10 12:00:00.000000", "2026-01-01 00:00:00.000000");
     retain(w);
-    expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-07");
+    rig_expect(r, "SELECT value FROM px_settings WHERE name = 'claims_from'", "2024-10-07");
 }
 
 /* A batch is past its fence and has read the old floor: no claim goes before it has ended. */
@@ -431,10 +423,11 @@ static void test_retention_raises_its_marks_only(void **state) {
 
     retain(w);
 
-    expect(&w->rig,
-           "SELECT name, value FROM px_settings WHERE name IN ('claims_from', 'raw_complete_from') "
-           "ORDER BY name",
-           "claims_from|2024-10-08\nraw_complete_from|2024-10-12");
+    rig_expect(
+        &w->rig,
+        "SELECT name, value FROM px_settings WHERE name IN ('claims_from', 'raw_complete_from') "
+        "ORDER BY name",
+        "claims_from|2024-10-08\nraw_complete_from|2024-10-12");
     assert_int_equal(agg_retained_rows(&w->got), 0);
     says(w, "raw rows are complete from 2024-10-12, events before 2024-10-08 are late\n");
 }

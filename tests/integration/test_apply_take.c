@@ -8,28 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int setup(void **state) {
-    struct rig *r = calloc(1, sizeof *r);
-    *state = r;
-    rig_open(r, rig_dialect());
-    return 0;
-}
-
-static int teardown(void **state) {
-    struct rig *r = *state;
-    rig_close(r);
-    free(r);
-    return 0;
-}
-
-static void expect(struct rig *r, const char *query, const char *want) {
-    char out[4096];
-    sql_text(r->db.s, query, out, sizeof out);
-    if (strcmp(out, want) != 0) {
-        fail_msg("%s\n  gave   %s\n  wanted %s", query, out, want);
-    }
-}
-
 static void visits(struct rig *r, int64_t n) {
     char name[16];
     for (int64_t i = 0; i < n; i++) {
@@ -51,7 +29,7 @@ static void test_take_starts_at_the_first_offset_of_the_log(void **state) {
     assert_int_equal(p->next, 700);
     assert_int_equal(p->epoch, 1);
     assert_int_equal(p->once_until, 900);
-    expect(
+    rig_expect(
         r,
         "SELECT first_offset, next_offset, hole, gap FROM partition_ledger WHERE partition_id = 2",
         "700|700|0|0");
@@ -69,8 +47,8 @@ static void test_take_issues_a_new_epoch_each_time(void **state) {
     const struct agg_part *p = agg_parts_find(&r->core.parts, 0);
     assert_int_equal(p->next, 5);
     assert_int_equal(p->epoch, 2);
-    expect(r, "SELECT owner, epoch, next_offset FROM consumer_offsets WHERE partition_id = 0",
-           "first|2|5");
+    rig_expect(r, "SELECT owner, epoch, next_offset FROM consumer_offsets WHERE partition_id = 0",
+               "first|2|5");
 }
 
 static void test_take_halts_at_a_gap(void **state) {
@@ -83,8 +61,8 @@ static void test_take_halts_at_a_gap(void **state) {
 
     assert_non_null(strstr(e.msg, "partition 0"));
     assert_non_null(strstr(e.msg, "[5,12)"));
-    expect(r, "SELECT MAX(epoch) FROM consumer_offsets", "1"); /* nothing was taken */
-    expect(r, "SELECT count(*) FROM ingest_gaps", "0");
+    rig_expect(r, "SELECT MAX(epoch) FROM consumer_offsets", "1"); /* nothing was taken */
+    rig_expect(r, "SELECT count(*) FROM ingest_gaps", "0");
 }
 
 static void test_take_records_a_gap_when_told(void **state) {
@@ -97,9 +75,9 @@ static void test_take_records_a_gap_when_told(void **state) {
     assert_int_equal(rig_take(r, &r->core, 12, 20, &e), PX_OK);
 
     assert_int_equal(agg_parts_find(&r->core.parts, 0)->next, 12);
-    expect(r, "SELECT from_offset, to_offset FROM ingest_gaps WHERE partition_id = 0", "5|12");
-    expect(r, "SELECT gap, counted, next_offset FROM partition_ledger WHERE partition_id = 0",
-           "7|5|12");
+    rig_expect(r, "SELECT from_offset, to_offset FROM ingest_gaps WHERE partition_id = 0", "5|12");
+    rig_expect(r, "SELECT gap, counted, next_offset FROM partition_ledger WHERE partition_id = 0",
+               "7|5|12");
     rig_ledger_holds(r);
     r->offset[0] = 12;
     visits(r, 3);
@@ -119,9 +97,9 @@ static void test_take_records_a_gap_that_grew(void **state) {
     sql_do(r->db.s, "UPDATE consumer_offsets SET next_offset = 5 WHERE partition_id = 0");
     assert_int_equal(rig_take(r, &r->core, 16, 20, &e), PX_OK);
 
-    expect(r, "SELECT from_offset, to_offset FROM ingest_gaps WHERE partition_id = 0", "5|16");
-    expect(r, "SELECT gap, rewound, next_offset FROM partition_ledger WHERE partition_id = 0",
-           "18|7|16");
+    rig_expect(r, "SELECT from_offset, to_offset FROM ingest_gaps WHERE partition_id = 0", "5|16");
+    rig_expect(r, "SELECT gap, rewound, next_offset FROM partition_ledger WHERE partition_id = 0",
+               "18|7|16");
     rig_ledger_holds(r);
 }
 
@@ -137,15 +115,16 @@ static void test_take_notices_a_log_that_was_cut_back(void **state) {
 
     r->conf.on_gap = AGG_GAP_RECORD;
     assert_int_equal(rig_take(r, &r->core, 0, 3, &e), PX_OK);
-    expect(r, "SELECT from_offset, to_offset FROM ingest_gaps", "5|0");
-    expect(r, "SELECT next_offset, rewound FROM partition_ledger WHERE partition_id = 0", "0|5");
+    rig_expect(r, "SELECT from_offset, to_offset FROM ingest_gaps", "5|0");
+    rig_expect(r, "SELECT next_offset, rewound FROM partition_ledger WHERE partition_id = 0",
+               "0|5");
     rig_ledger_holds(r);
     r->offset[0] = 0; /* made anew: what it holds was never seen */
     rig_add(r, &(struct rig_event){0, "visit", "new-1", "b1", NULL});
     rig_add(r, &(struct rig_event){0, "visit", "p0", "b1", NULL});
     rig_add(r, &(struct rig_event){0, "visit", "new-2", "b1", NULL});
     rig_settle(r);
-    expect(r, "SELECT counted, repeated FROM partition_ledger WHERE partition_id = 0", "7|1");
+    rig_expect(r, "SELECT counted, repeated FROM partition_ledger WHERE partition_id = 0", "7|1");
     rig_ledger_holds(r);
 }
 
@@ -173,10 +152,10 @@ static void test_take_survives_a_rewind(void **state) {
     }
     rig_settle(r);
 
-    expect(r, "SELECT SUM(count) FROM daily_metrics", "2");
-    expect(r, "SELECT total_deposits FROM players", "2");
-    expect(r, "SELECT count(*) FROM events", "3");
-    expect(
+    rig_expect(r, "SELECT SUM(count) FROM daily_metrics", "2");
+    rig_expect(r, "SELECT total_deposits FROM players", "2");
+    rig_expect(r, "SELECT count(*) FROM events", "3");
+    rig_expect(
         r,
         "SELECT rewound, counted, repeated, duplicate FROM partition_ledger WHERE partition_id = 0",
         "3|2|2|2");
@@ -193,15 +172,15 @@ static void test_take_refuses_a_foreign_log(void **state) {
     assert_int_equal(rig_take(r, &other, 0, 0, &e), PX_NEW_LOG);
     assert_non_null(strstr(e.msg, "log-1"));
     assert_non_null(strstr(e.msg, "log-2"));
-    expect(r, "SELECT count(*) FROM consumer_offsets WHERE log_id = 'log-2'", "0");
+    rig_expect(r, "SELECT count(*) FROM consumer_offsets WHERE log_id = 'log-2'", "0");
     agg_core_fini(&other);
 
     r->conf.on_new_log = AGG_NEW_LOG_START;
     rig_core(r, &other, "second");
     snprintf(other.log_id, sizeof other.log_id, "log-2");
     assert_int_equal(rig_take(r, &other, 0, 0, &e), PX_OK);
-    expect(r, "SELECT log_id, count(*) FROM consumer_offsets GROUP BY log_id ORDER BY log_id",
-           "log-1|4\nlog-2|4");
+    rig_expect(r, "SELECT log_id, count(*) FROM consumer_offsets GROUP BY log_id ORDER BY log_id",
+               "log-1|4\nlog-2|4");
     agg_core_fini(&other);
 }
 
@@ -214,8 +193,8 @@ static void test_take_touch_tells_how_far_the_log_reaches(void **state) {
     p->looked_at = RIG_NOON + PX_US_PER_HOUR;
 
     assert_int_equal(agg_core_touch(&r->core, idle, 1, &e), PX_OK);
-    expect(r, "SELECT high_watermark, next_offset FROM consumer_offsets WHERE partition_id = 1",
-           "77|0");
+    rig_expect(r, "SELECT high_watermark, next_offset FROM consumer_offsets WHERE partition_id = 1",
+               "77|0");
 
     p->epoch = 0; /* somebody else took it */
     assert_int_equal(agg_core_touch(&r->core, idle, 1, &e), PX_FENCED);
@@ -224,16 +203,16 @@ static void test_take_touch_tells_how_far_the_log_reaches(void **state) {
 static void test_take_day_zone_is_fixed_per_database(void **state) {
     struct rig *r = *state;
     struct px_err e = PX_ERR_INIT;
-    expect(r, "SELECT value FROM px_settings WHERE name = 'day_zone'", "UTC");
+    rig_expect(r, "SELECT value FROM px_settings WHERE name = 'day_zone'", "UTC");
 
     assert_int_equal(agg_settings_zone(r->db.s, "UTC", &e), PX_OK);
     assert_int_equal(agg_settings_zone(r->db.s, "Europe/Berlin", &e), PX_CONFIG);
 
     assert_non_null(strstr(e.msg, "Europe/Berlin"));
-    expect(r, "SELECT value FROM px_settings WHERE name = 'day_zone'", "UTC");
+    rig_expect(r, "SELECT value FROM px_settings WHERE name = 'day_zone'", "UTC");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_setup, rig_teardown)
 static int run(const char *group) {
     const struct CMUnitTest tests[] = {
         TEST(test_take_starts_at_the_first_offset_of_the_log),

@@ -12,18 +12,6 @@
 
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: a\r\n\r\n"
 
-static bool one_ticket(struct rig *g) {
-    return g->ntickets == 1;
-}
-
-static bool one_pending(struct rig *g) {
-    return px_http_pending(g->server) == 1;
-}
-
-static bool no_connections(struct rig *g) {
-    return px_http_connections(g->server) == 0;
-}
-
 static void test_life_pipelines_are_answered_in_order(void **state) {
     struct rig g = {0};
     (void)state;
@@ -76,12 +64,12 @@ static void test_life_deferred_answers_keep_the_order(void **state) {
     raw_open(&c, g.port);
     raw_send(&c, PX_S(GET("/defer") GET("/query?a") GET("/defer") GET("/query?b")));
 
-    rig_until(&g, one_ticket, "the first deferred request");
-    rig_until(&g, one_pending, "one pending request");
+    rig_until(&g, rig_one_ticket, "the first deferred request");
+    rig_until(&g, rig_one_pending, "one pending request");
     rig_call(&g, rig_release);
     raw_expect(&c, 200, "late");
     raw_expect(&c, 200, "a");
-    rig_until(&g, one_ticket, "the second deferred request");
+    rig_until(&g, rig_one_ticket, "the second deferred request");
     rig_call(&g, rig_release);
     raw_expect(&c, 200, "late");
     raw_expect(&c, 200, "b");
@@ -104,7 +92,7 @@ static void test_life_bytes_behind_a_deferred_request_do_not_disturb_it(void **s
     raw_send(&c, PX_S("POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 32768\r\n\r\n"));
     raw_send(&c, (struct px_str){.p = bulk, .n = sizeof(bulk)});
 
-    rig_until(&g, one_ticket, "the deferred request");
+    rig_until(&g, rig_one_ticket, "the deferred request");
     rig_call(&g, rig_release);
 
     struct raw_answer a;
@@ -256,7 +244,7 @@ static void test_life_half_closed_client_still_gets_its_answers(void **state) {
     raw_send(&c, PX_S(GET("/query?1") GET("/defer") GET("/query?2")));
     raw_half_close(&c);
     raw_expect(&c, 200, "1");
-    rig_until(&g, one_ticket, "the deferred request");
+    rig_until(&g, rig_one_ticket, "the deferred request");
     rig_call(&g, rig_release);
     raw_expect(&c, 200, "late");
     raw_expect(&c, 200, "2");
@@ -306,10 +294,10 @@ static void test_life_answer_to_a_vanished_client_is_harmless(void **state) {
     rig_start(&g, NULL);
     raw_open(&c, g.port);
     raw_send(&c, PX_S(GET("/defer")));
-    rig_until(&g, one_ticket, "the deferred request");
+    rig_until(&g, rig_one_ticket, "the deferred request");
     reset_on_close(&c);
     raw_close(&c);
-    rig_until(&g, no_connections, "the reset to be seen");
+    rig_until(&g, rig_no_connections, "the reset to be seen");
     /* The slot is in use again before the late answer: the generation keeps them apart. */
     raw_open(&next, g.port);
     raw_send(&next, PX_S(GET("/defer")));
@@ -335,7 +323,7 @@ static void test_life_closed_client_costs_nothing_but_its_answer(void **state) {
     }
     rig_until(&g, two_tickets, "both requests");
     rig_call(&g, rig_release);
-    rig_until(&g, no_connections, "both connections to end");
+    rig_until(&g, rig_no_connections, "both connections to end");
     rig_stop(&g);
 }
 
@@ -351,7 +339,7 @@ static void test_life_drain_answers_what_was_taken_and_closes(void **state) {
     raw_send(&held, PX_S(GET("/defer")));
     raw_send(&part, PX_S(GET("/ok") "GET /ok HTTP/1.1\r\n"));
     raw_expect(&part, 200, "ok");
-    rig_until(&g, one_ticket, "the deferred request");
+    rig_until(&g, rig_one_ticket, "the deferred request");
 
     rig_call(&g, rig_drain);
 
@@ -374,7 +362,7 @@ static void test_life_drain_answers_what_was_taken_and_closes(void **state) {
     raw_close(&idle);
     raw_close(&part);
     raw_close(&held);
-    rig_until(&g, no_connections, "all connections to end");
+    rig_until(&g, rig_no_connections, "all connections to end");
     rig_stop(&g);
 }
 

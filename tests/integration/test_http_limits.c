@@ -190,18 +190,6 @@ static void test_limits_bodies_below_the_rate_are_cut(void **state) {
     rig_stop(&g);
 }
 
-static bool one_ticket(struct rig *g) {
-    return g->ntickets == 1;
-}
-
-static bool one_pending(struct rig *g) {
-    return px_http_pending(g->server) == 1;
-}
-
-static bool no_connections(struct rig *g) {
-    return px_http_connections(g->server) == 0;
-}
-
 static void test_limits_client_that_does_not_read_is_cut(void **state) {
     struct rig g = {0};
     struct raw c;
@@ -211,8 +199,8 @@ static void test_limits_client_that_does_not_read_is_cut(void **state) {
     raw_open(&c, g.port);
     raw_send(&c, PX_S(GET("/big?60000000")));
 
-    rig_until(&g, one_pending, "the reply being written");
-    rig_until(&g, no_connections, "the write deadline");
+    rig_until(&g, rig_one_pending, "the reply being written");
+    rig_until(&g, rig_no_connections, "the write deadline");
 
     raw_close(&c);
     rig_stop(&g);
@@ -227,7 +215,7 @@ static void test_limits_deferred_request_outlives_the_deadlines(void **state) {
     rig_start(&g, &lim);
     raw_open(&c, g.port);
     raw_send(&c, PX_S(GET("/defer")));
-    rig_until(&g, one_ticket, "the deferred request");
+    rig_until(&g, rig_one_ticket, "the deferred request");
     for (int i = 0; i < 3; i++) {
         raw_open(&idle, g.port); /* three idle deadlines pass */
         raw_ended(&idle);

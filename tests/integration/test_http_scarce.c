@@ -93,10 +93,6 @@ static void test_scarce_longest_idle_gives_way(void **state) {
     assert_int_equal(p.gave_way, 2);
 }
 
-static bool one_ticket(struct rig *g) {
-    return g->ntickets == 1;
-}
-
 /* A head, then a body that takes longer than any honest client's gives way before its deadline. */
 static void test_scarce_slow_ones_give_way(void **state) {
     struct rig g = {0};
@@ -115,7 +111,7 @@ static void test_scarce_slow_ones_give_way(void **state) {
     raw_send(&held, PX_S(GET("/defer")));
     raw_expect(&head, 408, NULL);
     raw_ended(&head);
-    rig_until(&g, one_ticket, "its place to be taken");
+    rig_until(&g, rig_one_ticket, "its place to be taken");
     raw_open(&last, g.port);
     raw_send(&last, PX_S(GET("/ok")));
     raw_expect(&body, 408, NULL);

@@ -121,10 +121,6 @@ static void answer_deferred(struct rig *g) {
     rig_release(g);
 }
 
-static bool one_ticket(struct rig *g) {
-    return g->ntickets == 1;
-}
-
 /* The same while the first of two is worked on: the second one waits inside OpenSSL. */
 static void test_bytes_record_behind_a_deferred_request(void **state PX_UNUSED) {
     struct tls_server s = {.metrics = NULL};
@@ -135,7 +131,7 @@ static void test_bytes_record_behind_a_deferred_request(void **state PX_UNUSED) 
     assert_true(SSL_write(c.ssl, GET("/defer"), sizeof GET("/defer") - 1) > 0);
     assert_true(SSL_write(c.ssl, GET("/query?b"), sizeof GET("/query?b") - 1) > 0);
     slow_push(&c, 65536);
-    rig_until(&s.g, one_ticket, "the deferred request");
+    rig_until(&s.g, rig_one_ticket, "the deferred request");
     rig_call(&s.g, answer_deferred);
     slow_expect(&c, "\r\n\r\nlate");
     slow_expect(&c, "\r\n\r\nb");
@@ -153,7 +149,7 @@ static void test_bytes_read_ahead_of_a_full_buffer(void **state PX_UNUSED) {
     tls_server_start(&s, NULL);
     tls_client_open(&c, &s, NULL);
     tls_client_send(&c, PX_S(GET("/defer")));
-    rig_until(&s.g, one_ticket, "the deferred request");
+    rig_until(&s.g, rig_one_ticket, "the deferred request");
     tls_client_send(&c, PX_S(POST(12000)));
     tls_client_send(&c, (struct px_str){.p = body, .n = sizeof body});
     tls_client_send(&c, PX_S(GET("/query?end")));
@@ -308,7 +304,7 @@ static void test_bytes_client_leaves_in_the_middle(void **state PX_UNUSED) {
 
     tls_client_open(&c, &s, NULL); /* of the work on its request */
     tls_client_send(&c, PX_S(GET("/defer")));
-    rig_until(&s.g, one_ticket, "the deferred request");
+    rig_until(&s.g, rig_one_ticket, "the deferred request");
     tls_client_close(&c);
     rig_until(&s.g, nobody, "all ends to be seen");
     rig_call(&s.g, answer_deferred);

@@ -12,10 +12,6 @@
 
 #define GET(target) "GET " target " HTTP/1.1\r\nHost: a\r\n\r\n"
 
-static bool one_ticket(struct rig *g) {
-    return g->ntickets == 1;
-}
-
 static void hold(void *arg) {
     sem_t *held = arg;
     while (sem_wait(held) != 0) {
@@ -60,7 +56,7 @@ static void test_turns_pipeline_leaves_others_their_turn(void **state) {
     raw_send(&other, PX_S(GET("/defer")));
     sem_post(&held);
 
-    rig_until(&g, one_ticket, "the request of the other");
+    rig_until(&g, rig_one_ticket, "the request of the other");
     for (int i = 0; i < 1001; i++) {
         raw_expect(&deep, 200, "ok");
     }

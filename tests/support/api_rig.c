@@ -182,6 +182,43 @@ void api_rig_close(struct api_rig *f) {
     f->sql = NULL;
 }
 
+/* --- one group per database
+ * ------------------------------------------------------------------------------ */
+
+static struct {
+    struct api_rig rig;
+    void (*more)(struct api_rig *f);
+} group;
+
+void api_rig_seed_also(void (*more)(struct api_rig *f)) {
+    group.more = more;
+}
+
+static int begin(void **state) {
+    api_rig_seed(&group.rig);
+    if (group.more) {
+        group.more(&group.rig);
+    }
+    api_rig_start(&group.rig);
+    *state = &group.rig;
+    return 0;
+}
+
+int api_rig_setup_sqlite(void **state) {
+    api_rig_sqlite(&group.rig, "api");
+    return begin(state);
+}
+
+int api_rig_setup_postgres(void **state) {
+    api_rig_postgres(&group.rig);
+    return begin(state);
+}
+
+int api_rig_teardown(void **state) {
+    api_rig_close(*state);
+    return 0;
+}
+
 /* --- asking
  * ------------------------------------------------------------------------------------------- */
 

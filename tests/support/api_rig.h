@@ -43,6 +43,12 @@ void api_rig_postgres(struct api_rig *f);
  * Both fail the test when they cannot. */
 void api_rig_seed(struct api_rig *f);
 void api_rig_start(struct api_rig *f);
+/* For cmocka's groups: one rig for all tests of a group, seeded, then handed to ${more} (NULL =
+ * nothing to add), then started. api_rig_seed_also(more): before the group runs. */
+void api_rig_seed_also(void (*more)(struct api_rig *f));
+int api_rig_setup_sqlite(void **state);
+int api_rig_setup_postgres(void **state);
+int api_rig_teardown(void **state);
 /* api_rig_close(f): SIGTERM, unless the test stopped the service: it must leave with 0. */
 void api_rig_close(struct api_rig *f);
 void api_rig_exec(struct api_rig *f, const char *fmt, ...) PX_PRINTF(2, 3);

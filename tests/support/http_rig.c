@@ -166,6 +166,18 @@ static void run_question(void *arg) {
     sem_post(&q->done);
 }
 
+bool rig_one_ticket(struct rig *g) {
+    return g->ntickets == 1;
+}
+
+bool rig_one_pending(struct rig *g) {
+    return px_http_pending(g->server) == 1;
+}
+
+bool rig_no_connections(struct rig *g) {
+    return px_http_connections(g->server) == 0;
+}
+
 /* Each round passes through the server's loop, so the waiting thread cannot spin ahead of it. */
 void rig_until(struct rig *g, bool (*fn)(struct rig *g), const char *what) {
     long long end = now_ms() + RIG_WAIT_MS;

@@ -39,7 +39,11 @@ void rig_stop_pressure(struct rig *g, struct px_http_pressure *ret); /* and what
 void rig_call(struct rig *g, void (*fn)(struct rig *g));
 /* rig_until: call until the function is true, or fail after RIG_WAIT_MS. */
 void rig_until(struct rig *g, bool (*fn)(struct rig *g), const char *what);
-void rig_release(struct rig *g); /* answer all deferred requests: body "late" */
+/* For rig_until. */
+bool rig_one_ticket(struct rig *g);     /* a deferred request, not answered yet */
+bool rig_one_pending(struct rig *g);    /* px_http_pending says 1               */
+bool rig_no_connections(struct rig *g); /* px_http_connections says 0           */
+void rig_release(struct rig *g);        /* answer all deferred requests: body "late" */
 void rig_drain(struct rig *g);
 
 /* rig_tls(on): from here on servers of rig_start speak TLS and raw_open connects by it, so that a

@@ -92,9 +92,21 @@ static enum px_code facts(X509 *x, struct px_cert *ret, struct px_err *reterr) {
     return PX_OK;
 }
 
+/* Without a callback of our own libcrypto would ask at the terminal. */
+static int password_of(char *buf, int size, int writing, void *arg) {
+    const char *password = arg;
+    size_t n = password ? strlen(password) : 0;
+    (void)writing;
+    if (n == 0 || n > (size_t)size) {
+        return -1;
+    }
+    memcpy(buf, password, n);
+    return (int)n;
+}
+
 static X509 *first(struct px_str pem) {
     PX_DEFER(free_bio) BIO *b = over(pem);
-    return b ? PEM_read_bio_X509(b, NULL, NULL, NULL) : NULL;
+    return b ? PEM_read_bio_X509(b, NULL, password_of, NULL) : NULL;
 }
 
 enum px_code px_cert_pem(struct px_str pem, struct px_cert *ret, struct px_err *reterr) {
@@ -107,18 +119,6 @@ enum px_code px_cert_der(struct px_str der, struct px_cert *ret, struct px_err *
     PX_DEFER(free_bio) BIO *b = over(der);
     PX_DEFER(free_x509) X509 *x = b ? d2i_X509_bio(b, NULL) : NULL;
     return x ? facts(x, ret, reterr) : fail(reterr, PX_INVALID, "is no certificate");
-}
-
-/* Without a callback of our own libcrypto would ask at the terminal. */
-static int password_of(char *buf, int size, int writing, void *arg) {
-    const char *password = arg;
-    size_t n = password ? strlen(password) : 0;
-    (void)writing;
-    if (n == 0 || n > (size_t)size) {
-        return -1;
-    }
-    memcpy(buf, password, n);
-    return (int)n;
 }
 
 enum px_code px_cert_key(struct px_str pem, struct px_str key, const char *password,

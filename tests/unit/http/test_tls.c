@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static px_us now(void) {
@@ -103,6 +104,38 @@ static void test_tls_torn_chain_is_refused(void **state PX_UNUSED) {
     refuse(&c, "Http:TlsCertificate: ");
 }
 
+/* Sealed with a password, which is odd but possible: nobody at the terminal, nor on the standard
+ * input where there is none, is asked for it. */
+static void test_tls_asks_nobody_for_a_password(void **state PX_UNUSED) {
+    static const char line[] = "secret\n", head[] = "-----BEGIN CERTIFICATE-----\n",
+                      seal[] = "Proc-Type: 4,ENCRYPTED\n"
+                               "DEK-Info: AES-128-CBC,00112233445566778899AABBCCDDEEFF\n\n";
+    char text[8192], rest[sizeof line];
+    int input[2], status = -1;
+    FILE *f = fopen(tls_rig_path("good", "pem"), "re");
+    assert_non_null(f);
+    size_t n = (size_t)snprintf(text, sizeof text, "%s%s", head, seal);
+    assert_int_equal(fseek(f, sizeof head - 1, SEEK_SET), 0);
+    n += fread(text + n, 1, sizeof text - n, f);
+    assert_int_equal(fclose(f), 0);
+    assert_int_equal(pipe(input), 0);
+    assert_int_equal(write(input[1], line, sizeof line - 1), sizeof line - 1);
+    assert_int_equal(close(input[1]), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct px_cert cert;
+        bool ready = setsid() > 0 && dup2(input[0], STDIN_FILENO) == STDIN_FILENO;
+        _exit(ready && px_cert_pem((struct px_str){.p = text, .n = n}, &cert, NULL) == PX_INVALID
+                  ? 0
+                  : 1);
+    }
+    assert_true(pid > 0);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(read(input[0], rest, sizeof rest), sizeof line - 1);
+    assert_int_equal(close(input[0]), 0);
+}
+
 static void ask(const char *name, bool warn, const char *text) {
     struct px_tls_conf c = tls_rig_conf(name);
     struct px_probe_out out = {.skip = false};
@@ -148,6 +181,7 @@ int main(void) {
         cmocka_unit_test(test_tls_options_agree),
         cmocka_unit_test(test_tls_files_are_refused),
         cmocka_unit_test(test_tls_torn_chain_is_refused),
+        cmocka_unit_test(test_tls_asks_nobody_for_a_password),
         cmocka_unit_test(test_tls_probe_tells_names_and_days),
         cmocka_unit_test(test_tls_torture),
     };

@@ -4,6 +4,7 @@
 
 #include <px/event_avro.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,23 +41,65 @@ static void copy_file(const char *from, const char *to, const char *more) {
     assert_true(fclose(in) == 0 && fclose(out) == 0);
 }
 
+static void make_schemas(const char *dir, const char *rollups, const char *more) {
+    char path[400], database[400];
+    if (mkdir(dir, 0700) != 0) {
+        return;
+    }
+    snprintf(path, sizeof path, "%s/events.yaml", dir);
+    copy_file("schemas/events.yaml", path, "");
+    snprintf(path, sizeof path, "%s/rollups.yaml", dir);
+    copy_file(rollups, path, more);
+    snprintf(path, sizeof path, "%s/database", proc_tmpdir());
+    char *cwd = getcwd(NULL, 0);
+    snprintf(database, sizeof database, "%s/database", cwd);
+    assert_true(symlink(database, path) == 0 || errno == EEXIST);
+    free(cwd);
+}
+
 /* A folder schemas/ with more rollups, and database/ beside it. */
 static const char *schemas(void) {
     static char dir[300];
-    char path[400], database[400];
     snprintf(dir, sizeof dir, "%s/schemas", proc_tmpdir());
-    if (mkdir(dir, 0700) == 0) {
-        snprintf(path, sizeof path, "%s/events.yaml", dir);
-        copy_file("schemas/events.yaml", path, "");
-        snprintf(path, sizeof path, "%s/rollups.yaml", dir);
-        copy_file("schemas/rollups.yaml", path, more_rollups);
-        snprintf(path, sizeof path, "%s/database", proc_tmpdir());
-        char *cwd = getcwd(NULL, 0);
-        snprintf(database, sizeof database, "%s/database", cwd);
-        assert_int_equal(symlink(database, path), 0);
-        free(cwd);
-    }
+    make_schemas(dir, "schemas/rollups.yaml", more_rollups);
     return dir;
+}
+
+static const char banner_days[] = "  - name: banner_days\n"
+                                  "    table: banner_days\n"
+                                  "    key:\n"
+                                  "      - {column: event_date, from: day}\n"
+                                  "      - {column: banner_tag, from: banner_tag}\n"
+                                  "    set:\n"
+                                  "      - {column: count, op: add, of: one}\n";
+
+static void use(struct book *b, const char *name, const char *rollups) {
+    char dir[300];
+    snprintf(dir, sizeof dir, "%s/%s", proc_tmpdir(), name);
+    make_schemas(dir, rollups, banner_days);
+    service_rig_set(&b->env, "PX_Schemas__Directory", dir);
+}
+
+void book_remember_others(struct book *b) {
+    char from[400];
+    snprintf(from, sizeof from, "%s/rollups.yaml", schemas());
+    use(b, "schemas-later", from);
+}
+
+void book_forget_others(struct book *b) {
+    char from[400];
+    snprintf(from, sizeof from, "%s/none.yaml", proc_tmpdir());
+    FILE *f = fopen(from, "we");
+    assert_non_null(f);
+    assert_true(fputs("rollups:\n", f) >= 0);
+    assert_int_equal(fclose(f), 0);
+    use(b, "schemas-alone", from);
+}
+
+void book_add_table(struct book *b) {
+    sql_do(b->rig.db.s, "CREATE TABLE banner_days (event_date date NOT NULL, banner_tag text NOT "
+                        "NULL, count bigint NOT NULL, PRIMARY KEY (event_date, banner_tag))");
+    book_remember_others(b);
 }
 
 int book_setup(void **state) {
@@ -170,6 +213,26 @@ void book_says(struct book *b, const char *text) {
         (void)fputs(b->out, stderr);
         fail_msg("nothing of \"%s\"", text);
     }
+}
+
+void book_do_page(struct book *b, const char *path, const char *day) {
+    static const char example[] = "2026-11-26";
+    static char page[32768];
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    size_t n = fread(page, 1, sizeof page - 1, f);
+    assert_int_equal(fclose(f), 0);
+    page[n] = '\0';
+    char *from = strstr(page, "```sql\n"), *to = from ? strstr(from + 7, "```") : NULL;
+    if (!to) {
+        fail_msg("%s: no statement", path);
+        return;
+    }
+    *to = '\0';
+    for (char *at = from; day && (at = strstr(at, example)) != NULL;) {
+        memcpy(at, day, sizeof example - 1);
+    }
+    sql_do(b->rig.db.s, from + 7);
 }
 
 void book_dump(struct book *b, char *out) {

@@ -245,23 +245,6 @@ static void test_missing_raw_rows_are_found_by_the_counts(void **state) {
     assert_string_equal(strstr(b->first, "\n2024-10-2"), strstr(b->now, "\n2024-10-2"));
 }
 
-/* The one statement that docs/TRAFFIC.md shows. */
-static void do_what_the_page_says(struct px_sql *s) {
-    static char page[32768];
-    FILE *f = fopen("docs/TRAFFIC.md", "re");
-    assert_non_null(f);
-    size_t n = fread(page, 1, sizeof page - 1, f);
-    assert_int_equal(fclose(f), 0);
-    page[n] = '\0';
-    char *from = strstr(page, "```sql\n"), *to = from ? strstr(from + 7, "```") : NULL;
-    if (!to) {
-        fail_msg("docs/TRAFFIC.md: no statement");
-        return;
-    }
-    *to = '\0';
-    sql_do(s, from + 7);
-}
-
 /* The day was counted by a program that does not know class_summary, and without raw rows: that the
  * one has as little as the other does not make the raw rows complete. */
 static void test_missing_raw_rows_of_a_day_without_classes(void **state) {
@@ -280,8 +263,8 @@ static void test_missing_raw_rows_of_a_day_without_classes(void **state) {
     book_same(b);
 
     sql_do(s, "DELETE FROM class_summary WHERE event_date = '2024-10-28'");
-    do_what_the_page_says(s);
-    do_what_the_page_says(s); /* there is nothing left to say */
+    book_do_page(b, "docs/TRAFFIC.md", NULL);
+    book_do_page(b, "docs/TRAFFIC.md", NULL); /* there is nothing left to say */
     assert_int_equal(sql_int(s, "SELECT count(DISTINCT traffic_class) FROM class_summary WHERE "
                                 "event_date = '2024-10-27'"),
                      1);

@@ -2,6 +2,8 @@
  * rows are complete: by what retention recorded, and by what the counts show. */
 #include "audit.h"
 
+#include "witness.h"
+
 #include <px/mem.h>
 #include <px/num.h>
 #include <px/unlink.h>
@@ -142,25 +144,27 @@ static enum px_code raw_span(struct px_sql *s, px_us *ret_min, px_us *ret_max,
     return rc;
 }
 
-/* How many counted events of window ${w} have no raw row, as the tables by day agree: the smallest
- * answer of any of them, so that a single wrong row does not excuse itself. */
-static enum px_code missing_in(struct agg_audit *a, const struct px_window *w, int64_t *ret,
-                               struct px_err *reterr) {
-    int64_t least = INT64_MAX;
-    for (size_t i = 0; i < a->n; i++) {
-        struct agg_tally t = {0};
-        if (!a->v[i].witness) {
-            continue;
-        }
-        enum px_code rc = agg_recount_tally(&a->v[i], w, &t, reterr);
-        if (rc != PX_OK) {
-            return rc;
-        }
-        int64_t missing = t.sum_stored[0] - t.sum_computed[0];
-        least = missing < least ? missing : least;
+/* Of the days from ${day} on: what the accounts miss beyond the days before. */
+static enum px_code missing_since(struct agg_audit *a, px_day day, struct px_err *reterr) {
+    px_us at = px_zone_day_start(a->zone, day);
+    struct px_window before = {.first = 0, .last = day - 1, .lo = 0, .hi = at};
+    struct px_window since = {.first = day, .last = AGG_LAST_DAY, .lo = at, .hi = PX_COL_TIME_MAX};
+    struct agg_words c;
+    enum px_code rc = agg_witness_ask(a->v, a->n, &before, &c, reterr);
+    if (rc != PX_OK) {
+        return rc;
     }
-    *ret = least == INT64_MAX || least < 0 ? 0 : least;
-    return PX_OK;
+    int64_t known = c.witnesses > 0 && c.least > 0 ? c.least : 0;
+    a->missing = a->missing > known ? a->missing - known : 0;
+    if (a->missing == 0) {
+        return PX_OK;
+    }
+    /* the tables may have lost those days by now, as retention goes on */
+    rc = agg_witness_ask(a->v, a->n, &since, &c, reterr);
+    bool all = agg_words_judge(&c) == AGG_DAY_COMPLETE && c.exact > 0;
+    bool less = c.most > 0 && c.most < a->missing;
+    a->missing = rc != PX_OK ? a->missing : all ? 0 : less ? c.most : a->missing;
+    return rc;
 }
 
 /* What the counts say beyond what retention has recorded. */
@@ -169,24 +173,32 @@ static enum px_code count_missing(struct agg_audit *a, const struct agg_accounts
     a->missing = agg_accounts_missing(accounts, a->complete_from == 0);
     a->copies = agg_accounts_copies(accounts);
     a->doubt = agg_accounts_doubtful(accounts, a->complete_from == 0);
-    if (a->missing == 0 || a->complete_from == 0) {
-        return PX_OK;
+    enum px_code rc = PX_OK;
+    for (size_t i = 0; rc == PX_OK && i < a->n; i++) {
+        if (a->v[i].witness) {
+            rc = agg_complete_from(a->s, a->v[i].def.name, &a->v[i].kept_from, reterr);
+        }
     }
-    px_us end = px_zone_day_start(a->zone, a->complete_from);
-    struct px_window before = {.first = 0, .last = a->complete_from - 1, .lo = 0, .hi = end};
-    int64_t known = 0;
-    enum px_code rc = missing_in(a, &before, &known, reterr);
-    a->missing = a->missing > known ? a->missing - known : 0;
-    return rc;
+    bool since = a->missing > 0 && a->complete_from > 0;
+    return rc == PX_OK && since ? missing_since(a, a->complete_from, reterr) : rc;
 }
 
+/* Whoever only compares takes nothing away: it may look at what is disputed. */
 static enum px_code mark_missing(struct agg_audit *a, struct px_err *reterr) {
     enum px_code rc = PX_OK;
     for (size_t i = 0; rc == PX_OK && i <= a->days.n; i++) {
         struct agg_day *d = i < a->days.n ? &a->days.v[i] : &a->days.after;
-        int64_t missing = 0;
-        rc = d->state == AGG_DAY_COMPLETE ? missing_in(a, &d->w, &missing, reterr) : PX_OK;
-        d->state = missing > 0 ? AGG_DAY_MISSING : d->state;
+        struct agg_words c;
+        if (d->state != AGG_DAY_COMPLETE) {
+            continue;
+        }
+        rc = agg_witness_ask(a->v, a->n, &d->w, &c, reterr);
+        d->state = agg_words_judge(&c);
+        d->less = c.less;
+        d->more = c.more;
+        if (d->state == AGG_DAY_DISPUTED && !a->careful) {
+            d->state = AGG_DAY_COMPLETE;
+        }
     }
     return rc;
 }
@@ -267,16 +279,34 @@ bool agg_audit_whole(const struct agg_audit *a, const struct agg_recount *rc, st
     return true;
 }
 
-void agg_audit_why(const struct agg_audit *a, enum agg_day_state state, char *out, size_t cap) {
+void agg_audit_why(const struct agg_audit *a, const struct agg_day *d, char out[AGG_WHY]) {
     char day[PX_TIME_TEXT];
-    (void)px_fmt_date(a->complete_from, day);
-    if (state == AGG_DAY_BEFORE) {
-        snprintf(out, cap, "raw rows are complete from %s on (px_settings: raw_complete_from)",
+    switch (d->state) {
+    case AGG_DAY_COMPLETE:
+        out[0] = '\0';
+        break;
+    case AGG_DAY_BEFORE:
+        (void)px_fmt_date(a->complete_from, day);
+        snprintf(out, AGG_WHY, "raw rows are complete from %s on (px_settings: raw_complete_from)",
                  day);
-    } else {
-        snprintf(out, cap,
+        break;
+    case AGG_DAY_MISSING:
+        snprintf(out, AGG_WHY,
                  "raw rows are missing: Raw:Store was off, or rows of events were removed (%lld "
                  "counted events have none)",
                  (long long)a->missing);
+        break;
+    case AGG_DAY_DISPUTED:
+        snprintf(out, AGG_WHY,
+                 "raw rows may be missing: %.40s has counted more than there are, %.40s has not; "
+                 "put the wrong one right by hand (docs/RECONCILE.md)",
+                 d->more, d->less);
+        break;
+    case AGG_DAY_UNVOUCHED:
+        snprintf(out, AGG_WHY,
+                 "nobody can say if raw rows are complete: daily_metrics, event_summary, "
+                 "minute_summary are not in rollups.yaml or have no rows of then; put one back, or "
+                 "ask for later days");
+        break;
     }
 }

@@ -23,8 +23,9 @@ struct agg_audit {
     struct agg_recount *v; /* one per rollup, in their order             */
     size_t n;
     struct agg_days days;
-    /* set by the owner before agg_audit_days: a day whose sums all exceed its raw rows counts as
-     * incomplete also when an account is wrong that could tell */
+    /* set by the owner before agg_audit_days, to change what is not vouched for: tables are asked
+     * also when an account is wrong that could tell, and where they disagree a day is not complete
+     */
     bool careful;
     bool doubt;   /* there is such an account */
     bool erasing; /* a player is being taken out: what is kept per player is between two states */
@@ -76,7 +77,8 @@ bool agg_audit_whole(const struct agg_audit *a, const struct agg_recount *rc, st
                      const char **ret_why);
 /* agg_audit_partial(a): keys without a day may have had events of which no raw row is left. */
 bool agg_audit_partial(const struct agg_audit *a);
-/* agg_audit_why(a, state, out, cap): the reason, for people. */
-void agg_audit_why(const struct agg_audit *a, enum agg_day_state state, char *out, size_t cap);
+/* agg_audit_why(a, d, out): why ${d} is not complete, for people. */
+#define AGG_WHY 256
+void agg_audit_why(const struct agg_audit *a, const struct agg_day *d, char out[AGG_WHY]);
 
 #endif

@@ -5,8 +5,6 @@
 #include <px/mem.h>
 #include <px/num.h>
 
-#define LAST_DAY INT32_C(2932896) /* 9999-12-31 */
-
 static enum px_code parse_day(const char *name, const char *text, px_day *ret,
                               struct px_err *reterr) {
     if (!text) {
@@ -79,7 +77,7 @@ static void add_all(struct agg_days *d, const struct agg_days_conf *c, px_day fi
     px_day start = c->complete_from;
     add(d, c, 0, start - 1);
     if (last < start) {
-        add(d, c, start, LAST_DAY);
+        add(d, c, start, AGG_LAST_DAY);
         return;
     }
     first = first > start ? first : start;
@@ -87,7 +85,7 @@ static void add_all(struct agg_days *d, const struct agg_days_conf *c, px_day fi
     for (px_day day = first; day <= last; day++) {
         add(d, c, day, day);
     }
-    add(d, c, last + 1, LAST_DAY);
+    add(d, c, last + 1, AGG_LAST_DAY);
 }
 
 enum px_code agg_days_make(const struct agg_days_conf *c, struct agg_days *ret,

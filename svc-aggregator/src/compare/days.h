@@ -6,7 +6,8 @@
 #include <px/recount.h>
 #include <px/zone.h>
 
-#define AGG_SPAN_DAYS 550 /* --from to --to, at most */
+#define AGG_SPAN_DAYS 550              /* --from to --to, at most */
+#define AGG_LAST_DAY  INT32_C(2932896) /* 9999-12-31 */
 
 /* What was asked for; a bound that was not given is -1. */
 struct agg_span {
@@ -21,10 +22,14 @@ enum agg_day_state {
     AGG_DAY_COMPLETE,
     AGG_DAY_BEFORE,  /* before the day from which on raw rows are complete */
     AGG_DAY_MISSING, /* raw rows are missing, as the counts show           */
+    /* somewhere raw rows are missing, and whether here: */
+    AGG_DAY_DISPUTED,  /* tables by day disagree                           */
+    AGG_DAY_UNVOUCHED, /* no table is left that could say                  */
 };
 struct agg_day {
     struct px_window w; /* one day, or several without raw rows */
     enum agg_day_state state;
+    const char *less, *more; /* DISPUTED: a table that says no, one that says yes */
 };
 struct agg_days {
     struct agg_day *v; /* without a gap between them */

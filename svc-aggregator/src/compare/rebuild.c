@@ -34,9 +34,9 @@ static enum px_code refuse_incomplete(const struct agg_audit *a, struct px_err *
     for (size_t i = 0; i < a->days.n; i++) {
         const struct agg_day *d = &a->days.v[i];
         if (d->state != AGG_DAY_COMPLETE) {
-            char day[PX_TIME_TEXT], why[200];
+            char day[PX_TIME_TEXT], why[AGG_WHY];
             (void)px_fmt_date(d->w.first, day);
-            agg_audit_why(a, d->state, why, sizeof why);
+            agg_audit_why(a, d, why);
             return PX_FAIL(reterr, PX_INVALID, "%s cannot be rebuilt: %s", day, why);
         }
     }
@@ -47,9 +47,9 @@ static void list_left_alone(struct agg_audit *a) {
     for (size_t i = 0; i < a->days.n; i++) {
         const struct agg_day *d = &a->days.v[i];
         const px_day days[2] = {d->w.first, d->w.last};
-        char why[200];
+        char why[AGG_WHY];
         if (d->state != AGG_DAY_COMPLETE) {
-            agg_audit_why(a, d->state, why, sizeof why);
+            agg_audit_why(a, d, why);
             agg_report_unchecked(&a->report, "days", days, why);
         }
     }

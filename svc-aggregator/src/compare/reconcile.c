@@ -17,14 +17,14 @@ const struct px_app_param agg_reconcile_params[3] = {
 /* Days next to each other with the same reason are one line. */
 static void list_unchecked(struct agg_audit *a) {
     for (size_t i = 0; i < a->days.n;) {
-        enum agg_day_state state = a->days.v[i].state;
-        px_day days[2] = {a->days.v[i].w.first, a->days.v[i].w.last};
-        while (++i < a->days.n && a->days.v[i].state == state) {
+        const struct agg_day *d = &a->days.v[i];
+        px_day days[2] = {d->w.first, d->w.last};
+        while (++i < a->days.n && a->days.v[i].state == d->state) {
             days[1] = a->days.v[i].w.last;
         }
-        char why[200];
-        if (state != AGG_DAY_COMPLETE) {
-            agg_audit_why(a, state, why, sizeof why);
+        char why[AGG_WHY];
+        if (d->state != AGG_DAY_COMPLETE) {
+            agg_audit_why(a, d, why);
             agg_report_unchecked(&a->report, "days", days, why);
         }
     }

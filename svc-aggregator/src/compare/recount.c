@@ -2,6 +2,8 @@
  */
 #include "recount.h"
 
+#include "witness.h"
+
 #include <stdio.h>
 
 static_assert(PX_RECOUNT_KEYS == PX_ROLLUP_MAX_KEYS, "every key fits");
@@ -73,10 +75,8 @@ void agg_recount_init(struct agg_recount *rc, const struct px_rollup *rollup) {
                                        .since = -1}};
     snprintf(rc->id, sizeof rc->id, "rollup.%s", rollup->name);
     px_recount_init(&rc->tally.text);
-    bool classed = false; /* then it lacks what programs counted that knew no classes */
     for (size_t i = 0; i < rollup->nkeys; i++) {
         rc->def.keys[i] = key_of(&rollup->keys[i]);
-        classed = classed || rc->def.keys[i].none;
         rc->by_day = rc->by_day || rc->def.keys[i].from == PX_RECOUNT_DAY;
         rc->by_bucket = rc->by_bucket || rc->def.keys[i].from == PX_RECOUNT_BUCKET;
     }
@@ -94,8 +94,9 @@ void agg_recount_init(struct agg_recount *rc, const struct px_rollup *rollup) {
         }
     }
     const struct px_recount_measure *first = &rc->def.measures[0];
-    rc->witness =
-        rc->by_day && !classed && !first->of_time && first->on == PX_ON_COUNTED && !first->when;
+    rc->counts_all = (rc->by_day || rc->by_bucket) && !first->of_time &&
+                     first->on == PX_ON_COUNTED && !first->when;
+    rc->witness = agg_witness_is(rollup, rc->counts_all);
 }
 
 /* --- statements ------------------------------------------------------------------------------- */

@@ -25,7 +25,9 @@ struct agg_recount {
     struct px_recount def;
     char id[96];            /* of the check: "rollup.event_summary"                      */
     bool by_day, by_bucket; /* which windows it takes; neither: one for the whole table  */
-    bool witness;           /* by day, counts every counted event: says how many there were */
+    bool counts_all;        /* by day or bucket; its first measure counts every counted event */
+    bool witness;           /* agg_witness_is                                             */
+    px_day kept_from;       /* of a witness: agg_complete_from; set by the owner          */
     bool adds_accepted;     /* a measure adds up accepted events                            */
     bool all_time;          /* as px_recount_shape                                             */
     bool by_since;          /* its window is limited to keys first seen in a span        */

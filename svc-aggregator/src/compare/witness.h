@@ -26,7 +26,8 @@ void agg_words_note(struct agg_words *c, const struct agg_recount *rc, const str
 enum agg_day_state agg_words_judge(const struct agg_words *c);
 
 /* agg_witness_ask(v, n, w, ret, reterr): what the ${n} rollups say of ${w}: the witnesses, and the
- * others where they matter. Errors: PX_SQL*. */
+ * others where they matter. Only sums are asked for, so ${w} may be many days, with raw rows.
+ * Errors: PX_SQL*. */
 PX_MUST_USE enum px_code agg_witness_ask(struct agg_recount *v, size_t n, const struct px_window *w,
                                          struct agg_words *ret, struct px_err *reterr);
 

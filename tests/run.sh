@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs test programs, a few at a time, and sums up. A program speaks TAP (cmocka does, and so do our
 # scripts): "ok", "not ok", "ok ... # SKIP why". One that dies or prints no result counts as a failure.
-# The last line is "N passed, N failed, N skipped"; failures are shown with their output.
+# The last line is "N passed, N failed, N skipped"; failures are shown with their output. The two times of a program
+# are those of the clock and of the processor (with the children that it waited for): where they are far apart, it waits.
 #   tests/run.sh [--add FILE] PROGRAM...      --add: append the three counts to FILE for a grand total
 # JOBS=n programs at once (3: most of them wait for timers of servers), TEST_TIMEOUT=seconds for each.
 set -u
@@ -15,11 +16,14 @@ trap 'rm -rf "$dir"' EXIT
 
 # One program: its output, then one block on standard output, whole, whoever else is finishing.
 one() { # program output
-    local t=$1 out=$2 start rc p s f ms
+    local t=$1 out=$2 start rc p s f ms cpu TIMEFORMAT='%U %S'
     start=$(date +%s%N)
-    CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "${TEST_TIMEOUT:-300}" "$t" >"$out" 2>&1 </dev/null
-    rc=$?
+    {
+        time CMOCKA_MESSAGE_OUTPUT=TAP timeout --kill-after=10 "${TEST_TIMEOUT:-300}" "$t" >"$out" 2>&1 </dev/null
+        rc=$?
+    } 2>"$out.cpu"
     ms=$((($(date +%s%N) - start) / 1000000))
+    cpu=$(awk '{t = $1 + $2} END {printf "%.1f", t}' "$out.cpu")
     # TAP marks a skipped test by its directive, whichever word stands before it
     p=$(grep -aE '^ok ' "$out" | grep -avcE '# *SKIP')
     s=$(grep -aE '^(not )?ok ' "$out" | grep -acE '# *SKIP')
@@ -34,7 +38,8 @@ one() { # program output
     echo "$p $f $s" >"$out.counts"
     {
         flock 9
-        printf '  %-4s %-58s %4d ok %6d ms\n' "$([ "$f" -eq 0 ] && echo ok || echo FAIL)" "${t#build/*/tests/}" "$p" "$ms"
+        printf '  %-4s %-58s %4d ok %6d ms %6s s CPU\n' "$([ "$f" -eq 0 ] && echo ok || echo FAIL)" \
+            "${t#build/*/tests/}" "$p" "$ms" "$cpu"
         if [ "$f" -ne 0 ]; then sed 's/^/       | /' "$out" | tail -n "${TEST_TAIL:-80}"; fi
         grep -aE '^(not )?ok .*# *SKIP' "$out" | sed -E 's/^(not )?ok [0-9]* *-* */       skipped: /'
     } 9>"$dir/lock"

@@ -14,6 +14,8 @@ chmod 755 "$work" # the database server runs as another user
 topic=EVT_LOCAL_PX_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS
 dlq=DLQ_LOCAL_PX_DEV_AAP_EXT_PIXEL-ANALYTICS_PIXEL_EVENTS
 jar_cache=${PX_CACHE:-}
+# A broker that lives for a minute is not worth optimising: this takes half of its processor time.
+export KAFKA_JVM=${KAFKA_JVM:--XX:+UseSerialGC -XX:TieredStopAtLevel=1}
 unset "${!PX_@}" # settings of the caller are not the tests'
 cd "$work" || exit 1
 

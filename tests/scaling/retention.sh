@@ -8,6 +8,7 @@ dialects=("$@")
 [ $# -gt 0 ] || dialects=(sqlite postgresql)
 rows=${ROWS:-1000000} rate=${RATE:-500}
 [[ $rows =~ ^[1-9][0-9]{2,7}$ && $rate =~ ^[1-9][0-9]{0,4}$ ]] || { echo "ROWS and RATE: whole numbers" >&2; exit 64; }
+export KAFKA_JVM=-XX:+UseG1GC # as it is in use, not as short tests have it
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 note() { printf '# %s\n' "$*"; }

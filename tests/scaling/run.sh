@@ -29,6 +29,7 @@ for v in rate:1:20000 ingests:1:8 backlog:1000:10000000 events:100000:100000000 
     fi
 done
 bench=$(realpath "${BENCH_DIR:-build/release/bench}")/bench_aggregate
+export KAFKA_JVM=-XX:+UseG1GC # as it is in use, not as short tests have it
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../e2e/lib.sh"
 

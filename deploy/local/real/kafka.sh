@@ -20,6 +20,7 @@
 # authority (ca.pem) and certificates, DIR/secret/USER the password of each of KAFKA_USERS, DIR/admin.properties
 # what Kafka's own tools need as --command-config.
 # KAFKA_VERSION, KAFKA_HEAP (per node: -Xmx512m, of three -Xmx384m) and PX_CACHE change what their names say.
+# KAFKA_JVM: the collector and compiler of a node's Java (-XX:+UseG1GC).
 . "$(dirname "$0")/common.sh"
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -253,7 +254,7 @@ launch() { # node
     local heap=${KAFKA_HEAP:--Xmx512m}
     [ "$brokers" -eq 1 ] || heap=${KAFKA_HEAP:--Xmx384m}
     # shellcheck disable=SC2086 # several options in one variable
-    setsid "$java" -Xms128m $heap -XX:+UseG1GC -Djava.awt.headless=true \
+    setsid "$java" -Xms128m $heap ${KAFKA_JVM:--XX:+UseG1GC} -Djava.awt.headless=true \
         -Dlog4j2.configurationFile="$dir/log-server.xml" -cp "$jars/*" \
         kafka.Kafka "$(home "$1")/server.properties" >>"$(home "$1")/server.log" 2>&1 </dev/null &
     echo $! >"$(home "$1")/pid"

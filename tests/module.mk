@@ -34,13 +34,16 @@ $(BUILD)/tests/%: LIBS = $(TEST_LIBS)
 # not watched, their locks are.
 THREAD_BIN := $(filter %/test_log %/test_metric %/test_app %/test_cli %/test_loop %/test_schemas,$(UNIT_BIN)) \
               $(filter %/test_http_life %/test_http_admin %/test_http_limits %_threads %/test_api \
-                %/test_apply_service %/test_apply_owners,$(INTEGRATION_BIN)) $(filter $(BUILD)/tests/integration/test_ingest_%,$(INTEGRATION_BIN))
+                %/test_apply_service %/test_apply_waits %/test_apply_owners,$(INTEGRATION_BIN)) $(filter $(BUILD)/tests/integration/test_ingest_%,$(INTEGRATION_BIN))
 
-# The long ones begin first, so that none of them is left alone at the end. Those that drive svc-aggregator wait for
-# the mock broker's groups most of the time: five at once.
-INTEGRATION_LONG := service kill_points erase letters rights reconcile kill_retention kill_rebuild apply_retention owners replay trouble
-THREADS_LONG     := service owners trouble
-E2E_LONG         := ledger run evolution erase runbooks three_brokers dead_letters ledger_logs
+# The long ones begin first, so that none of them is left alone at the end. They wait for timers most of the time (a new
+# group of the mock broker begins after three seconds, a dead member is missed after six): eight at once.
+INTEGRATION_LONG := rivals kafka_consumer apply_service kill_points apply_waits apply_owners kill_erase ingest_trouble kill_retention \
+                    apply_erase kafka_producer replay rights kill_rebuild poison ingest_drain load hostile reconcile
+THREADS_LONG     := apply_service apply_waits ingest_trouble apply_owners ingest_drain rebuild_threads
+# Scripts that start servers and wait for them: four at once. They get a longer limit than they need alone, for the sake of
+# machines that others use, too.
+E2E_LONG         := run ledger three_brokers ledger_logs secure dead_letters pxjs check fence registry pipeline evolution
 long_first        = $(foreach n,$(1),$(filter %_$(n) %_$(n).sh,$(2))) $(filter-out $(foreach n,$(1),%_$(n) %_$(n).sh),$(2))
 
 # Preloaded into a release build, to count who asks for memory and takes locks.
@@ -55,14 +58,14 @@ RUN = PX_BIN=$(BIN) PX_FAILPOINT_BIN=$(FAILPOINT_BIN) PX_KAFKA_REAL=$(BUILD)/tes
 unit: $(UNIT_BIN) $(REPLAY_BIN) ## unit tests only (seconds)
 	@$(RUN) $(UNIT_BIN) $(REPLAY_BIN)
 integration: $(INTEGRATION_BIN) programs ## real binaries and drivers, mock broker
-	@JOBS=$${JOBS:-5} $(RUN) $(call long_first,$(INTEGRATION_LONG),$(INTEGRATION_BIN))
+	@JOBS=$${JOBS:-8} $(RUN) $(call long_first,$(INTEGRATION_LONG),$(INTEGRATION_BIN))
 # The lints and the proof that each can fail, counted like other tests; and T-SQL, which only parsers here can read.
 lints: programs
 	@$(RUN) tests/tsql/test_tsql.sh tests/lint/run.sh tests/lint/selftest.sh
 threads: $(THREAD_BIN) programs
-	@TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(call long_first,$(THREADS_LONG),$(THREAD_BIN))
+	@JOBS=$${JOBS:-5} TSAN_OPTIONS='halt_on_error=1 suppressions=$(CURDIR)/tests/support/tsan.supp' $(RUN) $(call long_first,$(THREADS_LONG),$(THREAD_BIN))
 e2e: programs $(BUILD)/tests/e2e/kafka_real $(COUNT_CALLS) $(if $(FAILPOINTS),,failpoint-bin) ## the three binaries on a real Kafka and PostgreSQL
-	@$(RUN) $(call long_first,$(E2E_LONG),$(sort $(wildcard tests/e2e/test_*.sh)))
+	@JOBS=$${JOBS:-4} TEST_TIMEOUT=$${TEST_TIMEOUT:-450} $(RUN) $(call long_first,$(E2E_LONG),$(sort $(wildcard tests/e2e/test_*.sh)))
 test-scram: programs ## SCRAM-SHA-512 on Kafka 3.9 (fetches 59 MiB once); not part of test
 	@$(RUN) tests/e2e/scram.sh
 check: unit integration ## unit and integration tests

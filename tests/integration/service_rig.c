@@ -1,5 +1,6 @@
 /* The rig around the real binary; see the header. */
 #include "service_rig.h"
+#include "http_client.h"
 #include "unit.h"
 
 #include <px/event_avro.h>
@@ -193,6 +194,36 @@ void service_rig_holds(struct service_rig *s) {
         0);
     assert_int_equal(sql_int(s->db.s, "SELECT SUM(count) FROM daily_metrics"),
                      sql_int(s->db.s, "SELECT SUM(counted) FROM partition_ledger"));
+}
+
+void service_rig_ready(int port, int want) {
+    struct http_answer a;
+    long until = now_ms() + 30000;
+    int status = 0;
+    while (status != want && now_ms() < until) {
+        http_get(port, "/readyz", &a);
+        status = a.status;
+        http_answer_fini(&a);
+        pause_ms(50);
+    }
+    assert_int_equal(status, want);
+}
+
+void service_rig_metric(int port, const char *line) {
+    long until = now_ms() + 10000;
+    for (;;) {
+        struct http_answer a;
+        http_get(port, "/metrics", &a);
+        bool found = a.status == 200 && strstr(a.body, line);
+        http_answer_fini(&a);
+        if (found) {
+            return;
+        }
+        if (now_ms() > until) {
+            fail_msg("/metrics does not hold: %s", line);
+        }
+        pause_ms(50);
+    }
 }
 
 int service_rig_setup(void **state) {

@@ -63,6 +63,10 @@ int service_rig_run(struct service_rig *s, const char *bin, const char *arg, int
 bool service_rig_until(struct service_rig *s, const char *query, int64_t want, int seconds);
 /* How far SQL is, over all partitions. */
 #define SERVICE_NEXT_SUM "SELECT COALESCE(SUM(next_offset), 0) FROM consumer_offsets"
+/* Of the process whose admin port is ${port}. service_rig_ready: until /readyz answers ${want}.
+ * service_rig_metric: until /metrics holds ${line}; gauges follow within a second or so. */
+void service_rig_ready(int port, int want);
+void service_rig_metric(int port, const char *line);
 /* service_rig_holds(s): SQL stands at SERVICE_EVENTS, and the accounts add up. */
 void service_rig_holds(struct service_rig *s);
 /* service_rig_dump(s, out, cap): every table that events move, in a fixed order. */

@@ -8,5 +8,5 @@ defects: ## planted defects, and that each is found
 else
 defects: programs $(addprefix $(BUILD)/tests/,$(GUARD_TESTS))
 	@TEST_TIMEOUT=$${TEST_TIMEOUT:-600} PX_TESTS=$(BUILD)/tests $(RUN) $(BUILD)/tests/unit/base/test_defect \
-	  tests/defects/test_guards.sh tests/defects/test_defects.sh
+	  tests/defects/test_defects.sh tests/defects/test_defects_log.sh tests/defects/test_guards.sh
 endif

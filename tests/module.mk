@@ -68,13 +68,17 @@ e2e: programs $(BUILD)/tests/e2e/kafka_real $(COUNT_CALLS) $(if $(FAILPOINTS),,f
 	@JOBS=$${JOBS:-4} TEST_TIMEOUT=$${TEST_TIMEOUT:-450} $(RUN) $(call long_first,$(E2E_LONG),$(sort $(wildcard tests/e2e/test_*.sh)))
 test-scram: programs ## SCRAM-SHA-512 on Kafka 3.9 (fetches 59 MiB once); not part of test
 	@$(RUN) tests/e2e/scram.sh
+# What they run, built and not run: tests/test.sh has it made while an earlier step waits.
+.PHONY: build-tests build-threads
+build-tests: $(UNIT_BIN) $(REPLAY_BIN) $(INTEGRATION_BIN) programs
+build-threads: $(THREAD_BIN) programs
 check: unit integration ## unit and integration tests
 test: deps-test ## everything that CI runs
 	@tests/test.sh
 
 # Whichever of them is asked for alone, on a machine where nothing was installed before.
 $(call objects,$(UNIT_SRC) $(INTEGRATION_SRC) $(SUPPORT_SRC) $(sort $(wildcard tests/bench/*.c tests/e2e/*.c tests/integration/*_rig.c))): | deps-test
-unit integration lints threads e2e check-torture bench hostile chaos defects scaling: | deps-test
+unit integration lints threads e2e build-tests build-threads build-defects check-torture bench hostile chaos defects scaling: | deps-test
 
 include tests/load/module.mk tests/support/torture.mk tests/lint/lint.mk tests/integration/aggregator.mk
 include tests/hostile/module.mk tests/bench/module.mk tests/chaos/module.mk tests/defects/module.mk tests/scaling/module.mk

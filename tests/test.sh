@@ -8,14 +8,48 @@ cd "$(dirname "$0")/.."
 make=${MAKE:-make}
 jobs=$(nproc)
 counts=$(mktemp)
-trap 'rm -f "$counts"' EXIT
 broken=()
+
+wanted() { [ -z "${ONLY:-}" ] || grep -qw -- "$1" <<<"$ONLY"; } # step
+
+# Most tests wait for timers. Meanwhile the compiler makes what later steps run, last in line and with half of the
+# processors. A step ends that, and its own make goes on where it stood, so that what does not compile is told by the
+# step that needs it, whole and in its place.
+declare -A ahead=([asan]='SAN=address,undefined build-tests' [tsan]='SAN=thread build-threads' [defects]='DEFECTS=1 build-defects')
+later=(asan tsan defects) builder=''
+build_ahead() {
+    local name child=''
+    trap '[ -z "$child" ] || { kill "$child" && wait "$child"; }; exit' TERM
+    for name in "${later[@]}"; do
+        wanted "$name" || continue
+        # shellcheck disable=SC2086
+        nice -n 19 "$make" --no-print-directory -j$(((jobs + 1) / 2)) WERROR="${WERROR:-}" ${ahead[$name]} </dev/null &
+        child=$!
+        wait "$child"
+        child=''
+    done >/dev/null 2>&1
+}
+end_ahead() {
+    [ -z "$builder" ] || { kill "$builder" && wait "$builder"; } 2>/dev/null
+    builder=''
+}
+take_over() { # step: from here on only what comes after it is built ahead
+    local n
+    end_ahead
+    for ((n = 0; n < ${#later[@]}; n++)); do
+        [ "${later[n]}" != "$1" ] || { later=("${later[@]:n + 1}") && break; }
+    done
+    build_ahead &
+    builder=$!
+}
+trap 'end_ahead; rm -f "$counts"' EXIT
 
 step() { # name, what it is, make arguments...
     local name=$1 what=$2 start=$SECONDS
     shift 2
-    if [ -n "${ONLY:-}" ] && ! grep -qw -- "$name" <<<"$ONLY"; then return; fi
+    wanted "$name" || return
     printf '\n== %s: %s\n' "$name" "$what"
+    case $name in integration | asan | tsan | defects) take_over "$name" ;; esac
     # shellcheck disable=SC2086
     if ! "$make" --no-print-directory -j"$jobs" WERROR="${WERROR:-}" COUNTS="$counts" "$@"; then
         broken+=("$name")

@@ -48,6 +48,25 @@ static void test_kafka_describe_topic(void **state) {
     mock_kafka_stop(m);
 }
 
+/* A broker may keep back the name of its cluster: that is known at once, and takes none of the time
+ * that the other questions have. */
+static void test_kafka_describe_without_cluster_id(void **state) {
+    (void)state;
+    struct mock_kafka *m = mock_kafka_start(1);
+    struct px_kafka_conf k = {.bootstrap = mock_kafka_bootstrap(m),
+                              .properties =
+                                  "api.version.request=false;broker.version.fallback=0.9.0"};
+    struct px_topic_info info;
+    struct px_err err = PX_ERR_INIT;
+    mock_kafka_topic(m, "t", 3);
+    px_us start = kafka_bench_now();
+    assert_int_equal(px_kafka_describe(&k, "t", 20 * PX_US_PER_S, &info, &err), PX_OK);
+    assert_true(kafka_bench_now() - start < 10 * PX_US_PER_S);
+    assert_int_equal(info.partitions, 3);
+    assert_string_equal(info.cluster_id, "");
+    mock_kafka_stop(m);
+}
+
 /* A port that refuses: bound and closed again, so that nobody listens. */
 static int refusing_port(void) {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -174,6 +193,7 @@ static void test_kafka_devbroker_usage(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_kafka_describe_topic),
+        cmocka_unit_test(test_kafka_describe_without_cluster_id),
         cmocka_unit_test(test_kafka_describe_unreachable),
         cmocka_unit_test(test_kafka_describe_is_stopped),
         cmocka_unit_test(test_kafka_devbroker),

@@ -8,11 +8,9 @@
 
 /* --- describe --------------------------------------------------------------------------------- */
 
+/* Asked once: it came with the metadata. Where none did, there is none, and no wait brings it. */
 static void px_look_cluster_id(struct px_look *l, struct px_topic_info *info) {
-    char *id;
-    do {
-        id = rd_kafka_clusterid(l->rk, px_look_wait(l));
-    } while (!id && px_look_left(l) > 1);
+    char *id = rd_kafka_clusterid(l->rk, px_look_wait(l));
     snprintf(info->cluster_id, sizeof info->cluster_id, "%s", id ? id : "");
     if (id) {
         rd_kafka_mem_free(l->rk, id);

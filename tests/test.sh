@@ -17,13 +17,22 @@ wanted() { [ -z "${ONLY:-}" ] || grep -qw -- "$1" <<<"$ONLY"; } # step
 # step that needs it, whole and in its place.
 declare -A ahead=([asan]='SAN=address,undefined build-tests' [tsan]='SAN=thread build-threads' [defects]='DEFECTS=1 build-defects')
 later=(asan tsan defects) builder=''
+end_group() { # make, its leader: the compilers too, which make leaves behind, to write what the step's own make writes
+    local n
+    kill -- "-$1" || kill "$1" # when it is no group yet
+    wait "$1"
+    for ((n = 0; n < 50; n++)); do
+        kill -0 -- "-$1" || break
+        sleep 0.1
+    done
+}
 build_ahead() {
     local name child=''
-    trap '[ -z "$child" ] || { kill "$child" && wait "$child"; }; exit' TERM
+    trap '[ -z "$child" ] || end_group "$child"; exit' TERM
     for name in "${later[@]}"; do
         wanted "$name" || continue
         # shellcheck disable=SC2086
-        nice -n 19 "$make" --no-print-directory -j$(((jobs + 1) / 2)) WERROR="${WERROR:-}" ${ahead[$name]} </dev/null &
+        setsid nice -n 19 "$make" --no-print-directory -j$(((jobs + 1) / 2)) WERROR="${WERROR:-}" ${ahead[$name]} </dev/null &
         child=$!
         wait "$child"
         child=''

@@ -596,5 +596,25 @@ clean defects bin
 echo 'int main(void) { static const char *volatile name = "ing.fault"; return !name; }' | $cc -x c - -o "$tree/bin/svc-ingest"
 found defects '"ing.fault" is in a release' 'a planted defect in a release' bin
 
+# --- tests/test.sh -------------------------------------------------------------------------------
+# What is built ahead ends with the step that takes it over, also what make itself does not end.
+cp tests/test.sh "$tree/tests/test.sh"
+cat >"$tree/make" <<'X'
+#!/bin/sh
+case " $* " in
+*' build-tests '*) sh -c 'echo $$ >"$0.compiler"; exec sleep 60' "$0" & wait ;;
+*) for n in 1 2 3 4 5 6 7 8 9 10; do [ -s "$0.compiler" ] || sleep 0.3; done ;;
+esac
+X
+chmod +x "$tree/make"
+MAKE=$tree/make ONLY='integration asan' bash "$tree/tests/test.sh" >/dev/null
+compiler=$(cat "$tree/make.compiler")
+if [ -n "$compiler" ] && [ ! -e "/proc/$compiler/exe" ]; then
+    result ok 'test.sh ends what it builds ahead'
+else
+    [ -z "$compiler" ] || kill "$compiler"
+    result 'not ok' 'test.sh ends what it builds ahead'
+fi
+
 echo "1..$n"
 [ "$failed" -eq 0 ]

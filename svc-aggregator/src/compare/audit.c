@@ -144,27 +144,32 @@ static enum px_code raw_span(struct px_sql *s, px_us *ret_min, px_us *ret_max,
     return rc;
 }
 
-/* Of the days from ${day} on: what the accounts miss beyond the days before. */
+/* What the accounts miss beyond the days before ${day}, as far as tables still tell of those. */
 static enum px_code missing_since(struct agg_audit *a, px_day day, struct px_err *reterr) {
     px_us at = px_zone_day_start(a->zone, day);
     struct px_window before = {.first = 0, .last = day - 1, .lo = 0, .hi = at};
-    struct px_window since = {.first = day, .last = AGG_LAST_DAY, .lo = at, .hi = PX_COL_TIME_MAX};
     struct agg_words c;
     enum px_code rc = agg_witness_ask(a->v, a->n, &before, &c, reterr);
+    int64_t known = rc == PX_OK && c.witnesses > 0 && c.least > 0 ? c.least : 0;
+    a->missing = a->missing > known ? a->missing - known : 0;
+    return rc;
+}
+
+/* The tables may have lost the days before ${day} by now, as retention goes on: what they miss
+ * since then, when no single day is ${open}. Over many days together, what a table has lost of one
+ * makes up for what it knows of another: here nobody may have counted more. */
+static enum px_code missing_now(struct agg_audit *a, px_day day, bool open, struct px_err *reterr) {
+    px_us at = px_zone_day_start(a->zone, day);
+    struct px_window since = {.first = day, .last = AGG_LAST_DAY, .lo = at, .hi = PX_COL_TIME_MAX};
+    struct agg_words c;
+    enum px_code rc = agg_witness_ask(a->v, a->n, &since, &c, reterr);
     if (rc != PX_OK) {
         return rc;
     }
-    int64_t known = c.witnesses > 0 && c.least > 0 ? c.least : 0;
-    a->missing = a->missing > known ? a->missing - known : 0;
-    if (a->missing == 0) {
-        return PX_OK;
-    }
-    /* the tables may have lost those days by now, as retention goes on */
-    rc = agg_witness_ask(a->v, a->n, &since, &c, reterr);
-    bool all = agg_words_judge(&c) == AGG_DAY_COMPLETE && c.exact > 0;
+    bool none = !open && c.exact > 0 && c.most <= 0;
     bool less = c.most > 0 && c.most < a->missing;
-    a->missing = rc != PX_OK ? a->missing : all ? 0 : less ? c.most : a->missing;
-    return rc;
+    a->missing = none ? 0 : less ? c.most : a->missing;
+    return PX_OK;
 }
 
 /* What the counts say beyond what retention has recorded. */
@@ -183,8 +188,9 @@ static enum px_code count_missing(struct agg_audit *a, const struct agg_accounts
     return rc == PX_OK && since ? missing_since(a, a->complete_from, reterr) : rc;
 }
 
-/* Whoever only compares takes nothing away: it may look at what is disputed. */
-static enum px_code mark_missing(struct agg_audit *a, struct px_err *reterr) {
+/* Whoever only compares takes nothing away: it may look at what is disputed. *ret_open: there is a
+ * day that nobody vouches for. */
+static enum px_code mark_missing(struct agg_audit *a, bool *ret_open, struct px_err *reterr) {
     enum px_code rc = PX_OK;
     for (size_t i = 0; rc == PX_OK && i <= a->days.n; i++) {
         struct agg_day *d = i < a->days.n ? &a->days.v[i] : &a->days.after;
@@ -196,6 +202,7 @@ static enum px_code mark_missing(struct agg_audit *a, struct px_err *reterr) {
         d->state = agg_words_judge(&c);
         d->less = c.less;
         d->more = c.more;
+        *ret_open = *ret_open || (i < a->days.n && d->state != AGG_DAY_COMPLETE);
         if (d->state == AGG_DAY_DISPUTED && !a->careful) {
             d->state = AGG_DAY_COMPLETE;
         }
@@ -213,8 +220,10 @@ enum px_code agg_audit_days(struct agg_audit *a, const struct agg_accounts *acco
     rc = rc == PX_OK ? agg_days_make(&conf, &a->days, reterr) : rc;
     rc = rc == PX_OK ? prepare_all(a, reterr) : rc;
     rc = rc == PX_OK ? count_missing(a, accounts, reterr) : rc;
-    bool mark = a->missing > 0 || (a->careful && a->doubt);
-    return rc == PX_OK && mark ? mark_missing(a, reterr) : rc;
+    bool open = false, mark = a->missing > 0 || (a->careful && a->doubt);
+    rc = rc == PX_OK && mark ? mark_missing(a, &open, reterr) : rc;
+    bool now = a->missing > 0 && a->complete_from > 0;
+    return rc == PX_OK && now ? missing_now(a, a->complete_from, open, reterr) : rc;
 }
 
 /* --- questions -------------------------------------------------------------------------------- */

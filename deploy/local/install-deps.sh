@@ -35,6 +35,10 @@ if [ "$(id -u)" -ne 0 ]; then
     sudo=sudo
 fi
 
+# Two makes may come here at once, and apt does not wait for itself.
+exec 9<"$0"
+flock 9
+
 echo "  DEPS    installing:$missing"
 log=$(mktemp)
 placed=''

@@ -22,6 +22,24 @@ pixels() { # how many: on eight connections, each used again and again
         -H 'Accept: image/webp,*/*' "$url/api/pixel/visit?playerId=p[1-$1]&bannerTag=spring&s=summer%20sale&eid=e[1-1]" 2>curl.log |
         sort | uniq -c | sed 's/^ *//'
 }
+# How many of them curl has at work at once is up to the machine. So all eight are, once, before anything is counted: each
+# is sent but for its end, and ended when the service has read that much of each (nothing waits in a socket, see ss).
+read_all() { ss -Htn state established "sport = :${url##*:}" | awk '$1 > 0 {left = 1} END {exit left || NR != 8}'; }
+eight_at_once() { # prints how many were stored
+    local i fd fds=() line ok=0
+    for i in 1 2 3 4 5 6 7 8; do
+        exec {fd}<>"/dev/tcp/127.0.0.1/${url##*:}"
+        fds+=("$fd")
+        printf 'GET /api/pixel/visit?playerId=w%d&bannerTag=spring HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n' "$i" >&"$fd"
+    done
+    within 10 read_all || return
+    for fd in "${fds[@]}"; do printf '\r\n' >&"$fd"; done
+    for fd in "${fds[@]}"; do
+        read -r -t 10 line <&"$fd" && case $line in *' 200 '*) ok=$((ok + 1)) ;; esac
+        exec {fd}>&-
+    done
+    echo "$ok"
+}
 counts() { # module: "allocations locks" since the start; they are written ten times a second
     sleep 0.3
     awk -v m="$1" '$1 == m {print $2, $3}' "$work/counts"
@@ -32,6 +50,7 @@ more() { # module "allocations locks" before: how many more there are
     counts "$1" | awk -v a="$a" -v l="$l" '{print $1 - a, $2 - l}'
 }
 
+is "eight pixels at once to warm up: all stored" "$(eight_at_once)" 8
 is "pixels to warm up: all stored" "$(pixels 200)" "200 200"
 program=$(counts program) libevent=$(counts libevent) rdkafka=$(counts librdkafka)
 is "1000 pixels: all stored" "$(pixels 1000)" "1000 200"

@@ -268,7 +268,8 @@ static void *cut(void *arg) {
     const char *left =
         "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND "
         "pid <> pg_backend_pid() AND state <> 'idle'";
-    while (sql_int(c->look, left) > 0 && now_ms() < until) {
+    /* The backend may be done before the relay has seen its answer. */
+    while ((tcp_relay_cuts(c->relay) == 0 || sql_int(c->look, left) > 0) && now_ms() < until) {
         pause_ms(5);
     }
     tcp_relay_mode(c->relay, TCP_PASS);

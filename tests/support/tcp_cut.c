@@ -14,6 +14,7 @@ struct tcp_relay {
     pthread_t thread;
     int listener, port, target;
     atomic_int mode;
+    atomic_uint cuts;
     atomic_bool stop;
 };
 
@@ -46,10 +47,11 @@ static void relay(struct tcp_relay *r, int client, int server) {
             return;
         }
         int mode = atomic_load(&r->mode);
-        if (p[0].revents && (mode == TCP_CUT_REQUEST || !pass(client, server))) {
+        if ((p[0].revents && mode == TCP_CUT_REQUEST) || (p[1].revents && mode == TCP_CUT_ANSWER)) {
+            atomic_fetch_add(&r->cuts, 1);
             return;
         }
-        if (p[1].revents && (mode == TCP_CUT_ANSWER || !pass(server, client))) {
+        if ((p[0].revents && !pass(client, server)) || (p[1].revents && !pass(server, client))) {
             return;
         }
     }
@@ -98,6 +100,10 @@ int tcp_relay_port(const struct tcp_relay *r) {
 
 void tcp_relay_mode(struct tcp_relay *r, enum tcp_cut mode) {
     atomic_store(&r->mode, (int)mode);
+}
+
+unsigned tcp_relay_cuts(const struct tcp_relay *r) {
+    return atomic_load(&r->cuts);
 }
 
 void tcp_relay_stop(struct tcp_relay *r) {

@@ -16,6 +16,8 @@ int tcp_relay_port(const struct tcp_relay *r);
 /* From now on: pass everything; or let the next request pass and close when its answer comes; or
  * close when the next request comes, without passing it on. */
 void tcp_relay_mode(struct tcp_relay *r, enum tcp_cut mode);
+/* How many connections it has cut. */
+unsigned tcp_relay_cuts(const struct tcp_relay *r);
 void tcp_relay_stop(struct tcp_relay *r);
 
 #endif

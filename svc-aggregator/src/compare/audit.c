@@ -178,14 +178,8 @@ static enum px_code count_missing(struct agg_audit *a, const struct agg_accounts
     a->missing = agg_accounts_missing(accounts, a->complete_from == 0);
     a->copies = agg_accounts_copies(accounts);
     a->doubt = agg_accounts_doubtful(accounts, a->complete_from == 0);
-    enum px_code rc = PX_OK;
-    for (size_t i = 0; rc == PX_OK && i < a->n; i++) {
-        if (a->v[i].witness) {
-            rc = agg_complete_from(a->s, a->v[i].def.name, &a->v[i].kept_from, reterr);
-        }
-    }
     bool since = a->missing > 0 && a->complete_from > 0;
-    return rc == PX_OK && since ? missing_since(a, a->complete_from, reterr) : rc;
+    return since ? missing_since(a, a->complete_from, reterr) : PX_OK;
 }
 
 /* Whoever only compares takes nothing away: it may look at what is disputed. *ret_open: there is a
@@ -210,6 +204,17 @@ static enum px_code mark_missing(struct agg_audit *a, bool *ret_open, struct px_
     return rc;
 }
 
+/* From which day on each table that goes by days has its rows. */
+static enum px_code load_kept(struct agg_audit *a, struct px_err *reterr) {
+    enum px_code rc = PX_OK;
+    for (size_t i = 0; rc == PX_OK && i < a->n; i++) {
+        if (a->v[i].by_day || a->v[i].by_bucket) {
+            rc = agg_complete_from(a->s, a->v[i].def.name, &a->v[i].kept_from, reterr);
+        }
+    }
+    return rc;
+}
+
 enum px_code agg_audit_days(struct agg_audit *a, const struct agg_accounts *accounts,
                             struct px_err *reterr) {
     struct agg_days_conf conf = {.span = a->span, .zone = a->zone};
@@ -219,6 +224,7 @@ enum px_code agg_audit_days(struct agg_audit *a, const struct agg_accounts *acco
     conf.complete_from = a->complete_from;
     rc = rc == PX_OK ? agg_days_make(&conf, &a->days, reterr) : rc;
     rc = rc == PX_OK ? prepare_all(a, reterr) : rc;
+    rc = rc == PX_OK ? load_kept(a, reterr) : rc;
     rc = rc == PX_OK ? count_missing(a, accounts, reterr) : rc;
     bool open = false, mark = a->missing > 0 || (a->careful && a->doubt);
     rc = rc == PX_OK && mark ? mark_missing(a, &open, reterr) : rc;

@@ -93,10 +93,9 @@ static enum px_code plan_rollup(struct plan *p, size_t rollup, struct px_err *re
         }
         return look(p, &piece, reterr);
     }
-    px_day from = 0;
-    enum px_code code = agg_complete_from(a->s, rc->def.name, &from, reterr);
+    enum px_code code = PX_OK;
     for (size_t i = 0; code == PX_OK && i < a->days.n; i++) {
-        if (agg_audit_window(a, rc, i, &piece.w) && piece.w.first >= from) {
+        if (agg_audit_window(a, rc, i, &piece.w) && piece.w.first >= rc->kept_from) {
             code = look(p, &piece, reterr);
         }
     }

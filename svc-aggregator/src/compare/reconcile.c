@@ -87,8 +87,8 @@ static void report_begins_later(struct agg_audit *a, const struct agg_recount *r
 static enum px_code check_days(struct agg_audit *a, struct agg_recount *rc, struct px_err *reterr) {
     struct progress p = {.windows = 0};
     struct px_window w;
-    px_day from = 0;
-    enum px_code code = agg_complete_from(a->s, rc->def.name, &from, reterr);
+    px_day from = rc->kept_from;
+    enum px_code code = PX_OK;
     for (size_t i = 0; code == PX_OK && i < a->days.n; i++) {
         if (!agg_audit_window(a, rc, i, &w) || w.first < from) {
             p.skipped++;

@@ -27,7 +27,7 @@ struct agg_recount {
     bool by_day, by_bucket; /* which windows it takes; neither: one for the whole table  */
     bool counts_all;        /* by day or bucket; its first measure counts every counted event */
     bool witness;           /* agg_witness_is                                             */
-    px_day kept_from;       /* of a witness: agg_complete_from; set by the owner          */
+    px_day kept_from;       /* by day or bucket: agg_complete_from; set by agg_audit_days */
     bool adds_accepted;     /* a measure adds up accepted events                            */
     bool all_time;          /* as px_recount_shape                                             */
     bool by_since;          /* its window is limited to keys first seen in a span        */

@@ -14,9 +14,5 @@ void fuzz_broken(const char *file, int line, const char *what) {
 }
 
 struct px_str fuzz_text(struct px_str *s) {
-    size_t n = px_str_find(*s, '\xff');
-    struct px_str text = {.p = s->p, .n = n};
-    size_t skip = n < s->n ? n + 1 : n;
-    *s = (struct px_str){.p = s->p + skip, .n = s->n - skip};
-    return text;
+    return px_str_part(s, '\xff');
 }

@@ -19,10 +19,8 @@ void ing_items_fini(struct ing_items *it) {
 /* The next line of *rest that is not blank, without its end; false when there is none. */
 static bool items_line(struct px_str *rest, struct px_str *ret) {
     while (rest->n) {
-        size_t n = px_str_find(*rest, '\n'), skip = n < rest->n ? n + 1 : n;
-        struct px_str line = {.p = rest->p, .n = n};
+        struct px_str line = px_str_part(rest, '\n');
         line.n -= line.n && line.p[line.n - 1] == '\r';
-        *rest = (struct px_str){.p = rest->p + skip, .n = rest->n - skip};
         if (px_str_trim(line).n) {
             *ret = line;
             return true;

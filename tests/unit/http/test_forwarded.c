@@ -60,6 +60,15 @@ static void walk_row(const struct px_fwd_policy *policy, const struct row *r, si
     assert_true(seen);
 }
 
+static void walk_rows(enum px_fwd_header header, const char *trusted, const struct row *rows,
+                      size_t n) {
+    struct px_fwd_policy policy = policy_of(header, trusted);
+
+    for (size_t i = 0; i < n; i++) {
+        walk_row(&policy, &rows[i], i);
+    }
+}
+
 static void test_forwarded_for_walks(void **state PX_UNUSED) {
     static const struct row rows[] = {
         /* nobody to believe */
@@ -140,11 +149,7 @@ static void test_forwarded_for_walks(void **state PX_UNUSED) {
         {"10.0.0.1", "for=198.51.100.1", "10.0.0.1", PX_FWD_UNREADABLE, 1},
         {"10.0.0.1", "198.51.100.1, \xff\xfe, 10.0.0.2", "10.0.0.2", PX_FWD_UNREADABLE, 2},
     };
-    struct px_fwd_policy policy = policy_of(PX_FWD_X_FORWARDED_FOR, TRUSTED);
-
-    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
-        walk_row(&policy, &rows[i], i);
-    }
+    walk_rows(PX_FWD_X_FORWARDED_FOR, TRUSTED, rows, PX_ARRAY_LEN(rows));
 }
 
 static void test_forwarded_rfc7239_walks(void **state PX_UNUSED) {
@@ -208,11 +213,7 @@ static void test_forwarded_rfc7239_walks(void **state PX_UNUSED) {
          "\"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\"",
          "10.0.0.1", PX_FWD_UNREADABLE, 1},
     };
-    struct px_fwd_policy policy = policy_of(PX_FWD_FORWARDED, TRUSTED);
-
-    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
-        walk_row(&policy, &rows[i], i);
-    }
+    walk_rows(PX_FWD_FORWARDED, TRUSTED, rows, PX_ARRAY_LEN(rows));
 }
 
 /* As nginx, HAProxy and balancers really write them, behind what a client can bring along. */
@@ -241,11 +242,7 @@ static void test_forwarded_for_as_proxies_write_it(void **state PX_UNUSED) {
         {"10.0.0.1", "1.1.1.1, unknown", "10.0.0.1", PX_FWD_HIDDEN, 1},
         {"10.0.0.1", "1.1.1.1, -", "10.0.0.1", PX_FWD_UNREADABLE, 1},
     };
-    struct px_fwd_policy policy = policy_of(PX_FWD_X_FORWARDED_FOR, TRUSTED);
-
-    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
-        walk_row(&policy, &rows[i], i);
-    }
+    walk_rows(PX_FWD_X_FORWARDED_FOR, TRUSTED, rows, PX_ARRAY_LEN(rows));
 }
 
 static void test_forwarded_rfc7239_as_proxies_write_it(void **state PX_UNUSED) {
@@ -271,11 +268,7 @@ static void test_forwarded_rfc7239_as_proxies_write_it(void **state PX_UNUSED) {
         {"10.0.0.1", "by=203.0.113.5;for=198.51.100.1;host=a.example;proto=https", "198.51.100.1",
          PX_FWD_FOUND, 1},
     };
-    struct px_fwd_policy policy = policy_of(PX_FWD_FORWARDED, TRUSTED);
-
-    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
-        walk_row(&policy, &rows[i], i);
-    }
+    walk_rows(PX_FWD_FORWARDED, TRUSTED, rows, PX_ARRAY_LEN(rows));
 }
 
 static void test_forwarded_trusts_nobody_by_default(void **state PX_UNUSED) {
@@ -283,11 +276,7 @@ static void test_forwarded_trusts_nobody_by_default(void **state PX_UNUSED) {
         {"127.0.0.1", "198.51.100.1", "127.0.0.1", PX_FWD_IGNORED, 0},
         {"10.0.0.1", NULL, "10.0.0.1", PX_FWD_DIRECT, 0},
     };
-    struct px_fwd_policy policy = policy_of(PX_FWD_X_FORWARDED_FOR, "");
-
-    for (size_t i = 0; i < PX_ARRAY_LEN(rows); i++) {
-        walk_row(&policy, &rows[i], i);
-    }
+    walk_rows(PX_FWD_X_FORWARDED_FOR, "", rows, PX_ARRAY_LEN(rows));
 }
 
 /* ${n} hops that are all trusted, with one client in front. */

@@ -9,7 +9,8 @@
 .DEFAULT_GOAL := all
 .SUFFIXES:
 .DELETE_ON_ERROR:
-.SECONDARY:
+# Not .SECONDARY without names: every file would be an intermediate one, and an object would count as up to date though a
+# header that it included has gone or moved. Objects are named by their rules, so make keeps them anyway.
 MAKEFLAGS += --no-builtin-rules
 
 # --- where things go: one folder per variant, never beside the sources -----------------------
